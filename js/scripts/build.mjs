@@ -1,0 +1,111 @@
+// Builds dist/: one entry, one lazy chunk with the compiled core, the type declarations. Needs build/wasm/core.js and
+// core_bg.wasm, which `cargo xtask build` makes.
+import { build, transform } from 'esbuild';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const at = (...parts) => path.join(root, ...parts);
+const wasm = at('build/wasm/core_bg.wasm');
+const bindings = at('build/wasm/core.js');
+for (const file of [wasm, bindings]) {
+  if (!existsSync(file)) {
+    console.error(`${path.relative(root, file)} is missing: run \`cargo xtask build\` first`);
+    process.exit(1);
+  }
+}
+
+rmSync(at('build/modules'), { recursive: true, force: true });
+rmSync(at('dist'), { recursive: true, force: true });
+mkdirSync(at('dist'), { recursive: true });
+const require = createRequire(import.meta.url);
+execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescript/package.json')), 'bin/tsc')], { cwd: root, stdio: 'inherit' });
+
+writeFileSync(at('build/modules/glue.js'), await glueModule());
+writeFileSync(at('build/modules/wasm-inline.js'), inlineModule());
+
+await build({
+  entryPoints: [at('build/modules/index.js')],
+  outdir: at('dist'),
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  sourcemap: true,
+  sourcesContent: true,
+  chunkNames: '[name]',
+  legalComments: 'none',
+  logLevel: 'warning',
+});
+// A map of the chunk would only repeat its text.
+for (const name of readdirSync(at('dist'))) {
+  if (!name.endsWith('.js') || name === 'index.js') continue;
+  rmSync(at('dist', `${name}.map`), { force: true });
+  writeFileSync(at('dist', name), readFileSync(at('dist', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, ''));
+}
+copyDeclarations('index.d.ts');
+copyFileSync(wasm, at('dist/core_bg.wasm'));
+writeFileSync(at('dist/THIRD-PARTY.txt'), `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`);
+for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
+
+/** The generated bindings keep their instance in module variables; inside a function, each call has its own. */
+async function glueModule() {
+  const { code } = await transform(readFileSync(bindings, 'utf8'), { format: 'iife', globalName: 'bindings', target: 'es2022' });
+  return `export function glue() {\n${code}\nreturn bindings;\n}\n`;
+}
+
+/**
+ * The compiled core as printable text: the most frequent bytes are one character each, the others two. HTTP compression
+ * sees through this (brotli stays within 4 % of the bare module; gzip and base64 first would cost 25 %), and no bundler
+ * can take it for anything but a string.
+ */
+function inlineModule() {
+  const bytes = readFileSync(wasm);
+  const counts = new Uint32Array(256);
+  for (const byte of bytes) counts[byte]++;
+  const byFrequency = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
+  const characters = [];
+  for (let code = 32; code < 125; code++) if (!['\\', "'", '`', '$'].includes(String.fromCharCode(code))) characters.push(code);
+
+  // A byte that is a usable character stands for itself where it can; text in the module stays text.
+  const frequent = new Set(byFrequency.slice(0, characters.length));
+  const table = new Array(3 * 128).fill(0);
+  const code = new Array(256);
+  const assign = (byte, page, character) => {
+    table[128 * page + character] = byte;
+    code[byte] = (page === 0 ? '' : String.fromCharCode(124 + page)) + String.fromCharCode(character);
+  };
+  const free = characters.filter((character) => !frequent.has(character));
+  for (const byte of frequent) if (characters.includes(byte)) assign(byte, 0, byte);
+  for (const byte of [...frequent].sort((a, b) => a - b)) if (code[byte] === undefined) assign(byte, 0, free.shift());
+  byFrequency.slice(characters.length).sort((a, b) => a - b)
+    .forEach((byte, index) => assign(byte, 1 + Math.floor(index / characters.length), characters[index % characters.length]));
+
+  return `const table = [${table}];
+const text = '${Array.from(bytes, (byte) => code[byte]).join('')}';
+export function bytes() {
+  const bytes = new Uint8Array(${bytes.length});
+  for (let from = 0, to = 0; from < text.length; to++) {
+    const character = text.charCodeAt(from++);
+    bytes[to] = character < 125 ? table[character] : table[128 * (character - 124) + text.charCodeAt(from++)];
+  }
+  return bytes;
+}
+`;
+}
+
+/** Copies a declaration file and those it refers to; the others are nobody's business. */
+function copyDeclarations(name, done = new Set()) {
+  if (done.has(name)) return;
+  done.add(name);
+  const text = readFileSync(at('build/modules', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, '');
+  mkdirSync(path.dirname(at('dist', name)), { recursive: true });
+  writeFileSync(at('dist', name), text);
+  for (const [, reference] of text.matchAll(/from '(\.[^']+)\.js'/g)) {
+    copyDeclarations(path.join(path.dirname(name), `${reference}.d.ts`), done);
+  }
+}

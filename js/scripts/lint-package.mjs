@@ -1,0 +1,27 @@
+// Packs the package and checks the tarball: publint (strict) and are-the-types-wrong (ESM only).
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const folder = mkdtempSync(path.join(os.tmpdir(), 'ears-only-'));
+const bin = (name) => path.join(root, 'node_modules/.bin', name);
+const run = (command, ...values) => execFileSync(command, values, { cwd: root, stdio: 'inherit' });
+
+try {
+  const listing = JSON.parse(execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], { cwd: root, encoding: 'utf8' }));
+  const [packed] = Array.isArray(listing) ? listing : Object.values(listing);
+  const tarball = path.join(folder, packed.filename);
+  const files = packed.files.map((file) => file.path).sort();
+  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
+    if (!files.includes(needed)) throw new Error(`${needed} is missing from the package; it holds ${files.join(', ')}`);
+  }
+  run(bin('publint'), 'run', tarball, '--strict');
+  run(bin('attw'), tarball, '--no-definitely-typed', '--profile', 'esm-only', '--exclude-entrypoints', './core_bg.wasm');
+  const lock = readFileSync(path.join(root, 'package-lock.json'), 'utf8');
+  if (/"resolved"/.test(lock)) throw new Error('package-lock.json names the registry it was made with: run npm install with the .npmrc of this folder');
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

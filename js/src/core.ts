@@ -1,0 +1,92 @@
+// What the package needs of the compiled core. The class itself is generated; nothing of it leaves the package.
+import { codeOf, HomeError, toHomeError } from './errors.js';
+import type { Contribution, ExplainedCard, ExplainedShelf, Explanation, HomeOptions, RecordFields, Summary } from './types.js';
+
+/** What is absent crosses the boundary as `null`. */
+type OrNull<T> = { [K in keyof T]: undefined extends T[K] ? T[K] | null : T[K] };
+interface CoreReason { reason: number; argument: number | null }
+type CoreCard = Omit<ExplainedCard, 'reason' | 'sd'> & CoreReason & { sd: number | null };
+type CoreShelf = Omit<ExplainedShelf, 'reason' | 'cards'> & CoreReason & { cards: CoreCard[] };
+export type CoreExplanation = Omit<Explanation, 'shelves'> & { shelves: CoreShelf[] };
+
+/** The exported class of the compiled core. Every method may throw an `Error` with a stable string `code`. */
+export interface Core {
+  givenColumns(): string[];
+  contextColumns(): string[];
+  givenDefaults(): Float32Array;
+  contextDefaults(): Float32Array;
+  modelVersion(): string;
+  policyKind(): string;
+  registerCards(strings: string, numbers: Float32Array): Uint32Array;
+  registerShelves(strings: string): Uint32Array;
+  card(handle: number): {
+    id: string; title?: string; artist?: string; family?: string; kind?: string; durationMs?: number; popularity?: number;
+  };
+  rank(page: Float32Array, now: number): Float64Array;
+  explain(decisionId: string): CoreExplanation;
+  marginals(decisionId: string): Float64Array;
+  observe(
+    type: string, decisionId: string, shelfId: string, cardId: string, msPlayed: number, at: number, now: number,
+  ): void;
+  observeMany(strings: string, numbers: Float64Array, now: number): Uint32Array;
+  settle(now: number): number;
+  endSession(now: number): number;
+  summary(): Summary;
+  snapshot(): Uint8Array;
+  restore(bytes: Uint8Array): string;
+  reset(): void;
+  setConsent(personalize: boolean, contribute: boolean): void;
+  setManifest(bytes: Uint8Array, parsed: unknown): void;
+  ledger(): Uint8Array | undefined;
+  restoreLedger(bytes: Uint8Array): void;
+  startLedger(now: number): Uint8Array;
+  contribution(now: number): OrNull<Contribution>;
+  debit(now: number): Uint8Array | undefined;
+  makeRecord(): Uint8Array;
+  describeRecord(bytes: Uint8Array): RecordFields;
+  free(): void;
+}
+
+/** One instance of the compiled module. */
+export interface CoreModule {
+  create(settings: unknown, seed: Uint8Array | undefined): Core;
+}
+
+/** The compiled module, ready for as many instances as are needed. */
+export interface CoreProgram {
+  instantiate(): Promise<CoreModule>;
+}
+
+/** Gets the compiled core. Rejects with a `HomeError`. */
+export type LoadCore = (wasm: HomeOptions['wasm']) => Promise<CoreProgram>;
+
+/**
+ * The same core with every failure as a `HomeError`. An error without a code is a trap: the instance is not touched
+ * again, and `trapped` is told once.
+ */
+export function guardedCore(core: Core, trapped: (error: HomeError) => void): Core {
+  let trap: HomeError | undefined;
+  return new Proxy(core, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...values: unknown[]): unknown => {
+        if (trap) throw trap;
+        try {
+          return Reflect.apply(member, target, values);
+        } catch (thrown) {
+          const code = codeOf(thrown);
+          if (code !== undefined) throw toHomeError(thrown, code);
+          trap = new HomeError('panic', `the core stopped: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+          trapped(trap);
+          throw trap;
+        }
+      };
+    },
+  });
+}
+
+/** Between the fields of one entry of a string table. */
+export const FIELD = '\x1f';
+/** After each entry of a string table. */
+export const ENTRY = '\x1e';

@@ -1,0 +1,66 @@
+// The core with what JavaScript keeps around it: who is who, how a page is packed and how a result is read.
+import type { Core } from './core.js';
+import type { CompleteEvent } from './events.js';
+import { columnsOf, Packer } from './packer.js';
+import { Registry } from './registry.js';
+import { Rehydrator } from './rehydrate.js';
+import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
+
+export class Engine {
+  core: Core;
+  readonly registry: Registry;
+  readonly modelVersion: string;
+  readonly #packer: Packer;
+  readonly #rehydrator: Rehydrator;
+
+  constructor(core: Core) {
+    this.core = core;
+    this.modelVersion = core.modelVersion();
+    const columns = columnsOf(core);
+    this.registry = new Registry(core);
+    this.#packer = new Packer(columns, this.registry);
+    this.#rehydrator = new Rehydrator(this.registry, columns.given, core.policyKind(), this.modelVersion);
+  }
+
+  rank(page: PageInput, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
+    const words = this.#packer.pack(page, context, utcOffsetMinutes);
+    return this.#rehydrator.page(this.core.rank(words, now), page);
+  }
+
+  /** Makes the cards of a page known that was shown without being ranked. */
+  registerPage(page: PageInput): void { this.#packer.register(page); }
+
+  registerCards(cards: Iterable<CardInput>): void {
+    try {
+      for (const card of cards) this.registry.card(card);
+      this.registry.register();
+    } catch (thrown) {
+      this.registry.dropPending();
+      throw thrown;
+    }
+  }
+
+  observe(event: CompleteEvent, now: number): void {
+    this.core.observe(event.type, event.decisionId, event.shelfId, event.cardId, event.msPlayed, event.at, now);
+  }
+
+  explain(decisionId: string): Explanation {
+    const { shelves, ...head } = this.core.explain(decisionId);
+    return {
+      ...head,
+      shelves: shelves.map(({ reason, argument, cards, ...shelf }) => ({
+        ...shelf,
+        reason: this.#rehydrator.reason(reason, argument),
+        cards: cards.map(({ reason: why, argument: about, sd, ...card }) => ({
+          ...card, ...(sd === null ? {} : { sd }), reason: this.#rehydrator.reason(why, about),
+        })),
+      })),
+    };
+  }
+
+  /** Goes on with another core of the same model, or with the same one after its state was replaced. */
+  moveTo(core: Core): void {
+    this.core = core;
+    this.registry.moveTo(core);
+  }
+}

@@ -1,0 +1,643 @@
+// The Home: what an app holds. It starts in the background, ranks at once, and never lets a failure reach a render.
+import { baseline } from './baseline.js';
+import { completeConsent, decodeConsent, encodeConsent } from './consent.js';
+import { Contributor } from './contribute.js';
+import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
+import { Engine } from './engine.js';
+import { HomeError, toHomeError } from './errors.js';
+import { completeEvent, MAX_QUEUED_EVENTS, type CompleteEvent } from './events.js';
+import { importHistory } from './import-history.js';
+import { Outbox, outboxView } from './outbox.js';
+import type { Platform, TabMessage } from './platform.js';
+import { Saver } from './saver.js';
+import { seedBytes, seededRandom } from './seed.js';
+import { Keys, openStorage } from './storage.js';
+import { memoryStorage } from './storage/memory.js';
+import type {
+  CardInput, Consent, Context, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
+  ImportReport, OutboxView, PageInput, RankedPage, Status, StatusReason, StorageAdapter, Summary,
+} from './types.js';
+import { Writer } from './writer.js';
+
+/** `rank` waits this long for a start before it gives the server's order, and `close` for what is under way. */
+const PATIENCE_MS = 2000;
+/** A core that stops more often than this is not started again. */
+const MAX_RESTARTS = 5;
+/** Pages shown before `ready` whose cards are made known then. */
+const MAX_WAITING_PAGES = 4;
+/** The longest the package sleeps while a record waits. */
+const LONGEST_NAP_MS = 3_600_000;
+
+const NO_SUMMARY: Summary = Object.freeze({
+  events: 0, cards: 0, decisions: 0, pending: 0, updates: 0, historyEmpty: true, registered: 0,
+});
+const REASONS: Readonly<Record<string, StatusReason>> = {
+  csp: 'csp', no_wasm: 'no-wasm', no_simd: 'no-simd', server: 'server', load: 'load', panic: 'panic',
+};
+
+/** Where a Home gets what it cannot make itself. */
+export interface HomeParts {
+  readonly platform: Platform;
+  readonly loadCore: LoadCore;
+}
+
+export class HomeRuntime implements Home {
+  readonly ready: Promise<Status>;
+  readonly #options: HomeOptions;
+  readonly #platform: Platform;
+  readonly #loadCore: LoadCore;
+  readonly #keys: Keys;
+  readonly #saver: Saver;
+  readonly #writer = new Writer();
+  readonly #listeners = new Set<() => void>();
+  readonly #random: () => number;
+
+  #status: Status = Object.freeze({ state: 'loading', storage: 'none', writer: false });
+  #consent: Consent;
+  #storage: StorageAdapter = memoryStorage();
+  #storageKind: Status['storage'] = 'none';
+  #storageProblem: HomeError | undefined;
+  /** False once something is stored that could neither be read nor kept aside. */
+  #mayOverwrite = true;
+  #program: CoreProgram | undefined;
+  #engine: Engine | undefined;
+  /** The engine of a core that stopped, until there is another core. */
+  #parked: Engine | undefined;
+  /** Why there is no engine, once that is known. */
+  #failure: HomeError | undefined;
+  #failureReason: StatusReason = 'load';
+  #restarts = 0;
+  #outbox: Outbox;
+  #contributor: Contributor | undefined;
+  #channel: { send(message: TabMessage): void; close(): void } | undefined;
+  #stopPageEvents: (() => void) | undefined;
+  #timer: unknown;
+  #closing: Promise<void> | undefined;
+
+  #queuedEvents: CompleteEvent[] = [];
+  #queuedCards: CardInput[] = [];
+  #waitingPages: PageInput[] = [];
+  #queueFull = false;
+  /** Events this tab saw while another one was the writer. */
+  #readerEvents: CompleteEvent[] = [];
+
+  constructor(options: HomeOptions, parts: HomeParts) {
+    this.#options = options;
+    this.#platform = parts.platform;
+    this.#loadCore = parts.loadCore;
+    this.#keys = new Keys(options.namespace ?? 'default');
+    this.#consent = completeConsent(options.consent);
+    this.#outbox = new Outbox(this.#storage, this.#keys.outbox);
+    this.#saver = new Saver(parts.platform, () => this.#save());
+    this.#random = options.seed === undefined ? () => parts.platform.random() : seededRandom(options.seed);
+    this.ready = this.#start().catch((thrown: unknown) => this.#fail(toHomeError(thrown, 'load'))).then(() => this.#status);
+    if (typeof Symbol.asyncDispose === 'symbol') {
+      Object.defineProperty(this, Symbol.asyncDispose, { value: this.close });
+    }
+  }
+
+  get status(): Status { return this.#status; }
+
+  get consent(): Consent { return this.#consent; }
+
+  // -------------------------------------------------------------------------------------------------------- ranking
+
+  readonly rankSync = ((page: PageInput, context?: Context): RankedPage => {
+    const engine = this.#engine;
+    try {
+      if (!this.#consent.personalize) return baseline(page, this.#modelVersion());
+      if (engine === undefined) {
+        this.#waitingPages = [...this.#waitingPages, page].slice(-MAX_WAITING_PAGES);
+        return baseline(page, this.#modelVersion(), this.#whyNot());
+      }
+      const now = this.#now();
+      const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
+      this.#saver.touch();
+      return ranked;
+    } catch (thrown) {
+      const error = toHomeError(thrown, 'page_invalid');
+      if (error.code !== 'panic') this.#report(error);
+      return baseline(page, this.#modelVersion(), error);
+    }
+  }) as Home['rankSync'];
+
+  readonly rank = (async (page: PageInput, context?: Context): Promise<RankedPage> => {
+    if (this.#status.state === 'loading') await this.#patiently(this.ready);
+    return this.rankSync(page, context);
+  }) as Home['rank'];
+
+  readonly explain = (decisionId: string): Explanation => this.#mustHaveEngine().explain(decisionId);
+
+  readonly marginals = (decisionId: string): Float64Array => this.#mustHaveEngine().core.marginals(decisionId);
+
+  // ------------------------------------------------------------------------------------------------------- listening
+
+  readonly track = (event: HomeEvent): void => {
+    if (!this.#consent.personalize || this.#closing) return;
+    try {
+      const complete = completeEvent(event, this.#now());
+      if (this.#engine) this.#observe(this.#engine, complete);
+      else if (this.#failure === undefined || this.#failure.code === 'panic') this.#queue(complete);
+    } catch (thrown) {
+      this.#report(toHomeError(thrown, 'event_invalid'));
+    }
+  };
+
+  readonly registerCards = (cards: Iterable<CardInput>): void => {
+    try {
+      if (this.#engine) this.#engine.registerCards(cards);
+      else if (this.#failure === undefined) this.#queuedCards.push(...cards);
+    } catch (thrown) {
+      this.#report(toHomeError(thrown, 'page_invalid'));
+    }
+  };
+
+  readonly importHistory = async (
+    plays: Iterable<HistoryPlay> | AsyncIterable<HistoryPlay>,
+    options: { readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void } = {},
+  ): Promise<ImportReport> => {
+    await this.ready;
+    const report = await importHistory(plays, options.onProgress, {
+      engine: () => {
+        if (!this.#consent.personalize) throw new HomeError('not_personalized', 'history is kept only with the consent to personalize');
+        return this.#mustHaveEngine();
+      },
+      now: () => this.#now(),
+      breathe: () => this.#platform.yieldToPage(),
+    });
+    await this.#saver.now();
+    this.#notify();
+    return report;
+  };
+
+  #observe(engine: Engine, event: CompleteEvent): void {
+    engine.observe(event, this.#now());
+    if (!this.#writer.active && this.#readerEvents.length < MAX_QUEUED_EVENTS) this.#readerEvents.push(event);
+    this.#saver.touch();
+    this.#notify();
+  }
+
+  #queue(event: CompleteEvent): void {
+    if (this.#queuedEvents.length < MAX_QUEUED_EVENTS) {
+      this.#queuedEvents.push(event);
+    } else if (!this.#queueFull) {
+      this.#queueFull = true;
+      throw new HomeError('queue_full', `expected at most ${MAX_QUEUED_EVENTS} events before ready, got more; the others are dropped`);
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------- what leaves, consent
+
+  readonly setConsent = async (change: Partial<Consent>): Promise<void> => {
+    const consent = Object.freeze({
+      personalize: change.personalize ?? this.#consent.personalize,
+      contribute: change.contribute ?? this.#consent.contribute,
+    });
+    this.#useConsent(consent);
+    await this.ready;
+    this.#useConsent(consent);
+    this.#channel?.send({ type: 'consent', ...consent });
+    const dropped = consent.contribute ? undefined : this.#contributor?.dropWaiting();
+    await Promise.all([this.#storage.put(this.#keys.consent, encodeConsent(consent), 'strict'), dropped]);
+    await this.#contribute();
+  };
+
+  readonly outbox = async (): Promise<OutboxView> => {
+    await this.ready;
+    return outboxView(this.#outbox.view(), this.#engine?.core.contribution(this.#now()));
+  };
+
+  /** Uses a choice on this page; the core hears what it comes to. */
+  #useConsent(consent: Consent): void {
+    this.#consent = consent;
+    if (!consent.personalize) {
+      this.#queuedEvents = [];
+      this.#readerEvents = [];
+      this.#waitingPages = [];
+    }
+    this.#tellConsent();
+    this.#notify();
+  }
+
+  #tellConsent(): void {
+    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#contributor?.allowed() ?? false));
+  }
+
+  async #contribute(): Promise<number> {
+    if (!this.#contributor || !this.#engine || this.#closing) return 0;
+    const before = this.#outbox.entries.length;
+    const sent = await this.#contributor.work();
+    if (this.#closing) return sent;
+    if (sent > 0 || this.#outbox.entries.length !== before) {
+      this.#saver.touch();
+      this.#notify();
+    }
+    this.#sleep();
+    return sent;
+  }
+
+  /** Wakes up when the next record may leave. */
+  #sleep(): void {
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    const next = this.#contributor?.nextTime();
+    this.#timer = next === undefined ? undefined : this.#platform.setTimer(
+      () => void this.#contribute(), Math.min(LONGEST_NAP_MS, Math.max(1000, next - this.#now())),
+    );
+  }
+
+  // -------------------------------------------------------------------------------------------------------- keeping
+
+  readonly flush = async (): Promise<FlushResult> => {
+    await this.ready;
+    const learned = this.#quietly(() => this.#engine?.core.settle(this.#now())) ?? 0;
+    this.#contributor?.retry();
+    const sent = await this.#contribute();
+    const saved = await this.#saver.now();
+    if (learned > 0) this.#notify();
+    return { learned, saved: saved && this.#storageKind !== 'memory', sent, waiting: this.#outbox.waiting.length };
+  };
+
+  readonly reset = async (): Promise<void> => {
+    await this.ready;
+    this.#forget();
+    this.#channel?.send({ type: 'reset' });
+    // A save that is under way must not come after the wipe.
+    await this.#saver.idle();
+    await this.#storage.clear(this.#keys.prefix);
+    this.#mayOverwrite = true;
+  };
+
+  readonly exportState = async (): Promise<Uint8Array> => {
+    await this.ready;
+    return this.#mustHaveEngine().core.snapshot();
+  };
+
+  readonly importState = async (bytes: Uint8Array): Promise<void> => {
+    await this.ready;
+    const engine = this.#mustHaveEngine();
+    engine.core.restore(bytes);
+    engine.moveTo(engine.core);
+    this.#tellConsent();
+    await this.#saver.now();
+    this.#notify();
+  };
+
+  readonly summary = (): Summary =>
+    this.#quietly(() => this.#engine?.core.summary()) ?? NO_SUMMARY;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => { this.#listeners.delete(listener); };
+  };
+
+  readonly close = (): Promise<void> => this.#closing ??= this.#close();
+
+  async #close(): Promise<void> {
+    await Promise.resolve();
+    this.#refresh();
+    this.#stopPageEvents?.();
+    if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
+    await this.#patiently(Promise.all([this.ready, this.#contributor?.idle()]));
+    this.#quietly(() => this.#engine?.core.endSession(this.#now()));
+    this.#saver.stop();
+    await this.#saver.now();
+    this.#channel?.close();
+    this.#writer.release();
+    this.#quietly(() => this.#storage.close?.());
+    this.#quietly(() => this.#engine?.core.free());
+    this.#engine = undefined;
+  }
+
+  /** Waits, but not for ever. */
+  async #patiently(work: Promise<unknown>): Promise<void> {
+    let timer: unknown;
+    const enough = new Promise<void>((resolve) => { timer = this.#platform.setTimer(resolve, PATIENCE_MS); });
+    await Promise.race([work, enough]);
+    this.#platform.clearTimer(timer);
+  }
+
+  #forget(): void {
+    this.#queuedEvents = [];
+    this.#readerEvents = [];
+    this.#waitingPages = [];
+    this.#outbox.forget();
+    const engine = this.#engine;
+    this.#quietly(() => {
+      engine?.core.reset();
+      engine?.registry.clear();
+    });
+    this.#tellConsent();
+    this.#notify();
+  }
+
+  /** Saves what is known; false when it could not be. Never rejects. */
+  async #save(): Promise<boolean> {
+    const saved = await this.#saveSnapshot();
+    void this.#contribute();
+    return saved;
+  }
+
+  async #saveSnapshot(): Promise<boolean> {
+    const engine = this.#engine;
+    if (!engine || !this.#writer.active || !this.#mayOverwrite) return false;
+    try {
+      const bytes = engine.core.snapshot();
+      await this.#contributor?.saveLedger();
+      await this.#storage.put(this.#keys.snapshot, bytes, 'relaxed');
+      if (this.#storageProblem && this.#storageKind !== 'memory') this.#setStorageProblem(undefined);
+      return true;
+    } catch (thrown) {
+      const error = toHomeError(thrown, 'storage_failed');
+      if (error.code !== 'panic') this.#setStorageProblem(error);
+      return false;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- starting
+
+  async #start(): Promise<void> {
+    // Nothing runs inside `createHome` itself.
+    await Promise.resolve();
+    const { storage: wanted = 'indexeddb' } = this.#options;
+    if (this.#platform.isServer && wanted === 'indexeddb') {
+      return this.#fail(new HomeError('server', 'pages are ranked on the listener\'s device, and this is a server'));
+    }
+    const loading = this.#loadCore(this.#options.wasm).then((program) => ({ program }), (thrown: unknown) => ({ error: toHomeError(thrown, 'load') }));
+    const snapshot = await this.#openStorage();
+    const loaded = await loading;
+    if (this.#closing) return;
+    if ('error' in loaded) return this.#fail(loaded.error);
+    this.#program = loaded.program;
+    await this.#startEngine(snapshot);
+    if (this.#closing) return;
+    this.#stopPageEvents = this.#platform.onPageEvents({
+      hidden: () => this.#leave('settle'),
+      gone: () => this.#leave('endSession'),
+      online: () => { this.#contributor?.retry(); void this.#contribute(); },
+    });
+    void this.#contribute();
+  }
+
+  /** Opens the storage, reads the choices and the outbox, and returns the stored snapshot. */
+  async #openStorage(): Promise<Uint8Array | undefined> {
+    const opened = await openStorage(this.#options.storage, this.#platform);
+    if (this.#closing) {
+      opened.adapter.close?.();
+      return undefined;
+    }
+    this.#useStorage(opened.adapter, opened.kind);
+    if (opened.error) this.#setStorageProblem(opened.error);
+    const lockName = opened.adapter.lockName;
+    try {
+      await this.#writer.request(this.#platform, lockName && `${lockName}:${this.#keys.prefix}`, () => void this.#promoted());
+      if (lockName) this.#channel = this.#platform.channel(`${lockName}:${this.#keys.prefix}`, (message) => this.#hear(message));
+      const [consent, snapshot] = await Promise.all([
+        this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#outbox.load(),
+      ]);
+      this.#consent = completeConsent({ ...decodeConsent(consent), ...this.#options.consent });
+      return snapshot;
+    } catch (thrown) {
+      // What is stored may be fine: leave it alone and go on in memory.
+      this.#writer.release();
+      this.#writer.active = true;
+      this.#useStorage(memoryStorage(), 'memory');
+      this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));
+      return undefined;
+    }
+  }
+
+  #useStorage(adapter: StorageAdapter, kind: Status['storage']): void {
+    this.#storage = adapter;
+    this.#storageKind = kind;
+    this.#outbox = new Outbox(adapter, this.#keys.outbox);
+    const upload = this.#options.upload;
+    this.#contributor = upload ? new Contributor({
+      platform: this.#platform,
+      storage: adapter,
+      outbox: this.#outbox,
+      upload,
+      random: this.#random,
+      now: () => this.#now(),
+      mayContribute: () => this.#consent.contribute && this.#consent.personalize && this.#writer.active
+        && this.#storageProblem === undefined && !this.#closing,
+      withCore: (run) => run(this.#mustHaveEngine().core),
+      report: (error) => this.#report(error),
+    }) : undefined;
+  }
+
+  async #startEngine(snapshot: Uint8Array | undefined): Promise<void> {
+    let core = await this.#newCore();
+    if (snapshot !== undefined) {
+      try {
+        core.restore(snapshot);
+      } catch (thrown) {
+        const error = toHomeError(thrown, 'snapshot_corrupt');
+        await this.#keepAside(snapshot, error);
+        if (error.code === 'panic') core = await this.#newCore();
+      }
+    }
+    if (this.#closing) return core.free();
+    const engine = this.#parked ?? new Engine(core);
+    if (this.#parked) engine.moveTo(core);
+    this.#parked = undefined;
+    this.#engine = engine;
+    this.#failure = undefined;
+    this.#contributor?.coreReplaced();
+    this.#tellConsent();
+    this.#catchUp(engine);
+    this.#refresh();
+  }
+
+  async #newCore(): Promise<Core> {
+    const { model, seed } = this.#options;
+    const module = await this.#program!.instantiate();
+    try {
+      const core: Core = guardedCore(
+        module.create(model, seed === undefined ? undefined : seedBytes(seed)), (error) => this.#trapped(core, error),
+      );
+      return core;
+    } catch (thrown) {
+      this.#failureReason = 'model';
+      throw toHomeError(thrown, 'model');
+    }
+  }
+
+  /** Uses what came before there was a core. */
+  #catchUp(engine: Engine): void {
+    const pages = this.#waitingPages;
+    const cards = this.#queuedCards;
+    const events = this.#queuedEvents;
+    this.#waitingPages = [];
+    this.#queuedCards = [];
+    this.#queuedEvents = [];
+    if (!this.#consent.personalize) return;
+    // A page that cannot be ranked was or will be reported by `rankSync`.
+    for (const page of pages) try { engine.registerPage(page); } catch { continue; }
+    this.#quietly(() => engine.registerCards(cards));
+    for (const event of events) this.#quietly(() => this.#observe(engine, event));
+  }
+
+  /** Saves a snapshot that could not be read under another key, before anything is written in its place. */
+  async #keepAside(snapshot: Uint8Array, error: HomeError): Promise<void> {
+    this.#report(error);
+    if (!this.#writer.active) return;
+    try {
+      await this.#storage.put(this.#keys.aside(error.code, this.#now()), snapshot, 'strict');
+    } catch (thrown) {
+      this.#mayOverwrite = false;
+      this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------- what happens on its own
+
+  /** The core stopped for good: one page in the server's order, then a new core with the last snapshot. */
+  #trapped(core: Core, error: HomeError): void {
+    if (this.#engine?.core !== core) return;
+    this.#parked = this.#engine;
+    this.#engine = undefined;
+    this.#restarts++;
+    this.#report(error);
+    this.#failure = error;
+    this.#refresh();
+    if (this.#restarts <= MAX_RESTARTS && !this.#closing) {
+      void this.#restart().catch((thrown: unknown) => this.#fail(toHomeError(thrown, 'load')));
+    }
+  }
+
+  async #restart(): Promise<void> {
+    let snapshot: Uint8Array | undefined;
+    try {
+      snapshot = await this.#storage.get(this.#keys.snapshot);
+    } catch (thrown) {
+      this.#mayOverwrite = false;
+      this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));
+    }
+    if (this.#closing) return;
+    await this.#startEngine(snapshot);
+    void this.#contribute();
+  }
+
+  /** The tab that wrote until now is gone: go on from what it saved, and add what was heard here meanwhile. */
+  async #promoted(): Promise<void> {
+    await this.ready;
+    if (this.#closing) return;
+    const events = this.#readerEvents;
+    this.#readerEvents = [];
+    try {
+      const [snapshot] = await Promise.all([this.#storage.get(this.#keys.snapshot), this.#outbox.load()]);
+      this.#writer.active = true;
+      const engine = this.#engine;
+      if (engine && snapshot) {
+        try {
+          engine.core.restore(snapshot);
+        } catch (thrown) {
+          await this.#keepAside(snapshot, toHomeError(thrown, 'snapshot_corrupt'));
+        }
+        engine.moveTo(engine.core);
+        for (const event of events) this.#quietly(() => engine.observe({ ...event, decisionId: '', shelfId: '' }, this.#now()));
+        this.#tellConsent();
+      }
+    } catch (thrown) {
+      this.#mayOverwrite = false;
+      this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));
+    }
+    this.#refresh();
+    this.#saver.touch();
+    void this.#contribute();
+  }
+
+  /** Another tab of this profile did something that counts here too. */
+  #hear(message: TabMessage): void {
+    if (message.type === 'reset') {
+      this.#forget();
+      this.#saver.touch();
+    } else {
+      this.#useConsent(Object.freeze({ personalize: message.personalize, contribute: message.contribute }));
+      if (!message.contribute) void this.#contributor?.dropWaiting().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
+    }
+  }
+
+  #leave(ending: 'settle' | 'endSession'): void {
+    this.#quietly(() => this.#engine?.core[ending](this.#now()));
+    void this.#saver.now();
+    void this.#contribute();
+  }
+
+  // --------------------------------------------------------------------------------------------------------- status
+
+  #fail(error: HomeError): void {
+    this.#failure = error;
+    this.#queuedEvents = [];
+    this.#queuedCards = [];
+    this.#waitingPages = [];
+    this.#refresh();
+    // A server has nothing to mend.
+    if (error.code !== 'server') this.#report(error);
+  }
+
+  #setStorageProblem(error: HomeError | undefined): void {
+    const changed = error?.code !== this.#storageProblem?.code;
+    this.#storageProblem = error;
+    if (!changed) return;
+    this.#refresh();
+    if (error) this.#report(error);
+  }
+
+  #refresh(): void {
+    const problem = this.#failure ?? this.#storageProblem;
+    const state = this.#closing ? 'closed' : this.#failure ? 'degraded' : !this.#engine ? 'loading' : problem ? 'degraded' : 'ready';
+    const modelVersion = this.#modelVersion();
+    this.#status = Object.freeze({
+      state,
+      ...(problem ? { reason: this.#statusReason(), message: problem.message } : {}),
+      ...(modelVersion ? { modelVersion } : {}),
+      storage: this.#storageKind,
+      writer: this.#writer.active,
+    });
+    if (this.#options.debug) this.#platform.log('info', `${state}${problem ? ` (${problem.code}: ${problem.message})` : ''}`);
+    this.#notify();
+  }
+
+  #statusReason(): StatusReason {
+    if (!this.#failure) return 'storage';
+    return REASONS[this.#failure.code] ?? this.#failureReason;
+  }
+
+  #whyNot(): HomeError {
+    if (this.#closing) return new HomeError('closed', 'this Home is closed');
+    return this.#failure ?? new HomeError('not_ready', 'this Home is still starting');
+  }
+
+  #mustHaveEngine(): Engine {
+    if (!this.#engine) throw this.#whyNot();
+    return this.#engine;
+  }
+
+  #modelVersion(): string { return (this.#engine ?? this.#parked)?.modelVersion ?? ''; }
+
+  #now(): number { return (this.#options.clock ?? this.#platform.now)(); }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) {
+      try { listener(); } catch (thrown) { this.#platform.log('warn', `a subscriber threw: ${String(thrown)}`); }
+    }
+  }
+
+  /** Tells the app, at most once for each failure. */
+  #report(error: HomeError): void {
+    if (this.#options.debug) this.#platform.log('warn', `${error.code}: ${error.message}`);
+    try { this.#options.onError?.(error); } catch { return; }
+  }
+
+  /** Runs what must not throw; a failure is reported. */
+  #quietly<T>(run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (thrown) {
+      const error = toHomeError(thrown, 'panic');
+      if (error.code !== 'panic') this.#report(error);
+      return undefined;
+    }
+  }
+}

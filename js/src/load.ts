@@ -1,0 +1,77 @@
+// Gets the compiled core into memory: lazily, once per page, and again for a fresh instance after a trap.
+import type { Core, CoreModule, CoreProgram } from './core.js';
+import { HomeError } from './errors.js';
+import { glue } from './glue.js';
+import type { HomeOptions } from './types.js';
+
+/** The smallest module there is. Where even this is refused, a Content-Security-Policy is at work. */
+const EMPTY_MODULE = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+
+/** A function that makes a `v128`, drops it and returns. */
+const SIMD_MODULE = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version
+  0x01, 0x04, 0x01, 0x60, 0x00, 0x00, // type () -> ()
+  0x03, 0x02, 0x01, 0x00, // one function
+  0x0a, 0x09, 0x01, 0x07, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x1a, 0x0b, // i32.const 0, i8x16.splat, drop
+]);
+
+let inlined: Promise<WebAssembly.Module> | undefined;
+
+/** Compiles the core, once per page for the inlined one. */
+export async function loadCore(wasm: HomeOptions['wasm']): Promise<CoreProgram> {
+  if (typeof WebAssembly !== 'object') throw new HomeError('no_wasm', 'WebAssembly is not available here');
+  if (!WebAssembly.validate(SIMD_MODULE)) throw new HomeError('no_simd', 'WebAssembly is available without 128-bit SIMD, which is needed');
+  try {
+    const module = await (wasm === undefined ? (inlined ??= compileInlined()) : compile(wasm));
+    return { instantiate: () => instantiate(module) };
+  } catch (thrown) {
+    if (wasm === undefined) inlined = undefined;
+    throw loadError(thrown);
+  }
+}
+
+async function instantiate(module: WebAssembly.Module): Promise<CoreModule> {
+  try {
+    const { default: start, Core } = glue() as {
+      default(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+      Core: new (settings: unknown, seed: Uint8Array | undefined) => Core;
+    };
+    await start({ module_or_path: module });
+    return { create: (settings, seed) => new Core(settings, seed) };
+  } catch (thrown) {
+    throw loadError(thrown);
+  }
+}
+
+function loadError(thrown: unknown): HomeError {
+  if (isBlocked()) {
+    return new HomeError('csp', "WebAssembly is blocked: the Content-Security-Policy needs script-src 'wasm-unsafe-eval'", { cause: thrown });
+  }
+  return new HomeError('load', `the core did not load: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+}
+
+async function compileInlined(): Promise<WebAssembly.Module> {
+  const { bytes } = await import('./wasm-inline.js');
+  return WebAssembly.compile(bytes());
+}
+
+async function compile(wasm: NonNullable<HomeOptions['wasm']>): Promise<WebAssembly.Module> {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  if (wasm instanceof URL) return compileResponse(await fetch(wasm));
+  if (typeof Response === 'function' && wasm instanceof Response) return compileResponse(wasm);
+  return WebAssembly.compile(wasm as BufferSource);
+}
+
+async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+  if (!response.ok) throw new Error(`expected the compiled core, got HTTP status ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+function isBlocked(): boolean {
+  try {
+    new WebAssembly.Module(EMPTY_MODULE);
+    return false;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,122 @@
+// Records that wait or have left, kept so that the listener can see every byte.
+import { HomeError } from './errors.js';
+import { recordSentence } from './sentence.js';
+import type { Core } from './core.js';
+import type { Contribution, OutboxRecord, OutboxView, RecordFields, StorageAdapter } from './types.js';
+
+/** Records shown after they left. */
+const KEPT = 100;
+
+/** One record as it is stored. */
+export interface OutboxEntry {
+  readonly hex: string;
+  readonly fields: RecordFields;
+  state: OutboxRecord['state'];
+  readonly sendAfter: number;
+  sentAt?: number;
+  attempts: number;
+  nextTryAt: number;
+}
+
+export class Outbox {
+  readonly #storage: StorageAdapter;
+  readonly #key: string;
+  #entries: OutboxEntry[] = [];
+
+  constructor(storage: StorageAdapter, key: string) {
+    this.#storage = storage;
+    this.#key = key;
+  }
+
+  /** Reads what was stored. Throws a `HomeError` when it cannot be read; the bytes then stay where they are. */
+  async load(): Promise<void> {
+    const bytes = await this.#storage.get(this.#key);
+    if (bytes === undefined) return;
+    const parsed = parse(bytes);
+    if (parsed === undefined) throw new HomeError('storage_failed', 'the stored outbox cannot be read');
+    this.#entries = parsed;
+  }
+
+  /** Oldest first. */
+  get entries(): readonly OutboxEntry[] { return this.#entries; }
+
+  get waiting(): OutboxEntry[] { return this.#entries.filter((entry) => entry.state === 'waiting'); }
+
+  /** Stores a new record; it is in the outbox only once it is on disk. */
+  async add(bytes: Uint8Array, fields: RecordFields, sendAfter: number): Promise<void> {
+    const entry: OutboxEntry = { hex: toHex(bytes), fields, state: 'waiting', sendAfter, attempts: 0, nextTryAt: sendAfter };
+    const old = this.#entries;
+    this.#entries = [...old, entry].slice(-KEPT);
+    try {
+      await this.save();
+    } catch (thrown) {
+      this.#entries = old;
+      throw thrown;
+    }
+  }
+
+  /** Stores the present state of the entries. */
+  async save(): Promise<void> {
+    const text = JSON.stringify({ format: 1, records: this.#entries });
+    await this.#storage.put(this.#key, new TextEncoder().encode(text), 'strict');
+  }
+
+  /** Drops what has not left. */
+  async dropWaiting(): Promise<void> {
+    if (this.waiting.length === 0) return;
+    this.#entries = this.#entries.filter((entry) => entry.state !== 'waiting');
+    await this.save();
+  }
+
+  /** Forgets everything in memory; the storage is wiped elsewhere. */
+  forget(): void { this.#entries = []; }
+
+  /** For the listener, newest first. */
+  view(): OutboxRecord[] { return this.#entries.map(recordOf).reverse(); }
+}
+
+export function recordOf(entry: OutboxEntry): OutboxRecord {
+  return Object.freeze({
+    bytes: fromHex(entry.hex),
+    hex: entry.hex,
+    fields: Object.freeze({ ...entry.fields }),
+    sentence: recordSentence(entry.fields),
+    state: entry.state,
+    sendAfter: entry.sendAfter,
+    ...(entry.sentAt === undefined ? {} : { sentAt: entry.sentAt }),
+    attempts: entry.attempts,
+  });
+}
+
+/** What the listener sees: the records, newest first, and where the week stands. */
+export function outboxView(records: readonly OutboxRecord[], state: ReturnType<Core['contribution']> | undefined): OutboxView {
+  const contribution = Object.freeze(Object.fromEntries(
+    Object.entries(state ?? NOTHING).filter(([, value]) => value !== null && value !== undefined),
+  )) as unknown as Contribution;
+  const { epsilonSpent, epsilonLeft, epsilonPerRecord, recordsThisPeriod, nextAllowedAt } = contribution;
+  const budget = {
+    epsilonSpent, epsilonLeft, recordsThisPeriod,
+    ...(epsilonPerRecord === undefined ? {} : { epsilonPerRecord }),
+    ...(nextAllowedAt === undefined ? {} : { nextAllowedAt }),
+  };
+  return Object.freeze({ records: Object.freeze(records), budget: Object.freeze(budget), contribution });
+}
+
+const NOTHING: Contribution = { state: 'off', epsilonSpent: 0, epsilonLeft: 0, recordsThisPeriod: 0 };
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
+
+function parse(bytes: Uint8Array): OutboxEntry[] | undefined {
+  try {
+    const value = JSON.parse(new TextDecoder().decode(bytes)) as { format?: unknown; records?: unknown };
+    return value.format === 1 && Array.isArray(value.records) ? value.records as OutboxEntry[] : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+// Where bytes are kept: which adapter, what its keys are called, and how long it may take to answer.
+import { HomeError } from './errors.js';
+import type { Platform } from './platform.js';
+import { openIndexedDb } from './storage/indexeddb.js';
+import { memoryStorage } from './storage/memory.js';
+import type { HomeOptions, Status, StorageAdapter } from './types.js';
+
+/** A storage that has not answered by then counts as failed. */
+export const STORAGE_DEADLINE_MS = 1000;
+
+/** Privacy ledger: one per origin, whatever the namespace. */
+export const LEDGER_KEY = 'ledger';
+
+/** Keys of one namespace. */
+export class Keys {
+  readonly prefix: string;
+
+  constructor(namespace: string) { this.prefix = `${encodeURIComponent(namespace)}/`; }
+
+  get snapshot(): string { return `${this.prefix}snapshot`; }
+  get outbox(): string { return `${this.prefix}outbox`; }
+  /** Outside the prefix: a wipe forgets what was learned, not what was agreed to. */
+  get consent(): string { return `consent/${this.prefix}`; }
+  /** Where a snapshot goes that could not be read. */
+  aside(code: string, at: number): string { return `${this.prefix}aside/${code}/${at}`; }
+}
+
+export interface OpenedStorage {
+  readonly adapter: StorageAdapter;
+  readonly kind: Status['storage'];
+  /** Why this is not the storage that was asked for. */
+  readonly error?: HomeError;
+}
+
+/** The storage the options ask for, or memory when it cannot be had in time. */
+export async function openStorage(options: HomeOptions['storage'], platform: Platform): Promise<OpenedStorage> {
+  if (options === 'memory') return { adapter: memoryStorage(), kind: 'memory' };
+  if (typeof options === 'object') return { adapter: withDeadline(options, platform), kind: 'adapter' };
+  try {
+    if (platform.indexedDB === undefined) throw new HomeError('storage_unavailable', 'IndexedDB is not available here');
+    const opening = openIndexedDb();
+    // A database that opens too late is closed again, or it would block the next version of itself.
+    const adapter = await deadline(platform, 'opening', opening, (late) => late.close?.());
+    return { adapter: withDeadline(adapter, platform), kind: 'indexeddb' };
+  } catch (thrown) {
+    return { adapter: memoryStorage(), kind: 'memory', error: storageError(thrown, 'storage_unavailable') };
+  }
+}
+
+/** The same storage with a limit on every answer and every failure as a `HomeError`. */
+function withDeadline(adapter: StorageAdapter, platform: Platform): StorageAdapter {
+  const limit = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+    try {
+      return await deadline(platform, what, run());
+    } catch (thrown) {
+      throw storageError(thrown, 'storage_failed');
+    }
+  };
+  return {
+    get: (key) => limit('reading', () => adapter.get(key)),
+    put: (key, bytes, durability) => limit('writing', () => adapter.put(key, bytes, durability)),
+    delete: (key) => limit('deleting', () => adapter.delete(key)),
+    clear: (prefix) => limit('clearing', () => adapter.clear(prefix)),
+    close: () => adapter.close?.(),
+    ...(adapter.lockName === undefined ? {} : { lockName: adapter.lockName }),
+  };
+}
+
+function deadline<T>(platform: Platform, what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const timer = platform.setTimer(() => {
+      over = true;
+      reject(new HomeError('storage_timeout', `${what} the storage took longer than ${STORAGE_DEADLINE_MS} ms`));
+    }, STORAGE_DEADLINE_MS);
+    work.then((value) => {
+      platform.clearTimer(timer);
+      if (over) late?.(value);
+      else resolve(value);
+    }, (thrown: unknown) => {
+      platform.clearTimer(timer);
+      reject(thrown);
+    });
+  });
+}
+
+function storageError(thrown: unknown, code: 'storage_failed' | 'storage_unavailable'): HomeError {
+  if (thrown instanceof HomeError) return thrown;
+  const name = (thrown as { name?: unknown } | undefined)?.name;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return name === 'QuotaExceededError'
+    ? new HomeError('storage_full', `the storage is full: ${message}`, { cause: thrown })
+    : new HomeError(code, `the storage failed: ${message}`, { cause: thrown });
+}

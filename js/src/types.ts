@@ -1,0 +1,552 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import type { HomeError, HomeErrorCode } from './errors.js';
+
+// ---------------------------------------------------------------------------------------------- what the app gives
+
+/**
+ * Feature values of a card, in one of two forms: numbers in the order of the model's `given` columns (as many as there
+ * are columns, all finite), or an object by column name. By name, a missing column takes the model's default and a name
+ * the model does not know is ignored, so that a server can send a feature before a model uses it.
+ */
+export type Features = Float32Array | readonly number[] | Readonly<Record<string, number | boolean>>;
+
+/** A card as the app has it. Any further field of the app's own type comes back untouched on the ranked card. */
+export interface CardInput {
+  /** Identity of the card: the same id is the same album, artist, show... in every shelf. Never empty. */
+  readonly id: string;
+  /** What it is, in the app's words: `'album'`, `'podcast'`, `'playlist'`... */
+  readonly kind?: string;
+  /** Shown in reasons and in local shelves. */
+  readonly title?: string;
+  /** Who made it; listening to one card of an artist speaks for the others. */
+  readonly artist?: string;
+  /** Genre or other family. */
+  readonly family?: string;
+  /** A vector from the app's own catalogue model; the same length on every card. Must not change in place. */
+  readonly embedding?: Float32Array | readonly number[];
+  /** Whole length, in milliseconds. */
+  readonly durationMs?: number;
+  /** Popularity among all listeners, in [0, 1]. */
+  readonly popularity?: number;
+  /** Values of the model's `given` columns. */
+  readonly features?: Features;
+  /** A card that must keep its place in its shelf: sponsored, pinned. */
+  readonly fixed?: boolean;
+}
+
+/** A shelf as the app has it: a titled row of cards. */
+export interface ShelfInput<C extends CardInput = CardInput> {
+  /** Identity of the shelf; unique on the page. */
+  readonly id: string;
+  /** What it is: `'popular'`, `'fresh'`, `'made_for_you'`...; the device learns which kinds this listener acts on. */
+  readonly kind?: string;
+  /** As the app shows it. */
+  readonly title?: string;
+  /** Used for each of its cards that has none of its own (by name: for each name a card does not give). */
+  readonly features?: Features;
+  /** A shelf that must keep its place on the page. */
+  readonly fixed?: boolean;
+  /** At least one, in the server's order. */
+  readonly cards: readonly C[];
+}
+
+/** A shelf the device builds itself from what was played here. */
+export type LocalKind = 'recently_played' | 'heavy_rotation' | 'your_shows' | 'because_you_played';
+
+/** A Home page as the server sent it: at most 200 shelves and 10,000 cards. */
+export interface PageInput<S extends ShelfInput = ShelfInput> {
+  /** The app's name for the page; not used in ranking. */
+  readonly id?: string;
+  /** How much is seen without scrolling. Default `{ shelves: 3, cards: 6 }`. */
+  readonly visible?: { readonly shelves?: number; readonly cards?: number };
+  /** Shelves the device may add: a list of kinds, or `true` for all. Default none. */
+  readonly local?: boolean | readonly LocalKind[];
+  /** In the server's order. */
+  readonly shelves: readonly S[];
+}
+
+/** Values of the model's `context` columns, by name. */
+export type Context = Readonly<Record<string, number | boolean>>;
+
+/** What the listener did, or saw. */
+export type EventType = 'impression' | 'play' | 'progress' | 'finish' | 'skip' | 'like' | 'follow' | 'hide';
+
+/** Something that happened to a card. */
+export interface HomeEvent {
+  readonly type: EventType;
+  readonly cardId: string;
+  /** `decisionId` of the ranked page the card was shown on; leave out for a play from elsewhere in the app. */
+  readonly decisionId?: string;
+  /** The shelf it was shown in; leave out for a play from elsewhere. */
+  readonly shelfId?: string;
+  /** How long was played so far, in milliseconds; for `progress`, `finish` and `skip`. */
+  readonly msPlayed?: number;
+  /** When, in milliseconds since the Unix epoch. Default: now. */
+  readonly at?: number;
+}
+
+/** One line of a listening history from elsewhere. */
+export interface HistoryPlay {
+  /** When, in milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** How long, in milliseconds. */
+  readonly msPlayed: number;
+  /** The catalogue card it belongs to, where the app knows it. */
+  readonly cardId?: string;
+  readonly title: string;
+  readonly artist?: string;
+  readonly family?: string;
+  readonly kind?: string;
+}
+
+/** What the listener agreed to. Two separate choices. */
+export interface Consent {
+  /** Learn from listening on this device and rank with it. Off: the server's order, and nothing is recorded. */
+  readonly personalize: boolean;
+  /** Let one anonymized record a week leave the device. Off: nothing is made and nothing is sent. */
+  readonly contribute: boolean;
+}
+
+// ---------------------------------------------------------------------------------------------------------- options
+
+/** Where a column of the reward model takes its value from. */
+export type ColumnSource =
+  | 'given' | 'context' | 'popularity' | 'artist_affinity' | 'family_affinity' | 'card_affinity' | 'taste_short'
+  | 'taste_long' | 'new_artist' | 'recency' | 'skip_rate' | 'time_of_day' | 'willingness' | 'liked' | 'fatigue'
+  | 'is_podcast' | 'is_playlist' | 'duration';
+
+/** A reward model and a policy; unknown keys are refused by name. */
+export interface ModelSettings {
+  /** Names the model; comes back as `modelVersion`. */
+  readonly version: string;
+  readonly schema?: {
+    readonly columns: readonly { readonly name: string; readonly source: ColumnSource; readonly default?: number }[];
+  };
+  /** What is believed before anything was heard here: weights by column name. */
+  readonly prior?: {
+    readonly bias?: number;
+    readonly biasSd?: number;
+    readonly mean?: Readonly<Record<string, number>>;
+    readonly sd?: Readonly<Record<string, number>>;
+    readonly defaultSd?: number;
+  };
+  readonly policy?: {
+    readonly kind?: 'plackett_luce' | 'fixed' | 'popularity' | 'epsilon_page';
+    readonly temperature?: number;
+    readonly shelfTemperature?: number;
+    readonly floorShelves?: number;
+    readonly floorCards?: number;
+    readonly epsilon?: number;
+    readonly showOnce?: boolean;
+  };
+}
+
+/** How hard a write must be pressed to disk before its promise resolves. */
+export type Durability = 'relaxed' | 'strict';
+
+/**
+ * A place to keep bytes. `get` resolves to exactly what the last finished `put` stored, or `undefined`. Every method
+ * may reject; a method that does not answer within a second counts as failed.
+ */
+export interface StorageAdapter {
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Replaces the value in one step: a reader sees the old bytes or the new ones, never a mixture. */
+  put(key: string, bytes: Uint8Array, durability: Durability): Promise<void>;
+  delete(key: string): Promise<void>;
+  /** Deletes every key that starts with `prefix`. */
+  clear(prefix: string): Promise<void>;
+  /** Frees what is held open. Called once, last. */
+  close?(): void;
+  /**
+   * Set it when several tabs share this storage: the tab that holds the Web Lock of this name is the one that writes.
+   * Leave it out for a storage that only this `Home` uses.
+   */
+  readonly lockName?: string;
+}
+
+/** Sending of records. Nothing leaves without `consent.contribute`. */
+export interface UploadOptions {
+  /** Receives one POST of 256 bytes per record: the 16 bytes of the record, then zeros. */
+  readonly url?: string | URL;
+  /**
+   * The published manifest: an address, its bytes, or a function that gets them. Without a manifest no record is made.
+   * An address is fetched without cookies and without a referrer, and only once `contribute` is on.
+   */
+  readonly manifest?: string | URL | Uint8Array | (() => Promise<Uint8Array>);
+  /**
+   * Sends a record in place of the built-in POST. Resolve once it is delivered; reject to have it tried again later.
+   */
+  readonly transport?: (body: Uint8Array, record: OutboxRecord) => Promise<void>;
+  /** Treat Global Privacy Control as "no uploads". Default `true`. */
+  readonly respectGPC?: boolean;
+}
+
+/** All optional. */
+export interface HomeOptions {
+  /** Default: the model that is built in. */
+  readonly model?: ModelSettings;
+  /** One per app and profile (a child's profile is its own). Default `'default'`. */
+  readonly namespace?: string;
+  /** Default `'indexeddb'`, with memory as the fallback. */
+  readonly storage?: 'indexeddb' | 'memory' | StorageAdapter;
+  /**
+   * What the app knows about the listener's choices. A choice left out is the one saved by `setConsent`, else
+   * `personalize: true`, `contribute: false`.
+   */
+  readonly consent?: Partial<Consent>;
+  readonly upload?: UploadOptions | false;
+  /** A copy of the compiled core to use in place of the inlined one, e.g. `ears-only/core_bg.wasm` from your own server. */
+  readonly wasm?: BufferSource | WebAssembly.Module | Response | URL;
+  /** Makes every draw repeatable: for tests and demos only. A whole number from 0 to 2^53 - 1. */
+  readonly seed?: number;
+  /** Milliseconds since the Unix epoch. Default `Date.now`. */
+  readonly clock?: () => number;
+  /** Writes status changes and errors to the console. */
+  readonly debug?: boolean;
+  /** Told of every failure. Whatever it throws is ignored. */
+  readonly onError?: (error: HomeError) => void;
+}
+
+// ----------------------------------------------------------------------------------------------------- what comes back
+
+/** Why a shelf or a card stands where it stands. */
+export type ReasonCode =
+  | 'server_order' | 'fixed' | 'exploring' | 'because_you_played' | 'played_artist' | 'played_family'
+  | 'like_your_taste' | 'popular' | 'new_to_you' | 'recently_played' | 'heavy_rotation' | 'your_shows' | 'liked'
+  | 'time_of_day' | 'you_open_this_shelf' | 'model' | 'further_down' | 'hidden_by_you' | 'probe'
+  | 'general';
+
+/** A reason for programs and for people. */
+export interface Reason {
+  readonly code: ReasonCode;
+  /** One short English sentence. */
+  readonly text: string;
+}
+
+/** What ranking adds to a shelf or a card. */
+export interface Placed {
+  /** From 0, as displayed. */
+  readonly position: number;
+  /** Probability of this choice given everything placed before it; 1 where nothing was drawn (fixed, not visible). */
+  readonly propensity: number;
+  readonly reason: Reason;
+}
+
+/** A card as the device knows it from history alone. */
+export interface LocalCard {
+  readonly id: string;
+  readonly kind?: string;
+  readonly title?: string;
+  readonly artist?: string;
+  readonly family?: string;
+  readonly durationMs?: number;
+  readonly popularity?: number;
+}
+
+/** The app's own card, plus its place. */
+export type RankedCard<C extends CardInput = CardInput> = Readonly<C> & Placed;
+
+/** The app's own shelf, plus its place. */
+export type RankedShelf<S extends ShelfInput = ShelfInput> = Readonly<Omit<S, 'cards'>> & Placed & {
+  readonly local?: undefined;
+  readonly cards: readonly RankedCard<S['cards'][number]>[];
+};
+
+/** A shelf built on the device. Its cards are the app's own where the app has given them, else what history knows. */
+export interface RankedLocalShelf<C extends CardInput = CardInput> extends Placed {
+  readonly id: `local:${LocalKind}`;
+  readonly kind: LocalKind;
+  readonly title: string;
+  readonly local: true;
+  readonly cards: readonly ((Readonly<C> | LocalCard) & Placed)[];
+}
+
+/** The page in the order to show: plain frozen objects, which later calls never change. */
+export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
+  /** Give it back with each event of this page. Empty in the server's order. */
+  readonly decisionId: string;
+  /** `'policy'`: ranked here. `'baseline'`: the server's order. */
+  readonly source: 'policy' | 'baseline';
+  /** Kind of the policy; `'fixed'` for the server's order. */
+  readonly policy: string;
+  readonly modelVersion: string;
+  /** Whether anything on the page was drawn at random. */
+  readonly randomized: boolean;
+  /** Whether this page holds a card placed by a public draw, whose noisy outcome may be contributed. */
+  readonly probe: boolean;
+  /** Why the page is in the server's order, where that was not asked for. */
+  readonly error?: { readonly code: HomeErrorCode; readonly message: string };
+  readonly shelves: readonly Shelf[];
+}
+
+/** Why the state is not plainly `ready`. */
+export type StatusReason =
+  | 'csp' | 'no-wasm' | 'no-simd' | 'server' | 'load' | 'model' | 'storage' | 'panic';
+
+/** How the Home is. */
+export interface Status {
+  /** `degraded` still ranks where it can: see `reason`. */
+  readonly state: 'loading' | 'ready' | 'degraded' | 'closed';
+  /**
+   * `csp`, `no-wasm`, `no-simd`, `server`, `load`, `model`, `panic`: pages come back in the server's order.
+   * `storage`: pages are ranked, but what is learned may be gone after a reload.
+   */
+  readonly reason?: StatusReason;
+  readonly message?: string;
+  readonly modelVersion?: string;
+  readonly storage: 'none' | 'indexeddb' | 'memory' | 'adapter';
+  /** Whether this tab is the one that saves. Other tabs rank, and take over when it closes. */
+  readonly writer: boolean;
+}
+
+/** What an import did. */
+export interface ImportReport {
+  /** Lines read. */
+  readonly plays: number;
+  /** Lines that became history. */
+  readonly accepted: number;
+  /** Lines that could not: no time, negative or absurd length, from the future... */
+  readonly refused: number;
+  /** Accepted lines whose `cardId` was given, that is, belongs to the app's catalogue. */
+  readonly matched: number;
+}
+
+/** What `flush` did. */
+export interface FlushResult {
+  /** Impressions whose outcome was learned from. */
+  readonly learned: number;
+  /** Whether everything learned is on disk now. */
+  readonly saved: boolean;
+  /** Records delivered. */
+  readonly sent: number;
+  /** Records still waiting for their time, or for the network. */
+  readonly waiting: number;
+}
+
+/** Contents of the 16 bytes. */
+export interface RecordFields {
+  readonly version: number;
+  /** ISO weeks since Monday 2026-01-05. */
+  readonly epoch: number;
+  /** First four bytes of the SHA-256 of the manifest, in hex. */
+  readonly manifestId: string;
+  readonly slot: number;
+  readonly shelfPosition: number;
+  readonly cardPosition: number;
+  readonly arm: number;
+  readonly question: number;
+  /** Of 65536: how likely the public draw was to take this arm. */
+  readonly propensityNumerator: number;
+  readonly epsilonIndex: number;
+  readonly epsilon: number;
+  /** The answer after randomised response. */
+  readonly symbol: number;
+}
+
+/** One record that waits or has left. */
+export interface OutboxRecord {
+  readonly bytes: Uint8Array;
+  /** The same 16 bytes, as 32 hex digits. */
+  readonly hex: string;
+  readonly fields: RecordFields;
+  /** What it says, in plain words. */
+  readonly sentence: string;
+  /** `refused`: the receiver answered that it will never take it. */
+  readonly state: 'waiting' | 'sent' | 'refused';
+  /** Not before this time (milliseconds since the Unix epoch). */
+  readonly sendAfter: number;
+  readonly sentAt?: number;
+  /** Deliveries tried so far. */
+  readonly attempts: number;
+}
+
+/** Where the week's contribution stands. */
+export interface Contribution {
+  readonly state: 'off' | 'no_manifest' | 'spent' | 'scheduled' | 'due' | 'watching' | 'ready' | 'done';
+  /** This ISO week, counted from Monday 2026-01-05. */
+  readonly epoch?: number;
+  /** From when the week's probe may be shown. */
+  readonly dueAt?: number;
+  /** When the outcome of the running probe is final. */
+  readonly readyAt?: number;
+  /** When its record may be sent, as the public coin drew it. */
+  readonly sendAfter?: number;
+  /** When the budget next allows a record. */
+  readonly nextAllowedAt?: number;
+  readonly epsilonSpent: number;
+  readonly epsilonLeft: number;
+  /** Absent without a manifest. */
+  readonly epsilonPerRecord?: number;
+  readonly recordsThisPeriod: number;
+}
+
+/** Everything that left, that waits, and the privacy budget. */
+export interface OutboxView {
+  /** Newest first. */
+  readonly records: readonly OutboxRecord[];
+  readonly budget: {
+    readonly epsilonSpent: number;
+    readonly epsilonLeft: number;
+    readonly epsilonPerRecord?: number;
+    readonly recordsThisPeriod: number;
+    readonly nextAllowedAt?: number;
+  };
+  readonly contribution: Contribution;
+}
+
+/** One feature's part in a score. */
+export interface FeatureContribution {
+  readonly feature: string;
+  readonly value: number;
+  readonly weight: number;
+  readonly contribution: number;
+}
+
+/** The numbers behind a placed card. */
+export interface ExplainedCard {
+  readonly id: string;
+  readonly position: number;
+  /** Log-odds of being played when seen. */
+  readonly score: number;
+  /** Standard deviation of the score under what has been learned; absent far down a shelf. */
+  readonly sd?: number;
+  readonly propensity: number;
+  readonly reason: Reason;
+  readonly visible: boolean;
+  /** The five largest, by size; empty far down a shelf. */
+  readonly contributions: readonly FeatureContribution[];
+}
+
+/** The numbers behind a placed shelf. */
+export interface ExplainedShelf {
+  readonly id: string;
+  readonly kind: string;
+  readonly position: number;
+  /** Chance that something on it is played. */
+  readonly score: number;
+  readonly logit: number;
+  readonly propensity: number;
+  readonly reason: Reason;
+  readonly visible: boolean;
+  readonly cards: readonly ExplainedCard[];
+}
+
+/** The numbers behind a decision, for engineers. */
+export interface Explanation {
+  readonly decisionId: string;
+  readonly at: number;
+  readonly policy: string;
+  readonly modelVersion: string;
+  readonly randomized: boolean;
+  readonly shelves: readonly ExplainedShelf[];
+  /** Probability of each candidate to be the first card of the first shelf. */
+  readonly marginals: readonly { readonly shelf: string; readonly card: string; readonly probability: number }[];
+  /** The same probabilities, in the page's own card order. */
+  readonly marginalValues: readonly number[];
+}
+
+/** How much is known. */
+export interface Summary {
+  /** Listening events kept. */
+  readonly events: number;
+  /** Cards with any history. */
+  readonly cards: number;
+  /** Decisions in the local log. */
+  readonly decisions: number;
+  /** Impressions that wait for their outcome. */
+  readonly pending: number;
+  /** Outcomes learned from. */
+  readonly updates: number;
+  readonly historyEmpty: boolean;
+  /** Cards registered in this page load. */
+  readonly registered: number;
+}
+
+/** A Home page that is ranked on the listener's device. */
+export interface Home {
+  /** Resolves once ranking is possible or is known to be impossible. Never rejects: see `status`. */
+  readonly ready: Promise<Status>;
+  /** Now. A new object for each change. */
+  readonly status: Status;
+
+  /**
+   * Ranks a page, waiting for `ready` first (two seconds at most). Never rejects: any failure gives the server's order
+   * with `error`.
+   */
+  rank<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, context?: Context): Promise<RankedPage<RankedShelf<S>>>;
+  rank<S extends ShelfInput>(page: PageInput<S>, context?: Context): Promise<RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>>;
+
+  /**
+   * Ranks a page at once: for use inside a render. Never throws and never waits: before `ready`, and after any failure,
+   * it gives the server's order with `error`.
+   *
+   * Each call is a new decision with its own draw, so keep the result for as long as the view is on screen; calling it
+   * again on each render would move cards under the listener's finger.
+   */
+  rankSync<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, context?: Context): RankedPage<RankedShelf<S>>;
+  rankSync<S extends ShelfInput>(page: PageInput<S>, context?: Context): RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>;
+
+  /**
+   * Says that something happened. Never throws; an event that makes no sense goes to `onError`. Events from before
+   * `ready` are kept (1,000 at most) and used then.
+   */
+  track(event: HomeEvent): void;
+
+  /** Makes cards known that are not on a page: for plays from elsewhere in the app. Known ids are updated. */
+  registerCards(cards: Iterable<CardInput>): void;
+
+  /**
+   * Adds a listening history from elsewhere, in pieces small enough to keep the page responsive.
+   * Rejects with a `HomeError` when there is no ranking to learn for (`csp`, `not_personalized`...).
+   */
+  importHistory(
+    plays: Iterable<HistoryPlay> | AsyncIterable<HistoryPlay>,
+    options?: { readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void },
+  ): Promise<ImportReport>;
+
+  /** The numbers behind one of the last four decisions of this visit. Throws a `HomeError` with code `unknown_decision` for others. */
+  explain(decisionId: string): Explanation;
+  /**
+   * For each card of the page, in the page's own order, the probability to stand first in the first shelf: the
+   * `marginalValues` of `explain`, without the rest of it.
+   */
+  marginals(decisionId: string): Float64Array;
+
+  /** The listener's present choices. */
+  readonly consent: Consent;
+  /**
+   * Changes and saves the listener's choices. Turning `contribute` off also drops the records that wait to be sent; the
+   * privacy budget they took stays spent.
+   */
+  setConsent(consent: Partial<Consent>): Promise<void>;
+
+  /** What left, what waits, and the budget. */
+  outbox(): Promise<OutboxView>;
+
+  /** Learns from what is finished, saves, makes and sends what is due. */
+  flush(): Promise<FlushResult>;
+
+  /**
+   * Forgets this namespace: history, what was learned, local log, outbox. The consents stay as they are, and so do the
+   * dates of the privacy ledger. Rejects when the storage could not be wiped.
+   */
+  reset(): Promise<void>;
+
+  /** Everything learned, as bytes: for a native shell that keeps them, or to move to another device. */
+  exportState(): Promise<Uint8Array>;
+  /** Replaces everything learned. Rejects with a `HomeError` and changes nothing when the bytes are not readable. */
+  importState(bytes: Uint8Array): Promise<void>;
+
+  /** How much is known; zeros before `ready`. */
+  summary(): Summary;
+
+  /** Calls `listener` after each change of `status`, of the consents, or of what is known. Returns the way to stop. */
+  subscribe(listener: () => void): () => void;
+
+  /** Ends the session, saves and lets go of everything. Never rejects. The Home then gives the server's order. */
+  close(): Promise<void>;
+
+  /** The same as `close`, where the platform has it. */
+  readonly [Symbol.asyncDispose]?: () => Promise<void>;
+}

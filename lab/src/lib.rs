@@ -1,0 +1,15 @@
+//! Native tools around the on-device ranker. They call the shipped core; nothing of it is written again here.
+//!
+//! In the order in which they are used:
+//!
+//! | command | does |
+//! |---|---|
+//! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
+//! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
+
+pub mod error;
+pub mod golden;
+pub mod interval;
+pub mod progress;
+pub mod replay;
+pub mod table;

@@ -1,0 +1,107 @@
+//! `ears-lab`: subcommands only; each calls one function of the library.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
+use ears_lab::replay::{self, lastfm};
+use ears_lab::{golden, progress, table};
+
+/// Native tools around the on-device ranker.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Recomputes every golden file that the core knows; exit 0, 1 when one differs, 64 when one cannot be read.
+    CheckGolden {
+        /// Directory of golden files.
+        directory: PathBuf,
+        /// Directory of the data files that golden files name. Default: DIRECTORY/../data.
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// Hides half of the artists of real listeners and counts how many of them the ranked page brings back.
+    Replay {
+        /// Directory that holds the Last.fm 2K play counts, at any depth.
+        #[arg(long)]
+        data: PathBuf,
+        /// Number of test listeners, or "all".
+        #[arg(long, default_value = "500")]
+        listeners: String,
+        /// Draws listeners, halves and pages.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where the report goes as JSON; - for standard output, in place of the table.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // Nothing is left to say when even this cannot be printed.
+            let _ = error.print();
+            return if wrong { ExitCode::from(EXIT_UNREADABLE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match arguments.command {
+        Command::CheckGolden { directory, data } => check_golden(&directory, data.as_deref()),
+        Command::Replay { data, listeners, seed, json } => replay(&data, &listeners, seed, json.as_deref()),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("ears-lab: {error}");
+        ExitCode::from(error.exit())
+    })
+}
+
+fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabError> {
+    // No golden file known today names a data file; a directory that was asked for must still be there.
+    if let Some(missing) = data.filter(|data| !data.is_dir()) {
+        return Err(LabError::file(missing, "a directory of data files", "none"));
+    }
+    let mut exit = 0;
+    for finding in golden::check_directory(directory)? {
+        match finding {
+            Ok(file) => {
+                println!("{}", file.line());
+                if file.failed() {
+                    exit = exit.max(EXIT_FAILED);
+                }
+            }
+            Err(error) => {
+                eprintln!("ears-lab: {error}");
+                exit = exit.max(error.exit());
+            }
+        }
+    }
+    Ok(ExitCode::from(exit))
+}
+
+fn replay(data: &Path, listeners: &str, seed: u64, json: Option<&Path>) -> Result<ExitCode, LabError> {
+    let listeners = match listeners {
+        "all" => None,
+        number => Some(
+            number.parse().map_err(|_| LabError::unreadable(format!("expected a number of listeners or all, got {number}")))?,
+        ),
+    };
+    let counts = lastfm::read(data)?;
+    let bar = progress::bar("listeners");
+    let report = replay::run(&counts, replay::Settings { listeners, seed }, &mut |done, all| progress::show(&bar, done, all))?;
+    bar.finish_and_clear();
+    if json != Some(Path::new("-")) {
+        print!("{}", report.table());
+    }
+    if let Some(target) = json {
+        table::write_json(&report, target)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,337 @@
+//! (context, card) -> feature vector, by a schema with a fixed column order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::DAY_MS;
+use crate::context::Context;
+use crate::error::Error;
+use crate::history::History;
+use crate::math::{decay, dot, ln_1p};
+use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
+
+/// Where a column's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The app gives it with each card or shelf.
+    Given,
+    /// The app gives it with each visit.
+    Context,
+    /// The card's popularity, 0 to 1; 0 when unknown.
+    Popularity,
+    /// Decayed plays p of the card's artist, as p / (p + 3).
+    ArtistAffinity,
+    /// Share of the card's family in all decayed plays, shrunk by 5 plays.
+    FamilyAffinity,
+    /// Decayed plays p of this card, as p / (p + 2).
+    CardAffinity,
+    /// Cosine of the card's embedding with the taste of the last weeks, -1 to 1.
+    TasteShort,
+    /// Cosine of the card's embedding with the taste of the last months, -1 to 1.
+    TasteLong,
+    /// 1 when there is a history and the card's artist was never played in it.
+    NewArtist,
+    /// 2^(-days since the last play of this card / 7); 0 when never played.
+    Recency,
+    /// Skips of the artist among its plays and skips, shrunk by 2.
+    SkipRate,
+    /// Share of the family at this part of the day minus its share over the whole day.
+    TimeOfDay,
+    /// Posterior mean of "acted on when seen" for the shelf's kind, minus its prior, times 5.
+    Willingness,
+    /// 1 when the card is liked or its artist followed.
+    Liked,
+    /// Decayed times s the card was seen and not played, as s / (s + 3).
+    Fatigue,
+    /// 1 for podcasts and episodes.
+    IsPodcast,
+    /// 1 for playlists.
+    IsPlaylist,
+    /// ln(1 + minutes) / 5; 0 when the length is unknown.
+    Duration,
+}
+
+/// One column of the feature vector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Its name; distinct within the schema.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: Source,
+    /// Value when the app gives none. Default 0.
+    #[serde(default)]
+    pub default: f32,
+}
+
+/// The columns in their order. A constant 1 (the bias) always stands before them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureSchema {
+    columns: Vec<Column>,
+    given: Vec<usize>,
+    context: Vec<usize>,
+}
+
+impl FeatureSchema {
+    /// Checks the columns.
+    ///
+    /// # Errors
+    /// `bad_schema` for no columns, more than [`MAX_COLUMNS`], an empty or repeated name, or a non-finite default.
+    pub fn new(columns: Vec<Column>) -> Result<Self, Error> {
+        if columns.is_empty() || columns.len() > MAX_COLUMNS {
+            return Err(Error::settings("bad_schema", format!("expected 1 to {MAX_COLUMNS} columns, got {}", columns.len())));
+        }
+        for (index, column) in columns.iter().enumerate() {
+            if column.name.is_empty() || columns[..index].iter().any(|other| other.name == column.name) {
+                return Err(Error::settings(
+                    "bad_schema",
+                    format!("column {index} needs a name of its own, got \"{}\"", column.name),
+                ));
+            }
+            if !column.default.is_finite() {
+                return Err(Error::settings(
+                    "bad_schema",
+                    format!("column {index} needs a finite default, got {}", column.default),
+                ));
+            }
+        }
+        let of = |source: Source| (0..columns.len()).filter(|&i| columns[i].source == source).collect();
+        let (given, context) = (of(Source::Given), of(Source::Context));
+        Ok(Self { columns, given, context })
+    }
+
+    /// The columns, without the bias.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Length of a feature vector: the bias and the columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.columns.len() + 1
+    }
+
+    /// Row length in memory: [`FeatureSchema::width`] rounded up to whole SIMD lanes of four.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.width().next_multiple_of(4)
+    }
+
+    /// The columns that the app gives with each card, in order.
+    pub fn given(&self) -> impl ExactSizeIterator<Item = &Column> {
+        self.given.iter().map(|&index| &self.columns[index])
+    }
+
+    /// The columns that the app gives with each visit, in order.
+    pub fn context(&self) -> impl ExactSizeIterator<Item = &Column> {
+        self.context.iter().map(|&index| &self.columns[index])
+    }
+}
+
+/// Makes feature vectors for one decision; holds what is the same for all its cards.
+pub struct FeatureMaker<'a> {
+    schema: &'a FeatureSchema,
+    history: &'a History,
+    catalogue: &'a Catalogue,
+    context: &'a Context,
+    short_taste: Vec<f32>,
+    long_taste: Vec<f32>,
+    total_plays: f64,
+    bucket_plays: f64,
+}
+
+impl<'a> FeatureMaker<'a> {
+    /// Prepares for one decision.
+    #[must_use]
+    pub fn new(schema: &'a FeatureSchema, history: &'a History, catalogue: &'a Catalogue, context: &'a Context) -> Self {
+        // A taste learned in another embedding space says nothing here.
+        let fitting = |taste: Vec<f32>| if taste.len() == catalogue.dimensions() { taste } else { Vec::new() };
+        let (total_plays, bucket_plays) = history.family_plays(0, context.hour_bucket, context.now);
+        Self {
+            schema,
+            history,
+            catalogue,
+            context,
+            short_taste: fitting(history.short_taste.unit()),
+            long_taste: fitting(history.long_taste.unit()),
+            total_plays,
+            bucket_plays,
+        }
+    }
+
+    /// Writes the feature vector of `card` on a shelf of `shelf_kind` into `row`.
+    ///
+    /// # Shapes and ranges
+    /// - `given`: one value for each given column, in schema order; short or empty takes the defaults.
+    /// - `row`: [`FeatureSchema::stride`] values; what lies past the width is set to 0.
+    pub fn write(&self, card: CardHandle, shelf_kind: u32, given: &[f32], row: &mut [f32]) {
+        let mut next_given = 0;
+        let mut next_context = 0;
+        row.fill(0.0);
+        row[0] = 1.0;
+        for (value, column) in row[1..].iter_mut().zip(&self.schema.columns) {
+            *value = match column.source {
+                Source::Given => {
+                    next_given += 1;
+                    given.get(next_given - 1).copied().unwrap_or(column.default)
+                }
+                Source::Context => {
+                    next_context += 1;
+                    self.context.values.get(next_context - 1).copied().unwrap_or(column.default)
+                }
+                derived => self.derived(derived, card, shelf_kind) as f32,
+            };
+        }
+    }
+
+    fn derived(&self, source: Source, card: CardHandle, shelf_kind: u32) -> f64 {
+        let now = self.context.now;
+        let known = self.catalogue.registered(card);
+        let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
+        match source {
+            Source::Given | Source::Context => 0.0,
+            Source::Popularity => f64::from(known.card.popularity.unwrap_or(0.0)),
+            Source::ArtistAffinity => {
+                let (plays, _) = self.history.artist_plays(known.artist, now);
+                plays / (plays + 3.0)
+            }
+            Source::FamilyAffinity => self.family_share(known.family).0,
+            Source::CardAffinity => {
+                let plays = self.history.card_plays(card, now);
+                plays / (plays + 2.0)
+            }
+            Source::TasteShort => f64::from(dot(&self.short_taste, self.catalogue.unit(card))),
+            Source::TasteLong => f64::from(dot(&self.long_taste, self.catalogue.unit(card))),
+            Source::NewArtist => {
+                flag(self.total_plays > 0.0 && known.artist != 0 && self.history.artist_plays(known.artist, now).0 == 0.0)
+            }
+            Source::Recency => self
+                .history
+                .cards
+                .get(card.0)
+                .filter(|stats| stats.last_played > 0)
+                .map_or(0.0, |stats| decay((now.ms() - stats.last_played) as f64, 7.0 * DAY_MS as f64)),
+            Source::SkipRate => {
+                let (plays, skips) = self.history.artist_plays(known.artist, now);
+                skips / (plays + skips + 2.0)
+            }
+            Source::TimeOfDay => {
+                let (all, bucket) = self.family_share(known.family);
+                bucket - all
+            }
+            Source::Willingness => 5.0 * (self.history.willingness(shelf_kind, now) - 0.1),
+            Source::Liked => flag(
+                self.history.cards.get(card.0).is_some_and(|stats| stats.liked)
+                    || self.history.artists.get(known.artist).is_some_and(|stats| stats.followed),
+            ),
+            Source::Fatigue => {
+                let seen = self.history.fatigue(card, now);
+                seen / (seen + 3.0)
+            }
+            Source::IsPodcast => flag(known.card.kind.is_show()),
+            Source::IsPlaylist => flag(known.card.kind == CardKind::Playlist),
+            Source::Duration => ln_1p(f64::from(known.card.duration_ms.unwrap_or(0)) / 60_000.0) / 5.0,
+        }
+    }
+
+    /// Share of a family in all plays, and in the plays of this part of the day.
+    fn family_share(&self, family: u32) -> (f64, f64) {
+        if family == 0 {
+            return (0.0, 0.0);
+        }
+        let (all, bucket) = self.history.family_plays(family, self.context.hour_bucket, self.context.now);
+        (all / (self.total_plays + 5.0), bucket / (self.bucket_plays + 5.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::history::{LISTEN_MS, Listen};
+    use crate::page::Card;
+
+    fn column(name: &str, source: Source) -> Column {
+        Column { name: name.into(), source, default: 0.0 }
+    }
+
+    #[test]
+    fn refuses_bad_schemas() {
+        let code = |columns: Vec<Column>| FeatureSchema::new(columns).unwrap_err().code();
+        assert_eq!(code(Vec::new()), "bad_schema");
+        assert_eq!(code(vec![column("", Source::Given)]), "bad_schema");
+        assert_eq!(code(vec![column("a", Source::Given), column("a", Source::Popularity)]), "bad_schema");
+        assert_eq!(code(vec![Column { default: f32::NAN, ..column("a", Source::Given) }]), "bad_schema");
+        assert_eq!(code((0..257).map(|i| column(&format!("c{i}"), Source::Given)).collect()), "bad_schema");
+    }
+
+    #[test]
+    fn a_row_holds_bias_given_context_and_derived_values_in_order() {
+        let schema = FeatureSchema::new(vec![
+            column("tempo", Source::Given),
+            column("weekend", Source::Context),
+            column("artist", Source::ArtistAffinity),
+            Column { default: 0.5, ..column("mood", Source::Given) },
+            column("taste", Source::TasteLong),
+        ])
+        .unwrap();
+        let mut catalogue = Catalogue::default();
+        let card = catalogue
+            .register(Card { id: "a".into(), artist: "Can".into(), embedding: vec![0.0, 2.0], ..Card::default() })
+            .unwrap();
+        let now = Timestamp::clamped(DAY_MS);
+        let mut history = History::default();
+        history.listen(Listen { card, ms: LISTEN_MS, at: now }, 0, &catalogue);
+        let context = Context::new(now, 0, vec![1.0]);
+        let mut row = vec![9.0; schema.stride()];
+        FeatureMaker::new(&schema, &history, &catalogue, &context).write(card, 0, &[0.25], &mut row);
+        assert_eq!(row, [1.0, 0.25, 1.0, 0.25, 0.5, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn derived_values_stay_in_their_range_with_and_without_history() {
+        let all = [
+            Source::Popularity,
+            Source::ArtistAffinity,
+            Source::FamilyAffinity,
+            Source::CardAffinity,
+            Source::TasteShort,
+            Source::TasteLong,
+            Source::NewArtist,
+            Source::Recency,
+            Source::SkipRate,
+            Source::TimeOfDay,
+            Source::Willingness,
+            Source::Liked,
+            Source::Fatigue,
+            Source::IsPodcast,
+            Source::IsPlaylist,
+            Source::Duration,
+        ];
+        let columns = all.iter().enumerate().map(|(i, &source)| column(&format!("c{i}"), source)).collect();
+        let schema = FeatureSchema::new(columns).unwrap();
+        let mut catalogue = Catalogue::default();
+        let card = catalogue
+            .register(Card {
+                id: "a".into(),
+                artist: "Can".into(),
+                family: "krautrock".into(),
+                duration_ms: Some(3_600_000),
+                popularity: Some(1.0),
+                ..Card::default()
+            })
+            .unwrap();
+        let mut history = History::default();
+        let mut row = vec![0.0; schema.stride()];
+        for day in 0..200 {
+            let now = Timestamp::clamped(day * DAY_MS);
+            let context = Context::new(now, 0, Vec::new());
+            FeatureMaker::new(&schema, &history, &catalogue, &context).write(card, 0, &[], &mut row);
+            assert!(row.iter().all(|v| v.is_finite() && (-1.0..=4.5).contains(v)), "{row:?}");
+            history.listen(Listen { card, ms: if day % 3 == 0 { 0 } else { LISTEN_MS }, at: now }, 0, &catalogue);
+            history.see(card, now);
+            history.shelf_seen(0, true, now);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Small mathematics with the same bits on every target.
+//!
+//! `exp` and `ln` of the standard library differ in the last bits between wasm32 and x86-64; `libm`'s do not. The rest of the
+//! core calls the functions here, and a lint forbids the others.
+
+use wide::f32x4;
+
+/// e^x.
+#[must_use]
+pub fn exp(x: f64) -> f64 {
+    libm::exp(x)
+}
+
+/// 2^x.
+#[must_use]
+pub fn exp2(x: f64) -> f64 {
+    libm::exp2(x)
+}
+
+/// Natural logarithm.
+#[must_use]
+pub fn ln(x: f64) -> f64 {
+    libm::log(x)
+}
+
+/// ln(1 + x).
+#[must_use]
+pub fn ln_1p(x: f64) -> f64 {
+    libm::log1p(x)
+}
+
+/// Logistic function 1 / (1 + e^-x), without overflow.
+#[must_use]
+pub fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + exp(-x))
+    } else {
+        let e = exp(x);
+        e / (1.0 + e)
+    }
+}
+
+/// ln(p / (1 - p)); `p` is kept within [1e-9, 1 - 1e-9].
+#[must_use]
+pub fn logit(p: f64) -> f64 {
+    let p = p.clamp(1e-9, 1.0 - 1e-9);
+    ln(p / (1.0 - p))
+}
+
+/// What is left of one unit after `elapsed_ms` when half of it goes every `half_life_ms`.
+///
+/// # Shapes and ranges
+/// In (0, 1]; a negative elapsed time counts as 0. An infinite half-life gives 1.
+#[must_use]
+pub fn decay(elapsed_ms: f64, half_life_ms: f64) -> f64 {
+    if elapsed_ms <= 0.0 { 1.0 } else { exp2(-elapsed_ms / half_life_ms) }
+}
+
+/// Dot product of two `f32` slices of equal length.
+///
+/// # Determinism
+/// Four lanes, each summed in index order, then (lane 0 + lane 1) + (lane 2 + lane 3); the last 0 to 3 elements are added
+/// one by one. SIMD and scalar builds give the same bits.
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let n = a.len().min(b.len());
+    let blocks = n / 4;
+    let mut sum = f32x4::splat(0.0);
+    for (x, y) in a[..blocks * 4].chunks_exact(4).zip(b[..blocks * 4].chunks_exact(4)) {
+        sum += f32x4::from([x[0], x[1], x[2], x[3]]) * f32x4::from([y[0], y[1], y[2], y[3]]);
+    }
+    let [s0, s1, s2, s3] = sum.to_array();
+    let mut total = (s0 + s1) + (s2 + s3);
+    for (x, y) in a[blocks * 4..n].iter().zip(&b[blocks * 4..n]) {
+        total += x * y;
+    }
+    total
+}
+
+/// ln of the sum of e^x, without overflow; minus infinity for no values.
+#[must_use]
+pub fn log_sum_exp(values: &[f64]) -> f64 {
+    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if max == f64::NEG_INFINITY {
+        return max;
+    }
+    max + ln(values.iter().map(|v| exp(v - max)).sum())
+}
+
+/// The numbers of `pairs` by falling value; equal values by rising number.
+///
+/// The one sort of the core: every use of another element type would cost kilobytes of machine code in the browser.
+#[must_use]
+pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
+    // Order-preserving bits (flip all of a negative number, the sign of a positive one), inverted to make the order fall.
+    let key = |value: f64| {
+        let bits = value.to_bits();
+        !(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
+    };
+    let mut keyed: Vec<(u64, u32)> = pairs.iter().map(|(value, number)| (key(*value), *number)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, number)| number).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dot_has_the_written_order() {
+        let a: Vec<f32> = (0..11).map(|i| 0.1 + i as f32 * 0.37).collect();
+        let b: Vec<f32> = (0..11).map(|i| 1.7 - i as f32 * 0.21).collect();
+        let mut lanes = [0f32; 4];
+        for i in 0..8 {
+            lanes[i % 4] += a[i] * b[i];
+        }
+        let mut want = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        for i in 8..11 {
+            want += a[i] * b[i];
+        }
+        assert_eq!(dot(&a, &b).to_bits(), want.to_bits());
+        assert_eq!(dot(&[], &[]), 0.0);
+    }
+
+    #[test]
+    fn sigmoid_and_logit_are_inverse_and_do_not_overflow() {
+        for x in [-15.0, -1.0, 0.0, 0.3, 12.0] {
+            assert!((logit(sigmoid(x)) - x).abs() < 1e-6);
+        }
+        assert_eq!(sigmoid(-1e6), 0.0);
+        assert_eq!(sigmoid(1e6), 1.0);
+    }
+
+    #[test]
+    fn log_sum_exp_is_stable() {
+        assert!((log_sum_exp(&[1e4, 1e4]) - (1e4 + ln(2.0))).abs() < 1e-9);
+        assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn decay_halves() {
+        assert_eq!(decay(0.0, 5.0), 1.0);
+        assert_eq!(decay(-3.0, 5.0), 1.0);
+        assert_eq!(decay(10.0, 5.0), 0.25);
+        assert_eq!(decay(10.0, f64::INFINITY), 1.0);
+    }
+
+    #[test]
+    fn falling_orders_by_value_then_number() {
+        let pairs = [(1.0, 4), (f64::INFINITY, 9), (-2.0, 1), (1.0, 2), (0.0, 3), (f64::NEG_INFINITY, 0)];
+        assert_eq!(falling(&pairs), [9, 2, 4, 3, 1, 0]);
+        assert!(falling(&[]).is_empty());
+    }
+}

@@ -1,0 +1,75 @@
+//! The reward model: a fixed body and a Bayesian head that learns on the device.
+
+use crate::error::Error;
+use crate::features::FeatureSchema;
+use crate::math::dot;
+
+mod head;
+
+pub(crate) use head::HeadState;
+pub use head::{Head, HeadPrior, MAX_FULL_COVARIANCE};
+
+/// What turns features into the inputs of the head.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Body {
+    /// The features themselves: logistic regression.
+    #[default]
+    Linear,
+}
+
+/// Score of a card = mean of the head . phi(features), the log-odds that it is played when seen.
+#[derive(Clone, Debug)]
+pub struct RewardModel {
+    body: Body,
+    head: Head,
+}
+
+impl RewardModel {
+    /// A model that starts at `prior`.
+    ///
+    /// # Errors
+    /// `bad_prior` when the prior has not one mean and one standard deviation for each feature and the bias.
+    pub fn new(schema: &FeatureSchema, body: Body, prior: HeadPrior) -> Result<Self, Error> {
+        if prior.width() != schema.width() {
+            return Err(Error::settings(
+                "bad_prior",
+                format!("expected {} means (bias and columns), got {}", schema.width(), prior.width()),
+            ));
+        }
+        Ok(Self { body, head: Head::new(prior, schema.stride()) })
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn head_mut(&mut self) -> &mut Head {
+        &mut self.head
+    }
+
+    /// Score of one feature row, in log-odds.
+    ///
+    /// # Shapes and ranges
+    /// `row`: [`FeatureSchema::stride`] finite values.
+    ///
+    /// # Determinism
+    /// 32-bit dot product in the order of [`crate::math::dot`].
+    #[must_use]
+    pub fn score(&self, row: &[f32]) -> f64 {
+        f64::from(dot(self.head.weights(), row))
+    }
+
+    /// Standard deviation of the score of one feature row under the head's posterior.
+    #[must_use]
+    pub fn score_sd(&self, row: &[f32]) -> f64 {
+        self.head.variance(row).max(0.0).sqrt()
+    }
+}

@@ -1,0 +1,727 @@
+//! What the server sent: a page of shelves of cards; and the catalogue of cards the device has met.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Most shelves on one page.
+pub const MAX_SHELVES: usize = 200;
+/// Most cards on one page, all shelves together.
+pub const MAX_CARDS: usize = 10_000;
+/// Most feature columns.
+pub const MAX_COLUMNS: usize = 256;
+/// Most cards a session may register.
+pub const MAX_REGISTERED: usize = 200_000;
+/// Longest id, title, artist or family kept, in bytes; longer titles are cut, longer ids refused.
+pub const MAX_TEXT_BYTES: usize = 400;
+/// Most dimensions of a card embedding.
+pub const MAX_EMBEDDING: usize = 256;
+
+/// What a card stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CardKind {
+    /// Anything the app does not name.
+    #[default]
+    Other,
+    /// An album.
+    Album,
+    /// A playlist or mix.
+    Playlist,
+    /// A podcast or show.
+    Podcast,
+    /// An artist.
+    Artist,
+    /// A single track.
+    Track,
+    /// One episode of a podcast.
+    Episode,
+}
+
+impl CardKind {
+    /// The kind called `name`; unknown names are [`CardKind::Other`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "album" => Self::Album,
+            "playlist" | "mix" => Self::Playlist,
+            "podcast" | "show" => Self::Podcast,
+            "artist" => Self::Artist,
+            "track" => Self::Track,
+            "episode" => Self::Episode,
+            _ => Self::Other,
+        }
+    }
+
+    /// The name used in JavaScript.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Album => "album",
+            Self::Playlist => "playlist",
+            Self::Podcast => "podcast",
+            Self::Artist => "artist",
+            Self::Track => "track",
+            Self::Episode => "episode",
+        }
+    }
+
+    /// Whether this is spoken word followed over time: a podcast or one of its episodes.
+    #[must_use]
+    pub fn is_show(self) -> bool {
+        matches!(self, Self::Podcast | Self::Episode)
+    }
+}
+
+/// What is known of a card. Only `id` is required; the rest sharpens features and reasons.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Card {
+    /// The app's id; the same id is the same card on every page.
+    pub id: String,
+    /// Title, for reasons and local shelves.
+    pub title: String,
+    /// Artist, host or publisher; empty when unknown.
+    pub artist: String,
+    /// Family: genre or topic; empty when unknown.
+    pub family: String,
+    /// What it stands for.
+    pub kind: CardKind,
+    /// Length in milliseconds, if known.
+    pub duration_ms: Option<u32>,
+    /// Share of listeners who play it, 0 to 1, if known.
+    pub popularity: Option<f32>,
+    /// Position in the app's embedding space; empty when unknown. Scaled to length 1 when registered.
+    pub embedding: Vec<f32>,
+}
+
+/// Index of a card in the [`Catalogue`] of this session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardHandle(pub(crate) u32);
+
+impl CardHandle {
+    /// The number that crosses the boundary.
+    #[must_use]
+    pub fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// Index of a shelf's identity (id, kind, title) in the [`Catalogue`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShelfHandle(pub(crate) u32);
+
+impl ShelfHandle {
+    /// The number that crosses the boundary.
+    #[must_use]
+    pub fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// A table of distinct names; the empty name is always number 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    names: Vec<String>,
+    numbers: BTreeMap<String, u32>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { names: vec![String::new()], numbers: BTreeMap::from([(String::new(), 0)]) }
+    }
+}
+
+impl Names {
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    pub(crate) fn name(&self, number: u32) -> &str {
+        self.names.get(number as usize).map_or("", String::as_str)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) card: Card,
+    pub(crate) artist: u32,
+    pub(crate) family: u32,
+    /// Start of the unit embedding in the flat table, or `u32::MAX`.
+    embedding: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ShelfIdentity {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) kind: u32,
+}
+
+/// The cards and shelf identities this session has met. Kept in memory only.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    cards: Vec<Registered>,
+    by_id: BTreeMap<String, u32>,
+    shelves: Vec<ShelfIdentity>,
+    shelf_by_id: BTreeMap<String, u32>,
+    pub(crate) artists: Names,
+    pub(crate) families: Names,
+    pub(crate) shelf_kinds: Names,
+    dimensions: usize,
+    units: Vec<f32>,
+}
+
+fn clip(mut text: String) -> String {
+    if text.len() > MAX_TEXT_BYTES {
+        let end = (0..=MAX_TEXT_BYTES).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}
+
+impl Catalogue {
+    /// Adds a card, or updates what is known of it; the handle of an id never changes in a session.
+    ///
+    /// # Errors
+    /// `bad_card` for an empty or overlong id, a popularity outside [0, 1] or a non-finite embedding; `embedding_size` when the
+    /// embedding has another number of dimensions than the first one; `catalogue_full` beyond [`MAX_REGISTERED`].
+    pub fn register(&mut self, card: Card) -> Result<CardHandle, Error> {
+        if card.id.is_empty() || card.id.len() > MAX_TEXT_BYTES {
+            return Err(Error::page(
+                "bad_card",
+                format!("a card id must have 1 to {MAX_TEXT_BYTES} bytes, got {}", card.id.len()),
+            ));
+        }
+        if let Some(popularity) = card.popularity
+            && !(0.0..=1.0).contains(&popularity)
+        {
+            return Err(Error::page("bad_card", format!("popularity must be within 0 and 1, got {popularity}")));
+        }
+        let size = card.embedding.len();
+        if size > MAX_EMBEDDING || (size > 0 && self.dimensions > 0 && size != self.dimensions) {
+            let expected = if self.dimensions > 0 { self.dimensions } else { MAX_EMBEDDING };
+            return Err(Error::page("embedding_size", format!("expected {expected} dimensions, got {size}")));
+        }
+        if card.embedding.iter().any(|v| !v.is_finite()) {
+            return Err(Error::page("bad_card", "an embedding must hold finite numbers only"));
+        }
+        let (card, embedding) = self.checked(card);
+        let artist = self.artists.number(&card.artist);
+        let family = self.families.number(&card.family);
+        if let Some(&handle) = self.by_id.get(&card.id) {
+            let known = &mut self.cards[handle as usize];
+            let start = if embedding.is_empty() {
+                known.embedding
+            } else if known.embedding != u32::MAX {
+                let start = known.embedding as usize;
+                self.units[start..start + embedding.len()].copy_from_slice(&embedding);
+                known.embedding
+            } else {
+                let start = self.units.len() as u32;
+                self.units.extend_from_slice(&embedding);
+                start
+            };
+            *known = Registered { card, artist, family, embedding: start };
+            return Ok(CardHandle(handle));
+        }
+        if self.cards.len() >= MAX_REGISTERED {
+            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} cards in a session")));
+        }
+        let start = if embedding.is_empty() { u32::MAX } else { self.units.len() as u32 };
+        self.units.extend_from_slice(&embedding);
+        let handle = self.cards.len() as u32;
+        self.by_id.insert(card.id.clone(), handle);
+        self.cards.push(Registered { card, artist, family, embedding: start });
+        Ok(CardHandle(handle))
+    }
+
+    /// Cuts overlong text and scales the embedding to length 1.
+    fn checked(&mut self, mut card: Card) -> (Card, Vec<f32>) {
+        card.title = clip(card.title);
+        card.artist = clip(card.artist);
+        card.family = clip(card.family);
+        let mut unit = std::mem::take(&mut card.embedding);
+        if !unit.is_empty() {
+            self.dimensions = unit.len();
+            let square: f64 = unit.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+            let length = square.sqrt();
+            if length > 0.0 {
+                for value in &mut unit {
+                    *value = (f64::from(*value) / length) as f32;
+                }
+            }
+        }
+        (card, unit)
+    }
+
+    /// Adds a shelf identity, or updates its kind and title.
+    ///
+    /// # Errors
+    /// `bad_shelf` for an empty or overlong id.
+    pub fn register_shelf(&mut self, id: &str, kind: &str, title: &str) -> Result<ShelfHandle, Error> {
+        if id.is_empty() || id.len() > MAX_TEXT_BYTES {
+            return Err(Error::page("bad_shelf", format!("a shelf id must have 1 to {MAX_TEXT_BYTES} bytes, got {}", id.len())));
+        }
+        let kind = self.shelf_kinds.number(&clip(kind.to_owned()));
+        let identity = ShelfIdentity { id: id.to_owned(), title: clip(title.to_owned()), kind };
+        if let Some(&handle) = self.shelf_by_id.get(id) {
+            self.shelves[handle as usize] = identity;
+            return Ok(ShelfHandle(handle));
+        }
+        if self.shelves.len() >= MAX_REGISTERED {
+            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} shelves in a session")));
+        }
+        let handle = self.shelves.len() as u32;
+        self.shelf_by_id.insert(id.to_owned(), handle);
+        self.shelves.push(identity);
+        Ok(ShelfHandle(handle))
+    }
+
+    /// The handle of the card with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<CardHandle> {
+        self.by_id.get(id).copied().map(CardHandle)
+    }
+
+    /// The handle with this number, if it has been given out.
+    #[must_use]
+    pub fn handle(&self, number: u32) -> Option<CardHandle> {
+        ((number as usize) < self.cards.len()).then_some(CardHandle(number))
+    }
+
+    /// What is known of a card.
+    #[must_use]
+    pub fn card(&self, handle: CardHandle) -> &Card {
+        &self.cards[handle.0 as usize].card
+    }
+
+    /// Number of cards registered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.cards.len()
+    }
+
+    /// Whether no card is registered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cards.is_empty()
+    }
+
+    pub(crate) fn registered(&self, handle: CardHandle) -> &Registered {
+        &self.cards[handle.0 as usize]
+    }
+
+    /// The card's embedding scaled to length 1; empty when it has none.
+    pub(crate) fn unit(&self, handle: CardHandle) -> &[f32] {
+        let start = self.cards[handle.0 as usize].embedding;
+        if start == u32::MAX { &[] } else { &self.units[start as usize..start as usize + self.dimensions] }
+    }
+
+    /// Dimensions of the app's embedding space; 0 while no card had an embedding.
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    pub(crate) fn shelf(&self, handle: ShelfHandle) -> &ShelfIdentity {
+        &self.shelves[handle.0 as usize]
+    }
+
+    pub(crate) fn shelf_handle(&self, number: u32) -> Option<ShelfHandle> {
+        ((number as usize) < self.shelves.len()).then_some(ShelfHandle(number))
+    }
+
+    pub(crate) fn find_shelf(&self, id: &str) -> Option<ShelfHandle> {
+        self.shelf_by_id.get(id).copied().map(ShelfHandle)
+    }
+
+    /// Shelf kinds as names, by number.
+    pub(crate) fn shelf_kind(&self, number: u32) -> &str {
+        self.shelf_kinds.name(number)
+    }
+}
+
+/// How much of a page the listener sees without scrolling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visible {
+    /// Shelves, 1 to [`MAX_SHELVES`]; positions beyond follow in score order.
+    pub shelves: usize,
+    /// Cards of each shelf, 1 to [`MAX_CARDS`].
+    pub cards: usize,
+}
+
+impl Default for Visible {
+    fn default() -> Self {
+        Self { shelves: 3, cards: 6 }
+    }
+}
+
+/// A card in a place the server gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CardPlace {
+    /// Which card.
+    pub card: CardHandle,
+    /// Sponsored or pinned: keeps its place in the shelf.
+    pub fixed: bool,
+}
+
+/// A shelf as the server sent it: which cards, in the server's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    /// Its identity.
+    pub shelf: ShelfHandle,
+    /// Keeps its place on the page.
+    pub fixed: bool,
+    /// Where its cards lie in [`Page::cards`].
+    pub cards: std::ops::Range<usize>,
+}
+
+/// Which shelves the device may add from its history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalShelves(pub u8);
+
+/// A page of candidates, checked.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub(crate) visible: Visible,
+    pub(crate) local: LocalShelves,
+    pub(crate) utc_offset_minutes: i32,
+    pub(crate) context: Vec<f32>,
+    pub(crate) shelves: Vec<Shelf>,
+    pub(crate) cards: Vec<CardPlace>,
+    pub(crate) given: usize,
+    /// One row of `given` numbers for each card.
+    pub(crate) features: Vec<f32>,
+}
+
+/// First word of a packed page.
+pub const PAGE_FORMAT: u32 = 1;
+/// Words before the context values of a packed page.
+pub const PAGE_HEADER: usize = 16;
+
+impl Page {
+    /// Starts a page; see [`PageBuilder`].
+    #[must_use]
+    pub fn builder(visible: Visible) -> PageBuilder {
+        PageBuilder {
+            page: Self {
+                visible,
+                local: LocalShelves::default(),
+                utc_offset_minutes: 0,
+                context: Vec::new(),
+                shelves: Vec::new(),
+                cards: Vec::new(),
+                given: 0,
+                features: Vec::new(),
+            },
+        }
+    }
+
+    /// Reads a page packed as 32-bit floats.
+    ///
+    /// # Shapes and ranges
+    /// Header of [`PAGE_HEADER`] words: format, shelves S, cards C, given columns G, visible shelves, visible cards, local shelf
+    /// bits, context columns K, UTC offset in minutes, zeros. Then K context values; S x (shelf handle, card count, flags, 0);
+    /// C x (card handle, flags); zeros up to a multiple of four words; C x G features, row after row. Flag 1 means fixed.
+    ///
+    /// # Errors
+    /// `page_format` when the words do not have that shape; the codes of [`PageBuilder::build`] otherwise.
+    pub fn from_words(words: &[f32], catalogue: &Catalogue) -> Result<Self, Error> {
+        let format = |what: &str, found: String| Error::page("page_format", format!("expected {what}, got {found}"));
+        if words.len() < PAGE_HEADER {
+            return Err(format("a header of 16 words", words.len().to_string()));
+        }
+        let count = |index: usize, limit: usize, code: &'static str, what: &str| -> Result<usize, Error> {
+            let value = words[index];
+            if value.is_finite() && value >= 0.0 && value == value.trunc() && value <= limit as f32 {
+                Ok(value as usize)
+            } else {
+                Err(Error::page(code, format!("expected at most {limit} {what}, got {value}")))
+            }
+        };
+        if words[0] != PAGE_FORMAT as f32 {
+            return Err(format("page format 1", words[0].to_string()));
+        }
+        let shelves = count(1, MAX_SHELVES, "page_too_large", "shelves")?;
+        let cards = count(2, MAX_CARDS, "page_too_large", "cards")?;
+        let given = count(3, MAX_COLUMNS, "column_count", "columns")?;
+        let visible = Visible {
+            shelves: count(4, MAX_SHELVES, "visible_range", "visible shelves")?,
+            cards: count(5, MAX_CARDS, "visible_range", "visible cards")?,
+        };
+        let local = count(6, 255, "page_format", "as local shelf bits")?;
+        let context = count(7, MAX_COLUMNS, "column_count", "context columns")?;
+        let offset = words[8];
+        if !(-1_440.0..=1_440.0).contains(&offset) {
+            return Err(format("a UTC offset within a day", offset.to_string()));
+        }
+        let shelf_start = PAGE_HEADER + context;
+        let card_start = shelf_start + 4 * shelves;
+        let feature_start = (card_start + 2 * cards).next_multiple_of(4);
+        let end = feature_start + cards * given;
+        if words.len() < end {
+            return Err(format(&format!("{end} words"), words.len().to_string()));
+        }
+        let mut builder = Self::builder(visible)
+            .with_local(LocalShelves(local as u8))
+            .with_utc_offset_minutes(offset as i32)
+            .with_context(words[PAGE_HEADER..shelf_start].to_vec());
+        let unknown =
+            |code: &'static str, value: f32| Error::page(code, format!("expected a handle given out before, got {value}"));
+        let mut next = 0;
+        for shelf in words[shelf_start..card_start].chunks_exact(4) {
+            let handle = catalogue.shelf_handle(shelf[0] as u32).ok_or_else(|| unknown("unknown_shelf", shelf[0]))?;
+            let size = shelf[1];
+            if !(size >= 0.0 && size <= (cards - next) as f32) {
+                return Err(format("card counts that add up", size.to_string()));
+            }
+            builder.shelf(handle, shelf[2] == 1.0);
+            for place in words[card_start + 2 * next..card_start + 2 * (next + size as usize)].chunks_exact(2) {
+                let card = catalogue.handle(place[0] as u32).ok_or_else(|| unknown("unknown_card", place[0]))?;
+                builder.card(card, place[1] == 1.0);
+            }
+            next += size as usize;
+        }
+        if next != cards {
+            return Err(format(&format!("{cards} cards in the shelves"), next.to_string()));
+        }
+        builder.features(given, words[feature_start..end].to_vec()).build()
+    }
+
+    /// Number of shelves.
+    #[must_use]
+    pub fn shelf_count(&self) -> usize {
+        self.shelves.len()
+    }
+
+    /// Number of cards, all shelves together.
+    #[must_use]
+    pub fn card_count(&self) -> usize {
+        self.cards.len()
+    }
+
+    /// The cards, shelf after shelf, in the server's order.
+    #[must_use]
+    pub fn cards(&self) -> &[CardPlace] {
+        &self.cards
+    }
+}
+
+/// Puts a page together; [`PageBuilder::build`] checks it whole.
+#[derive(Clone, Debug)]
+pub struct PageBuilder {
+    page: Page,
+}
+
+impl PageBuilder {
+    /// Shelves the device may add from its history. Default: none.
+    #[must_use]
+    pub fn with_local(mut self, local: LocalShelves) -> Self {
+        self.page.local = local;
+        self
+    }
+
+    /// Minutes the listener's clock is ahead of UTC. Default 0.
+    #[must_use]
+    pub fn with_utc_offset_minutes(mut self, minutes: i32) -> Self {
+        self.page.utc_offset_minutes = minutes;
+        self
+    }
+
+    /// Values of the schema's context columns, in their order. Default: none.
+    #[must_use]
+    pub fn with_context(mut self, values: Vec<f32>) -> Self {
+        self.page.context = values;
+        self
+    }
+
+    /// Starts the next shelf.
+    pub fn shelf(&mut self, shelf: ShelfHandle, fixed: bool) -> &mut Self {
+        let at = self.page.cards.len();
+        self.page.shelves.push(Shelf { shelf, fixed, cards: at..at });
+        self
+    }
+
+    /// Adds a card to the shelf started last.
+    pub fn card(&mut self, card: CardHandle, fixed: bool) -> &mut Self {
+        self.page.cards.push(CardPlace { card, fixed });
+        if let Some(shelf) = self.page.shelves.last_mut() {
+            shelf.cards.end = self.page.cards.len();
+        }
+        self
+    }
+
+    /// Sets the given features: `columns` numbers for each card, row after row.
+    #[must_use]
+    pub fn features(mut self, columns: usize, values: Vec<f32>) -> Self {
+        self.page.given = columns;
+        self.page.features = values;
+        self
+    }
+
+    /// Checks the page.
+    ///
+    /// # Errors
+    /// `page_empty`, `page_too_large`, `visible_range`, `shelf_empty`, `duplicate_shelf`, `duplicate_card` (twice in one shelf),
+    /// `column_count` (features are not cards x columns), `not_finite` (a feature or context value is NaN or infinite).
+    pub fn build(self) -> Result<Page, Error> {
+        let page = self.page;
+        if page.shelves.is_empty() {
+            return Err(Error::page("page_empty", "expected at least one shelf, got none"));
+        }
+        if page.shelves.len() > MAX_SHELVES {
+            return Err(Error::page(
+                "page_too_large",
+                format!("expected at most {MAX_SHELVES} shelves, got {}", page.shelves.len()),
+            ));
+        }
+        if page.cards.len() > MAX_CARDS {
+            return Err(Error::page("page_too_large", format!("expected at most {MAX_CARDS} cards, got {}", page.cards.len())));
+        }
+        if page.visible.shelves == 0 || page.visible.cards == 0 {
+            return Err(Error::page(
+                "visible_range",
+                format!("expected at least one visible shelf and card, got {} and {}", page.visible.shelves, page.visible.cards),
+            ));
+        }
+        if page.features.len() != page.cards.len() * page.given {
+            return Err(Error::page(
+                "column_count",
+                format!("expected {} x {} feature values, got {}", page.cards.len(), page.given, page.features.len()),
+            ));
+        }
+        // One mark for each handle: the number of the last shelf that had it.
+        let size = |handles: &mut dyn Iterator<Item = u32>| handles.max().map_or(0, |largest| largest as usize + 1);
+        let mut shelf_marks = vec![false; size(&mut page.shelves.iter().map(|shelf| shelf.shelf.0))];
+        let mut card_marks = vec![u8::MAX; size(&mut page.cards.iter().map(|place| place.card.0))];
+        for (index, shelf) in page.shelves.iter().enumerate() {
+            if shelf.cards.is_empty() {
+                return Err(Error::page("shelf_empty", format!("expected at least one card in shelf {index}, got none")));
+            }
+            if std::mem::replace(&mut shelf_marks[shelf.shelf.0 as usize], true) {
+                return Err(Error::page("duplicate_shelf", format!("shelf {index} has the id of an earlier shelf")));
+            }
+            for place in &page.cards[shelf.cards.clone()] {
+                if std::mem::replace(&mut card_marks[place.card.0 as usize], index as u8) == index as u8 {
+                    return Err(Error::page("duplicate_card", format!("a card id stands twice in shelf {index}")));
+                }
+            }
+        }
+        if let Some(at) = page.features.iter().position(|v| !v.is_finite()) {
+            return Err(Error::page(
+                "not_finite",
+                format!(
+                    "expected finite features, got {} at card {} column {}",
+                    page.features[at],
+                    at / page.given,
+                    at % page.given
+                ),
+            ));
+        }
+        if let Some(value) = page.context.iter().find(|v| !v.is_finite()) {
+            return Err(Error::page("not_finite", format!("expected finite context values, got {value}")));
+        }
+        Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue(cards: usize) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for i in 0..cards {
+            catalogue.register(Card { id: format!("c{i}"), ..Card::default() }).unwrap();
+        }
+        catalogue.register_shelf("s0", "popular", "Popular").unwrap();
+        catalogue.register_shelf("s1", "fresh", "Fresh").unwrap();
+        catalogue
+    }
+
+    fn words(shelves: &[(f32, &[f32])], given: usize) -> Vec<f32> {
+        let cards: usize = shelves.iter().map(|s| s.1.len()).sum();
+        let mut words = vec![0.0; PAGE_HEADER];
+        words[0] = 1.0;
+        words[1] = shelves.len() as f32;
+        words[2] = cards as f32;
+        words[3] = given as f32;
+        words[4] = 2.0;
+        words[5] = 2.0;
+        for (shelf, cards) in shelves {
+            words.extend([*shelf, cards.len() as f32, 0.0, 0.0]);
+        }
+        for card in shelves.iter().flat_map(|s| s.1) {
+            words.extend([*card, 0.0]);
+        }
+        words.resize(words.len().next_multiple_of(4), 0.0);
+        words.extend((0..cards * given).map(|i| i as f32));
+        words
+    }
+
+    #[test]
+    fn reads_a_packed_page() {
+        let catalogue = catalogue(4);
+        let page = Page::from_words(&words(&[(0.0, &[0.0, 1.0]), (1.0, &[1.0, 2.0, 3.0])], 2), &catalogue).unwrap();
+        assert_eq!(page.shelf_count(), 2);
+        assert_eq!(page.shelves[1].cards, 2..5);
+        assert_eq!(page.features[9], 9.0);
+    }
+
+    #[test]
+    fn refuses_what_breaks_the_rules_with_stable_codes() {
+        let catalogue = catalogue(4);
+        let code = |words: &[f32]| Page::from_words(words, &catalogue).unwrap_err().code();
+        let good = words(&[(0.0, &[0.0, 1.0])], 1);
+        let changed = |index: usize, value: f32| {
+            let mut words = good.clone();
+            words[index] = value;
+            words
+        };
+        assert_eq!(code(&[]), "page_format");
+        assert_eq!(code(&good[..good.len() - 1]), "page_format");
+        assert_eq!(code(&changed(0, 2.0)), "page_format");
+        assert_eq!(code(&changed(1, 201.0)), "page_too_large");
+        assert_eq!(code(&changed(2, 10_001.0)), "page_too_large");
+        assert_eq!(code(&changed(3, 257.0)), "column_count");
+        assert_eq!(code(&changed(4, 0.0)), "visible_range");
+        assert_eq!(code(&changed(5, f32::NAN)), "visible_range");
+        assert_eq!(code(&changed(16, 9.0)), "unknown_shelf");
+        assert_eq!(code(&changed(17, 3.0)), "page_format");
+        assert_eq!(code(&changed(20, 9.0)), "unknown_card");
+        assert_eq!(code(&changed(20, 1.0)), "duplicate_card");
+        assert_eq!(code(&changed(24, f32::INFINITY)), "not_finite");
+        assert_eq!(code(&words(&[(0.0, &[0.0]), (0.0, &[1.0])], 0)), "duplicate_shelf");
+        assert_eq!(code(&words(&[(0.0, &[0.0]), (1.0, &[])], 0)), "shelf_empty");
+        assert_eq!(code(&words(&[], 0)), "page_empty");
+    }
+
+    #[test]
+    fn the_same_card_may_stand_in_two_shelves() {
+        let catalogue = catalogue(2);
+        assert!(Page::from_words(&words(&[(0.0, &[0.0]), (1.0, &[0.0])], 0), &catalogue).is_ok());
+    }
+
+    #[test]
+    fn registering_twice_updates_and_keeps_the_handle() {
+        let mut catalogue = catalogue(1);
+        let card = Card { id: "c0".into(), title: "Kind of Blue".into(), embedding: vec![3.0, 4.0], ..Card::default() };
+        let handle = catalogue.register(card).unwrap();
+        assert_eq!(handle.index(), 0);
+        assert_eq!(catalogue.card(handle).title, "Kind of Blue");
+        assert_eq!(catalogue.unit(handle), &[0.6, 0.8]);
+        let bad = Card { id: "x".into(), embedding: vec![1.0], ..Card::default() };
+        assert_eq!(catalogue.register(bad).unwrap_err().code(), "embedding_size");
+        let bad = Card { id: "x".into(), popularity: Some(2.0), ..Card::default() };
+        assert_eq!(catalogue.register(bad).unwrap_err().code(), "bad_card");
+        assert_eq!(catalogue.register(Card::default()).unwrap_err().code(), "bad_card");
+    }
+}

@@ -1,0 +1,64 @@
+//! The only maker of what may leave the device.
+//!
+//! A record says: in this week, the public coin put this arm into this slot with this published chance, and the answer to the
+//! public question was, after a coin flip that lies with a known rate, this bit. Everything but the bit follows from the
+//! manifest and the coin, which never read the history.
+//!
+//! This module knows neither the history nor the decision log: the one private value comes in wrapped as [`Private`], which
+//! cannot be printed, copied, compared or serialised, and leaves through [`release`] only.
+
+mod coin;
+mod ledger;
+mod manifest;
+mod randomiser;
+mod record;
+
+pub use coin::Coin;
+pub use ledger::{Budget, Debit, Ledger, Permit, Refusal};
+pub use manifest::{Arm, Manifest, ManifestId, ManifestSettings, RewardSettings, Slot};
+pub use randomiser::{EPSILONS, Epsilon, FLIP_THRESHOLDS, Private, release};
+pub use record::{ProbeRecord, RECORD_BYTES, RecordFields};
+
+use crate::clock::{DAY_MS, Timestamp, WEEK_MS};
+
+/// Monday 2026-01-05 00:00 UTC, the start of epoch 0.
+pub const FIRST_EPOCH: Timestamp = Timestamp::clamped(1_767_571_200_000);
+/// Largest epoch a record can carry: 12 bits, until the year 2104.
+pub const MAX_EPOCH: u16 = 4_095;
+/// Days over which the short budget runs.
+pub const BUDGET_DAYS: i64 = 28;
+/// Length of the budget's short period.
+pub const BUDGET_PERIOD_MS: i64 = BUDGET_DAYS * DAY_MS;
+/// Length of a consent year.
+pub const CONSENT_YEAR_MS: i64 = 365 * DAY_MS;
+
+/// The ISO week of `now`, counted from [`FIRST_EPOCH`]; `None` before it or beyond [`MAX_EPOCH`].
+#[must_use]
+pub fn epoch_of(now: Timestamp) -> Option<u16> {
+    let weeks = now.since(FIRST_EPOCH).div_euclid(WEEK_MS);
+    u16::try_from(weeks).ok().filter(|epoch| *epoch <= MAX_EPOCH)
+}
+
+/// When an epoch begins.
+#[must_use]
+pub fn epoch_start(epoch: u16) -> Timestamp {
+    FIRST_EPOCH.plus_ms(i64::from(epoch) * WEEK_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_iso_weeks_since_the_first() {
+        assert_eq!(FIRST_EPOCH.ms() % DAY_MS, 0);
+        // The Unix epoch was a Thursday; Mondays are 4 days later.
+        assert_eq!((FIRST_EPOCH.ms() / DAY_MS - 4).rem_euclid(7), 0);
+        assert_eq!(epoch_of(FIRST_EPOCH), Some(0));
+        assert_eq!(epoch_of(FIRST_EPOCH.plus_ms(-1)), None);
+        assert_eq!(epoch_of(FIRST_EPOCH.plus_ms(WEEK_MS - 1)), Some(0));
+        assert_eq!(epoch_of(FIRST_EPOCH.plus_ms(46 * WEEK_MS)), Some(46));
+        assert_eq!(epoch_of(FIRST_EPOCH.plus_ms(4_096 * WEEK_MS)), None);
+        assert_eq!(epoch_start(46), FIRST_EPOCH.plus_ms(46 * WEEK_MS));
+    }
+}

@@ -1,0 +1,319 @@
+//! The privacy ledger: what was spent, when, and whether another record may be made.
+//!
+//! It is written before a record exists and never gives back. A new ledger starts fully spent, so that wiping a device's
+//! storage cannot buy a fresh budget.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, Epsilon, epoch_of};
+use crate::clock::Timestamp;
+use crate::error::Error;
+
+/// Most epsilon in 28 days, in thousandths.
+pub const PERIOD_MILLI: u32 = 4_000;
+/// Most epsilon in a consent year, in thousandths.
+pub const YEAR_MILLI: u32 = 52_000;
+/// Most epsilon of one record, in thousandths; a manifest cannot ask for more.
+pub const RECORD_MILLI: u32 = 1_000;
+
+/// Format of a stored ledger.
+const LEDGER_FORMAT: u8 = 1;
+
+/// One spending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Debit {
+    /// The week it paid for.
+    pub epoch: u16,
+    /// When.
+    pub at: Timestamp,
+    /// How much, in thousandths of epsilon.
+    pub milli: u32,
+}
+
+/// Why no record may be made now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// This week has its record.
+    Week,
+    /// The 28-day budget is spent.
+    Period,
+    /// The year's budget is spent.
+    Year,
+    /// The clock stands before an earlier debit.
+    ClockBack,
+    /// The date lies outside the calendar of epochs.
+    Calendar,
+}
+
+/// The right to make one record. Made by [`Ledger::debit`] only, used up by [`super::release`].
+#[derive(Debug)]
+pub struct Permit {
+    epsilon: Epsilon,
+}
+
+impl Permit {
+    pub(super) fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+}
+
+/// Spent and left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// Epsilon spent in the last 28 days.
+    pub spent: f64,
+    /// Epsilon left in them.
+    pub left: f64,
+    /// Earliest time at which a record of the ceiling may be made.
+    pub next_at: Timestamp,
+    /// Debits of the last 28 days.
+    pub records: usize,
+}
+
+/// What was spent and what this week's coin says. Shared by all profiles of one origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    format: u8,
+    started_at: Timestamp,
+    latest_at: Timestamp,
+    debits: Vec<Debit>,
+    coin: Option<Coin>,
+    /// The last week in which a probe visit took place.
+    probed: Option<u16>,
+    /// The last week whose probe was paid for, whether or not its record came to be.
+    paid: Option<u16>,
+}
+
+impl Ledger {
+    /// A new ledger, fully spent: the first record may be made after 28 days.
+    #[must_use]
+    pub fn start(now: Timestamp) -> Self {
+        let epoch = epoch_of(now).unwrap_or(0);
+        let debit = Debit { epoch, at: now, milli: RECORD_MILLI };
+        Self {
+            format: LEDGER_FORMAT,
+            started_at: now,
+            latest_at: now,
+            debits: vec![debit; (PERIOD_MILLI / RECORD_MILLI) as usize],
+            coin: None,
+            probed: None,
+            paid: None,
+        }
+    }
+
+    fn spent_since(&self, since: Timestamp) -> u32 {
+        self.debits.iter().filter(|debit| debit.at > since).map(|debit| debit.milli).sum()
+    }
+
+    fn year_start(&self, now: Timestamp) -> Timestamp {
+        let years = now.since(self.started_at).max(0) / CONSENT_YEAR_MS;
+        self.started_at.plus_ms(years * CONSENT_YEAR_MS)
+    }
+
+    /// Whether a record with this epsilon may be made at `now`; the reason if not.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub fn allows(&self, epsilon: Epsilon, now: Timestamp) -> Result<u16, Refusal> {
+        let milli = epsilon.milli();
+        if now < self.latest_at {
+            return Err(Refusal::ClockBack);
+        }
+        let epoch = epoch_of(now).ok_or(Refusal::Calendar)?;
+        if self.debits.iter().any(|debit| debit.epoch >= epoch) {
+            return Err(Refusal::Week);
+        }
+        if milli > RECORD_MILLI || self.spent_since(now.plus_ms(-BUDGET_PERIOD_MS)) + milli > PERIOD_MILLI {
+            return Err(Refusal::Period);
+        }
+        // A debit on the first instant of the year belongs to it.
+        if self.spent_since(self.year_start(now).plus_ms(-1)) + milli > YEAR_MILLI {
+            return Err(Refusal::Year);
+        }
+        Ok(epoch)
+    }
+
+    /// Spends `epsilon` in the week of `now` for the probe of week `probe`. The caller saves the ledger durably before it uses the
+    /// permit.
+    ///
+    /// # Errors
+    /// `budget_spent`, `clock_back`, or `already_paid` when that probe was paid for before.
+    pub fn debit(&mut self, epsilon: Epsilon, probe: u16, now: Timestamp) -> Result<Permit, Error> {
+        if self.has_paid(probe) {
+            return Err(Error::privacy("already_paid", format!("expected a probe not yet paid for, got that of week {probe}")));
+        }
+        let epoch = self.allows(epsilon, now).map_err(|refusal| match refusal {
+            Refusal::ClockBack => {
+                Error::privacy("clock_back", "expected a clock that does not go back, the ledger has later dates")
+            }
+            other => Error::privacy("budget_spent", format!("expected budget left, the limit of the {other:?} is reached")),
+        })?;
+        self.latest_at = now;
+        self.paid = Some(probe);
+        self.debits.push(Debit { epoch, at: now, milli: epsilon.milli() });
+        // Debits older than a year no longer count for anything.
+        self.debits.retain(|debit| now.since(debit.at) <= 2 * CONSENT_YEAR_MS);
+        Ok(Permit { epsilon })
+    }
+
+    /// Spent and left at `now`.
+    #[must_use]
+    pub fn budget(&self, now: Timestamp) -> Budget {
+        let since = now.plus_ms(-BUDGET_PERIOD_MS);
+        let spent = self.spent_since(since);
+        // Debits stand in the order of their times: the clock never goes back.
+        let in_period: Vec<&Debit> = self.debits.iter().filter(|debit| debit.at > since).collect();
+        let mut over = (spent + RECORD_MILLI).saturating_sub(PERIOD_MILLI);
+        let mut next_at = now;
+        for debit in &in_period {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(debit.milli);
+            next_at = debit.at.plus_ms(BUDGET_PERIOD_MS);
+        }
+        Budget {
+            spent: f64::from(spent) / 1_000.0,
+            left: f64::from(PERIOD_MILLI.saturating_sub(spent)) / 1_000.0,
+            next_at,
+            records: in_period.len(),
+        }
+    }
+
+    /// This week's coin, if it was tossed.
+    #[must_use]
+    pub fn coin(&self) -> Option<&Coin> {
+        self.coin.as_ref()
+    }
+
+    pub(crate) fn set_coin(&mut self, coin: Coin) {
+        self.coin = Some(coin);
+    }
+
+    /// The last week in which a probe visit took place.
+    #[must_use]
+    pub fn probed(&self) -> Option<u16> {
+        self.probed
+    }
+
+    pub(crate) fn set_probed(&mut self, epoch: u16) {
+        self.probed = Some(epoch);
+    }
+
+    /// Whether the probe of `epoch`, or a later one, was paid for.
+    #[must_use]
+    pub fn has_paid(&self, epoch: u16) -> bool {
+        self.paid.is_some_and(|paid| paid >= epoch)
+    }
+
+    /// The ledger as bytes.
+    ///
+    /// # Errors
+    /// `ledger_failed` when it cannot be written; nothing is then sent.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        crate::store::seal(crate::store::Kind::Ledger, self)
+    }
+
+    /// Reads a stored ledger.
+    ///
+    /// # Errors
+    /// `ledger_corrupt` or `ledger_newer`; nothing is then made or sent.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let ledger: Self = crate::store::open(crate::store::Kind::Ledger, bytes)?;
+        if ledger.format == LEDGER_FORMAT {
+            Ok(ledger)
+        } else {
+            Err(Error::snapshot("ledger_newer", format!("expected ledger format {LEDGER_FORMAT}, got {}", ledger.format)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::FIRST_EPOCH;
+    use super::*;
+    use crate::clock::{DAY_MS, WEEK_MS};
+    use crate::random::{Purpose, Seed, below};
+
+    fn one() -> Epsilon {
+        Epsilon::from_index(2).unwrap()
+    }
+
+    fn pay(ledger: &mut Ledger, epsilon: Epsilon, now: Timestamp) -> Result<Permit, Error> {
+        ledger.debit(epsilon, epoch_of(now).unwrap(), now)
+    }
+
+    fn day(day: i64) -> Timestamp {
+        FIRST_EPOCH.plus_ms(40 * WEEK_MS + day * DAY_MS)
+    }
+
+    #[test]
+    fn a_new_ledger_is_fully_spent_for_28_days() {
+        let mut ledger = Ledger::start(day(0));
+        assert_eq!(ledger.budget(day(0)).left, 0.0);
+        assert_eq!(ledger.budget(day(3)).next_at, day(28));
+        assert_eq!(ledger.allows(one(), day(0)), Err(Refusal::Week));
+        assert_eq!(ledger.allows(one(), day(27)), Err(Refusal::Period));
+        assert!(pay(&mut ledger, one(), day(28)).is_ok());
+        assert_eq!(ledger.debit(one(), 99, day(29)).unwrap_err().code(), "budget_spent");
+        assert_eq!(pay(&mut ledger, one(), day(28)).unwrap_err().code(), "already_paid");
+    }
+
+    #[test]
+    fn one_record_a_week_four_in_28_days() {
+        let mut ledger = Ledger::start(day(0));
+        for week in (4..52).chain(53..100) {
+            assert!(pay(&mut ledger, one(), day(7 * week)).is_ok(), "week {week}");
+            assert_eq!(ledger.allows(one(), day(7 * week + 6)), Err(Refusal::Week));
+            if week == 51 {
+                // The four weeks it started with and 48 records: the year's 52 are spent until its last day is over.
+                assert_eq!(ledger.allows(one(), day(364)), Err(Refusal::Year));
+            }
+        }
+    }
+
+    #[test]
+    fn the_clock_may_not_go_back() {
+        let mut ledger = Ledger::start(day(0));
+        assert!(pay(&mut ledger, one(), day(30)).is_ok());
+        assert_eq!(ledger.debit(one(), 99, day(22)).unwrap_err().code(), "clock_back");
+    }
+
+    #[test]
+    fn never_overspends_on_random_schedules() {
+        let mut rng = Seed::from_number(21).stream(Purpose::Host, 0);
+        for _ in 0..200 {
+            let mut ledger = Ledger::start(day(0));
+            let mut now = day(0);
+            let mut made: Vec<(Timestamp, u32)> = Vec::new();
+            for _ in 0..400 {
+                let step = i64::from(below(&mut rng, 12 * 24)) * 3_600_000 - 24 * 3_600_000;
+                now = now.plus_ms(step);
+                let epsilon = Epsilon::from_index(below(&mut rng, 3) as u8).unwrap();
+                if pay(&mut ledger, epsilon, now).is_ok() {
+                    made.push((now, epsilon.milli()));
+                }
+                if below(&mut rng, 10) == 0 {
+                    ledger = Ledger::from_bytes(&ledger.to_bytes().unwrap()).unwrap();
+                }
+            }
+            for (at, _) in &made {
+                let period: u32 = made.iter().filter(|(t, _)| t <= at && at.since(*t) < BUDGET_PERIOD_MS).map(|m| m.1).sum();
+                assert!(period <= PERIOD_MILLI);
+                let week = made.iter().filter(|(t, _)| epoch_of(*t) == epoch_of(*at)).count();
+                assert_eq!(week, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_ledger_is_an_error_not_a_fresh_budget() {
+        let bytes = Ledger::start(day(0)).to_bytes().unwrap();
+        for cut in 0..bytes.len() {
+            assert_eq!(Ledger::from_bytes(&bytes[..cut]).unwrap_err().code(), "ledger_corrupt");
+        }
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() - 1] ^= 1;
+        assert_eq!(Ledger::from_bytes(&flipped).unwrap_err().code(), "ledger_corrupt");
+    }
+}

@@ -1,0 +1,593 @@
+//! The loop: rank, observe, learn, contribute, forget.
+
+use std::collections::VecDeque;
+
+use rand_core::Rng;
+
+use crate::bundle::{Bundle, PolicyKind};
+use crate::clock::Timestamp;
+use crate::context::Context;
+use crate::error::Error;
+use crate::features::FeatureMaker;
+use crate::feedback::OpenPlay;
+use crate::history::History;
+use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
+use crate::math::{falling, ln, sigmoid};
+use crate::page::{CardHandle, Catalogue, Page, ShelfHandle};
+use crate::random::{Entropy, Purpose, Seed};
+use crate::reasons::{self, Reason, ReasonCode};
+use crate::shelves::{self, LocalKind, LocalShelf};
+use crate::slate::{Candidates, Slate};
+
+mod contribute;
+mod explain;
+mod learn;
+mod saved;
+
+pub use contribute::{Contribution, ContributionState};
+pub use explain::{CardExplanation, Explanation, Marginal, ShelfExplanation};
+pub use learn::Summary;
+pub use saved::Restored;
+
+/// Decisions whose features are kept in memory, so that anything on them can still teach.
+pub const OPEN_DECISIONS: usize = 4;
+
+/// Chance that the listener looks at the next card of a shelf, having looked at one.
+///
+/// The examination model of a shelf: card k is seen with chance EXAMINATION^k (Craswell et al. 2008, "An experimental comparison
+/// of click position-bias models", the cascade without a click).
+pub const EXAMINATION: f64 = 0.85;
+
+/// A drawn candidate is called exploration when another was at least this many times likelier.
+const EXPLORING_RATIO_LN: f64 = std::f64::consts::LN_2;
+
+/// What the listener agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Rank and learn on the device. Default: yes.
+    pub personalize: bool,
+    /// Let the weekly record leave. Default: no.
+    pub contribute: bool,
+}
+
+impl Default for Consent {
+    fn default() -> Self {
+        Self { personalize: true, contribute: false }
+    }
+}
+
+/// Where a ranked shelf comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShelfSource {
+    /// The page's shelf with this index.
+    Page(usize),
+    /// Built here.
+    Local(LocalKind),
+}
+
+/// A shelf in its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedShelf {
+    /// Which shelf.
+    pub source: ShelfSource,
+    /// Propensity given everything placed before; 1 when fixed or not visible.
+    pub propensity: f64,
+    /// Why it stands here.
+    pub reason: Reason,
+    /// Chance that something on it is played, as far as scores can tell.
+    pub value: f64,
+    /// Where its cards lie in [`RankedPage::cards`].
+    pub cards: std::ops::Range<usize>,
+}
+
+/// A card in its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankedCard {
+    /// Which card.
+    pub card: CardHandle,
+    /// Its index in the page's flat list of cards; `None` on local shelves.
+    pub index: Option<usize>,
+    /// Propensity given everything placed before; 1 when fixed or not visible.
+    pub propensity: f64,
+    /// Why it stands here.
+    pub reason: Reason,
+    /// Log-odds of being played when seen.
+    pub score: f64,
+}
+
+/// A page in the order to show.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedPage {
+    /// Name of the decision, for feedback.
+    pub id: DecisionId,
+    /// Whether any visible place was drawn at random.
+    pub randomized: bool,
+    /// Whether this visit carries the week's probe.
+    pub probe: bool,
+    /// The shelves, top down.
+    pub shelves: Vec<RankedShelf>,
+    /// The cards of all shelves, shelf after shelf.
+    pub cards: Vec<RankedCard>,
+}
+
+/// A decision with everything needed to learn from it and to explain it.
+#[derive(Clone, Debug)]
+struct OpenDecision {
+    id: DecisionId,
+    at: Timestamp,
+    /// Identity of each candidate shelf: the page's, then the local ones.
+    shelves: Vec<ShelfHandle>,
+    cards: Vec<CardHandle>,
+    rows: Vec<f32>,
+    scores: Vec<f64>,
+    values: Vec<f64>,
+    candidates: Candidates,
+    slate: Slate,
+    ranked: RankedPage,
+    model_version: String,
+    weights: Vec<f32>,
+    sds: std::cell::OnceCell<Vec<f64>>,
+}
+
+impl OpenDecision {
+    /// The feature row of a card; on the named shelf, or on the first that has it.
+    fn row(&self, shelf: Option<ShelfHandle>, card: CardHandle, stride: usize) -> Option<(ShelfHandle, &[f32])> {
+        (0..self.shelves.len()).filter(|&s| shelf.is_none_or(|wanted| self.shelves[s] == wanted)).find_map(|s| {
+            let range = self.candidates.cards_of(s as u32);
+            let at = range.clone().find(|&at| self.cards[at] == card)?;
+            Some((self.shelves[s], &self.rows[at * stride..(at + 1) * stride]))
+        })
+    }
+}
+
+/// Ranks pages for one listener and learns from what they play.
+pub struct Ranker {
+    bundle: Bundle,
+    seed: Seed,
+    decisions: u64,
+    catalogue: Catalogue,
+    history: History,
+    log: DecisionLog,
+    open: VecDeque<OpenDecision>,
+    open_play: Option<OpenPlay>,
+    last_event_at: Timestamp,
+    utc_offset_minutes: i32,
+    consent: Consent,
+    contribution: contribute::Lane,
+    local_shelves: Vec<ShelfHandle>,
+}
+
+impl Ranker {
+    /// A ranker without history.
+    ///
+    /// - `seed`: everything that ranking draws follows from it.
+    /// - `coin`, `flip`: fresh random bytes for the public coin and for the flip of the answer; never the same source words.
+    ///
+    /// # Errors
+    /// None of its own; the local shelves' names are within every limit.
+    pub fn new(bundle: Bundle, seed: Seed, coin: Box<dyn Entropy>, flip: Box<dyn Entropy>) -> Result<Self, Error> {
+        let mut catalogue = Catalogue::default();
+        let local_shelves = LocalKind::ALL
+            .iter()
+            .map(|kind| catalogue.register_shelf(&format!("local:{}", kind.name()), kind.name(), ""))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            bundle,
+            seed,
+            decisions: 0,
+            catalogue,
+            history: History::default(),
+            log: DecisionLog::default(),
+            open: VecDeque::new(),
+            open_play: None,
+            last_event_at: Timestamp::default(),
+            utc_offset_minutes: 0,
+            consent: Consent::default(),
+            contribution: contribute::Lane::new(coin, flip),
+            local_shelves,
+        })
+    }
+
+    /// A ranker whose every draw, public coin and flip included, follows from `seed`.
+    ///
+    /// # Errors
+    /// As [`Ranker::new`].
+    pub fn seeded(bundle: Bundle, seed: Seed) -> Result<Self, Error> {
+        use crate::random::SeededEntropy;
+        let coin = Box::new(SeededEntropy::new(seed.clone(), Purpose::Coin));
+        let flip = Box::new(SeededEntropy::new(seed.clone(), Purpose::Flip));
+        Self::new(bundle, seed, coin, flip)
+    }
+
+    /// The cards this session has met.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// For registering cards and shelves.
+    pub fn catalogue_mut(&mut self) -> &mut Catalogue {
+        &mut self.catalogue
+    }
+
+    /// The bundle in use.
+    #[must_use]
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The listening history.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The local decision log.
+    #[must_use]
+    pub fn log(&self) -> &DecisionLog {
+        &self.log
+    }
+
+    /// Ranks a page.
+    ///
+    /// On an error nothing has changed; the host then shows the server's order.
+    ///
+    /// # Errors
+    /// `column_count` when the page does not have the schema's given and context columns; `no_consent` when the listener does not
+    /// want personalization.
+    ///
+    /// # Determinism
+    /// One stream of the generator for each decision; same state, page and seed give the same bits on every target.
+    pub fn rank(&mut self, page: &Page, now: Timestamp) -> Result<RankedPage, Error> {
+        if !self.consent.personalize {
+            return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
+        }
+        let given = self.bundle.schema.given().len();
+        if page.given != given || page.context.len() > self.bundle.schema.context().len() {
+            return Err(Error::page(
+                "column_count",
+                format!(
+                    "expected {given} given and {} context columns, got {} and {}",
+                    self.bundle.schema.context().len(),
+                    page.given,
+                    page.context.len()
+                ),
+            ));
+        }
+        self.settle(now);
+        self.bundle.model.head_mut().forget(now.ms());
+        self.utc_offset_minutes = page.utc_offset_minutes;
+        let local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
+        let probe = self.probe_for(page, now);
+        let mut open = self.score(page, &local, now);
+        self.candidates(page, &local, &mut open);
+        if let Some((shelf_pin, card_pin)) = probe.as_ref().and_then(|probe| probe.pins) {
+            open.candidates.shelf_pins.push(shelf_pin);
+            open.candidates.card_pins.push(card_pin);
+        }
+        let mut rng = self.seed.stream(Purpose::Rank, self.decisions);
+        open.id = DecisionId(rng.next_u64());
+        open.slate = self.bundle.policy.draw(&open.candidates, &mut rng)?;
+        self.decisions += 1;
+        open.ranked = self.ranked(page, &local, &open, probe.is_some());
+        if let Some(probe) = probe {
+            self.start_watching(&probe, open.id, now);
+        }
+        let ranked = open.ranked.clone();
+        self.remember(open);
+        Ok(ranked)
+    }
+
+    /// Features and scores of all candidates: the page's cards, then those of the local shelves.
+    fn score(&mut self, page: &Page, local: &[LocalShelf], now: Timestamp) -> OpenDecision {
+        let stride = self.bundle.schema.stride();
+        let count = page.cards.len() + local.iter().map(|shelf| shelf.cards.len()).sum::<usize>();
+        let reused = if self.open.len() >= OPEN_DECISIONS { self.open.pop_front() } else { None };
+        let mut rows = reused.map(|old| old.rows).unwrap_or_default();
+        rows.resize(count * stride, 0.0);
+        let context = Context::new(now, page.utc_offset_minutes, page.context.clone());
+        let maker = FeatureMaker::new(&self.bundle.schema, &self.history, &self.catalogue, &context);
+        let mut cards = Vec::with_capacity(count);
+        let mut starts = Vec::with_capacity(page.shelves.len() + local.len() + 1);
+        starts.push(0u32);
+        let mut ids = Vec::with_capacity(page.shelves.len() + local.len());
+        let given_of = |at: usize| &page.features[at * page.given..(at + 1) * page.given];
+        let mut next = rows.chunks_exact_mut(stride);
+        for shelf in &page.shelves {
+            let kind = self.catalogue.shelf(shelf.shelf).kind;
+            for at in shelf.cards.clone() {
+                let card = page.cards[at].card;
+                if let Some(row) = next.next() {
+                    maker.write(card, kind, given_of(at), row);
+                }
+                cards.push(card);
+            }
+            starts.push(cards.len() as u32);
+            ids.push(shelf.shelf);
+        }
+        for shelf in local {
+            let id = self.local_shelves[shelf.kind.bit() as usize];
+            let kind = self.catalogue.shelf(id).kind;
+            for &card in &shelf.cards {
+                // What the app gave with the card elsewhere on the page holds here too.
+                let given = if page.given == 0 { None } else { page.cards.iter().position(|place| place.card == card) };
+                if let Some(row) = next.next() {
+                    maker.write(card, kind, given.map_or(&[][..], given_of), row);
+                }
+                cards.push(card);
+            }
+            starts.push(cards.len() as u32);
+            ids.push(id);
+        }
+        let model = &self.bundle.model;
+        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| model.score(row)).collect();
+        OpenDecision {
+            id: DecisionId(0),
+            at: now,
+            shelves: ids,
+            cards,
+            rows,
+            values: Vec::new(),
+            candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
+            slate: Slate::default(),
+            ranked: RankedPage { id: DecisionId(0), randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() },
+            model_version: self.bundle.version.clone(),
+            weights: model.head().weights().to_vec(),
+            sds: std::cell::OnceCell::new(),
+            scores,
+        }
+    }
+
+    /// Logits, pins and bars from scores, page and history.
+    fn candidates(&self, page: &Page, local: &[LocalShelf], open: &mut OpenDecision) {
+        let settings = &self.bundle.settings;
+        let kind = settings.kind;
+        let barred: Vec<bool> = open.cards.iter().map(|card| self.history.is_hidden(*card)).collect();
+        let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
+        let mut top: Vec<f64> = Vec::new();
+        let mut shelf_logits = Vec::with_capacity(open.shelves.len());
+        let mut card_logits = Vec::with_capacity(open.cards.len());
+        for (s, &shelf) in open.shelves.iter().enumerate() {
+            let range = open.candidates.cards_of(s as u32);
+            top.clear();
+            for at in range.clone() {
+                let (logit, chance) = match kind {
+                    PolicyKind::PlackettLuce | PolicyKind::EpsilonPage => {
+                        (open.scores[at] / settings.temperature, sigmoid(open.scores[at]))
+                    }
+                    PolicyKind::Fixed => (-((at - range.start) as f64), sigmoid(open.scores[at])),
+                    PolicyKind::Popularity => (popularity(open.cards[at]), popularity(open.cards[at])),
+                };
+                card_logits.push(logit);
+                if !barred[at] {
+                    top.push(chance);
+                }
+            }
+            let mut value = shelf_value(&top, page.visible.cards);
+            if matches!(kind, PolicyKind::PlackettLuce | PolicyKind::EpsilonPage) {
+                value *= self.history.willingness(self.catalogue.shelf(shelf).kind, open.at) / 0.1;
+            }
+            shelf_logits.push(match kind {
+                PolicyKind::PlackettLuce | PolicyKind::EpsilonPage => ln(value.max(1e-12)) / settings.shelf_temperature,
+                PolicyKind::Fixed => -(s as f64),
+                PolicyKind::Popularity => value,
+            });
+            open.values.push(value.min(1.0));
+        }
+        let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
+        let candidates = &mut open.candidates;
+        candidates.shelf_pins = fixed_shelves.map(|(s, _)| (s as u32, s as u32)).collect();
+        for (s, shelf) in page.shelves.iter().enumerate() {
+            for (position, place) in page.cards[shelf.cards.clone()].iter().enumerate() {
+                if place.fixed {
+                    candidates.card_pins.push((s as u32, position as u32, position as u32));
+                }
+            }
+        }
+        debug_assert_eq!(open.shelves.len(), page.shelves.len() + local.len());
+        candidates.shelf_logits = shelf_logits;
+        candidates.card_logits = card_logits;
+        candidates.barred = barred;
+        candidates.identity = open.cards.iter().map(|card| card.0).collect();
+        candidates.show_once = settings.show_once;
+    }
+
+    fn ranked(&self, page: &Page, local: &[LocalShelf], open: &OpenDecision, probe: bool) -> RankedPage {
+        let kind = self.bundle.settings.kind;
+        let (candidates, slate) = (&open.candidates, &open.slate);
+        let stride = self.bundle.schema.stride();
+        let pin_reason = |is_app: bool| Reason::plain(if is_app { ReasonCode::Fixed } else { ReasonCode::Probe });
+        let mut shelves = Vec::with_capacity(slate.shelves.len());
+        let mut cards = Vec::with_capacity(slate.cards.len());
+        // The best logit placed at or after each position, to tell exploration.
+        let mut best_later = f64::NEG_INFINITY;
+        let mut shelf_gaps: Vec<f64> = slate
+            .shelves
+            .iter()
+            .rev()
+            .map(|s| {
+                let logit = candidates.shelf_logits[s.placed.index as usize];
+                best_later = best_later.max(logit);
+                best_later - logit
+            })
+            .collect();
+        shelf_gaps.reverse();
+        let mut gaps: Vec<f64> = Vec::new();
+        for (position, placed) in slate.shelves.iter().enumerate() {
+            let s = placed.placed.index as usize;
+            let range = candidates.cards_of(placed.placed.index);
+            let source = if s < page.shelves.len() {
+                ShelfSource::Page(s)
+            } else {
+                ShelfSource::Local(local[s - page.shelves.len()].kind)
+            };
+            let because = match source {
+                ShelfSource::Page(_) => None,
+                ShelfSource::Local(_) => local[s - page.shelves.len()].because,
+            };
+            let local_reason = match source {
+                ShelfSource::Page(_) => None,
+                ShelfSource::Local(LocalKind::RecentlyPlayed) => Some(Reason::plain(ReasonCode::RecentlyPlayed)),
+                ShelfSource::Local(LocalKind::HeavyRotation) => Some(Reason::plain(ReasonCode::HeavyRotation)),
+                ShelfSource::Local(LocalKind::YourShows) => Some(Reason::plain(ReasonCode::YourShows)),
+                ShelfSource::Local(LocalKind::BecauseYouPlayed) => {
+                    because.map(|card| Reason::of_card(ReasonCode::BecauseYouPlayed, card))
+                }
+            };
+            let start = cards.len();
+            let placed_cards = &slate.cards[placed.cards.clone()];
+            gaps.clear();
+            let mut best_later = f64::NEG_INFINITY;
+            gaps.extend(placed_cards.iter().rev().map(|card| {
+                let at = range.start + card.index as usize;
+                if !candidates.barred[at] {
+                    best_later = best_later.max(candidates.card_logits[at]);
+                }
+                best_later - candidates.card_logits[at]
+            }));
+            gaps.reverse();
+            for (place, card) in placed_cards.iter().enumerate() {
+                let at = range.start + card.index as usize;
+                let pinned = candidates.card_pins.iter().find(|pin| pin.0 as usize == s && pin.1 as usize == place);
+                let drawn = position < candidates.visible.shelves && place < candidates.visible.cards;
+                let reason = if pinned.is_some() {
+                    pin_reason(s < page.shelves.len() && page.cards[at].fixed)
+                } else if candidates.barred[at] {
+                    Reason::plain(ReasonCode::HiddenByYou)
+                } else if kind == PolicyKind::Fixed {
+                    Reason::plain(ReasonCode::ServerOrder)
+                } else if kind == PolicyKind::Popularity {
+                    Reason::plain(ReasonCode::Popular)
+                } else if drawn && card.propensity < 1.0 && gaps[place] > EXPLORING_RATIO_LN {
+                    Reason::plain(ReasonCode::Exploring)
+                } else if let Some(reason) = local_reason {
+                    reason
+                } else {
+                    self.score_reason(open, at, stride)
+                };
+                cards.push(RankedCard {
+                    card: open.cards[at],
+                    index: (at < page.cards.len()).then_some(at),
+                    propensity: card.propensity,
+                    reason,
+                    score: open.scores[at],
+                });
+            }
+            let pinned = candidates.shelf_pins.iter().any(|pin| pin.0 as usize == position);
+            let reason = if pinned {
+                pin_reason(s < page.shelves.len() && page.shelves[s].fixed)
+            } else if let Some(reason) = local_reason {
+                reason
+            } else if kind == PolicyKind::Fixed {
+                Reason::plain(ReasonCode::ServerOrder)
+            } else if kind == PolicyKind::Popularity {
+                Reason::plain(ReasonCode::Popular)
+            } else if placed.placed.propensity < 1.0 && shelf_gaps[position] > EXPLORING_RATIO_LN {
+                Reason::plain(ReasonCode::Exploring)
+            } else if self.history.willingness(self.catalogue.shelf(open.shelves[s]).kind, open.at) > 0.2 {
+                Reason::plain(ReasonCode::YouOpenThisShelf)
+            } else {
+                // A shelf stands for its best card.
+                range
+                    .clone()
+                    .filter(|&at| !candidates.barred[at])
+                    .max_by(|&a, &b| open.scores[a].total_cmp(&open.scores[b]).then(b.cmp(&a)))
+                    .map_or(Reason::plain(ReasonCode::General), |at| self.score_reason(open, at, stride))
+            };
+            shelves.push(RankedShelf {
+                source,
+                propensity: placed.placed.propensity,
+                reason,
+                value: open.values[s],
+                cards: start..cards.len(),
+            });
+        }
+        RankedPage { id: open.id, randomized: slate.randomized, probe, shelves, cards }
+    }
+
+    fn score_reason(&self, open: &OpenDecision, at: usize, stride: usize) -> Reason {
+        reasons::of_score(&self.bundle.schema, &open.weights, &open.rows[at * stride..(at + 1) * stride], open.cards[at])
+    }
+
+    /// Writes the decision to the log and keeps its features for a while.
+    fn remember(&mut self, open: OpenDecision) {
+        let visible = open.candidates.visible;
+        let shelves = open
+            .slate
+            .shelves
+            .iter()
+            .take(visible.shelves)
+            .map(|placed| {
+                let start = open.candidates.cards_of(placed.placed.index).start;
+                LoggedShelf {
+                    shelf: open.shelves[placed.placed.index as usize],
+                    propensity: placed.placed.propensity,
+                    cards: open.slate.cards[placed.cards.clone()]
+                        .iter()
+                        .take(visible.cards)
+                        .map(|card| {
+                            let at = start + card.index as usize;
+                            LoggedCard { card: open.cards[at], propensity: card.propensity, score: open.scores[at] as f32 }
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
+        self.log.push(DecisionRecord {
+            id: open.id,
+            at: open.at,
+            randomized: open.slate.randomized,
+            model_version: open.model_version.clone(),
+            shelves,
+            impressions: Vec::new(),
+            viewport: false,
+            closed: false,
+        });
+        self.open.push_back(open);
+        while self.open.len() > OPEN_DECISIONS {
+            self.open.pop_front();
+        }
+    }
+}
+
+/// Chance that something on a shelf is played: 1 - prod (1 - EXAMINATION^k p_k) over its best visible cards.
+///
+/// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
+fn shelf_value(chances: &[f64], visible: usize) -> f64 {
+    let mut best: Vec<f64> = Vec::with_capacity(visible.min(chances.len()) + 1);
+    if visible <= 32 {
+        for &chance in chances {
+            if best.len() < visible || best.last().is_some_and(|least| chance > *least) {
+                let place = best.partition_point(|other| *other >= chance);
+                best.insert(place, chance);
+                best.truncate(visible);
+            }
+        }
+    } else {
+        let pairs: Vec<(f64, u32)> = chances.iter().zip(0..).map(|(chance, index)| (*chance, index)).collect();
+        best.extend(falling(&pairs).into_iter().take(visible).map(|index| chances[index as usize]));
+    }
+    let mut nothing = 1.0;
+    let mut seen = 1.0;
+    for p in best {
+        nothing *= 1.0 - seen * p;
+        seen *= EXAMINATION;
+    }
+    1.0 - nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shelf_value_is_the_chance_of_any_play() {
+        let want = 1.0 - (1.0 - 0.5) * (1.0 - 0.85 * 0.2);
+        assert!((shelf_value(&[0.1, 0.5, 0.2], 2) - want).abs() < 1e-15);
+        assert_eq!(shelf_value(&[], 3), 0.0);
+        let many: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 100) / 1_000.0).collect();
+        let largest: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
+        assert_eq!(shelf_value(&many, 40), shelf_value(&largest, 40));
+        assert_eq!(shelf_value(&many, 20), shelf_value(&largest, 20));
+    }
+}

@@ -1,0 +1,220 @@
+//! Why a page looks as it does, in numbers.
+
+use serde::Serialize;
+
+use super::Ranker;
+use crate::error::Error;
+use crate::log::DecisionId;
+use crate::reasons::{Contribution, contributions};
+
+/// Columns shown for each card.
+const TOP_COLUMNS: usize = 5;
+/// Cards explained in full on each shelf; those behind carry score, propensity and reason only.
+const DETAILED_CARDS: usize = 50;
+
+/// One decision, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// Its name.
+    pub decision_id: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: f64,
+    /// Name of the policy.
+    pub policy: &'static str,
+    /// Version of the model.
+    pub model_version: String,
+    /// Whether any visible place was drawn at random.
+    pub randomized: bool,
+    /// The shelves, top down.
+    pub shelves: Vec<ShelfExplanation>,
+    /// For every candidate, the chance to stand first in the first shelf. They sum to 1.
+    pub marginals: Vec<Marginal>,
+    /// The same for the page's own cards, by their index in the page's flat list.
+    pub marginal_values: Vec<f64>,
+}
+
+/// Chance of a card to stand first on the page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Marginal {
+    /// Shelf id.
+    pub shelf: String,
+    /// Card id.
+    pub card: String,
+    /// In [0, 1].
+    pub probability: f64,
+}
+
+/// One shelf, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShelfExplanation {
+    /// Shelf id.
+    pub id: String,
+    /// Shelf kind.
+    pub kind: String,
+    /// Position on the page.
+    pub position: u32,
+    /// Chance that something on it is played, times the listener's willingness for its kind.
+    pub score: f64,
+    /// What the policy drew with.
+    pub logit: f64,
+    /// Propensity given everything placed before.
+    pub propensity: f64,
+    /// Reason code.
+    pub reason: u8,
+    /// What the reason speaks of.
+    pub argument: Option<u32>,
+    /// Whether it is visible without scrolling.
+    pub visible: bool,
+    /// Its cards, in order.
+    pub cards: Vec<CardExplanation>,
+}
+
+/// One card, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CardExplanation {
+    /// Card id.
+    pub id: String,
+    /// Position in its shelf.
+    pub position: u32,
+    /// Log-odds of being played when seen.
+    pub score: f64,
+    /// Standard deviation of the score under what has been learned so far; `None` far down a shelf.
+    pub sd: Option<f64>,
+    /// Propensity given everything placed before.
+    pub propensity: f64,
+    /// Reason code.
+    pub reason: u8,
+    /// What the reason speaks of.
+    pub argument: Option<u32>,
+    /// Whether it is visible without scrolling.
+    pub visible: bool,
+    /// The columns that move the score most.
+    pub contributions: Vec<ColumnContribution>,
+}
+
+/// What one column adds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnContribution {
+    /// Column name.
+    pub feature: String,
+    /// Its value.
+    pub value: f64,
+    /// The head's weight when the page was drawn.
+    pub weight: f64,
+    /// Value times weight.
+    pub contribution: f64,
+}
+
+impl From<Contribution> for ColumnContribution {
+    fn from(c: Contribution) -> Self {
+        Self { feature: c.feature, value: c.value, weight: c.weight, contribution: c.contribution }
+    }
+}
+
+impl Ranker {
+    fn open_decision(&self, id: DecisionId) -> Result<&super::OpenDecision, Error> {
+        self.open.iter().rev().find(|open| open.id == id).ok_or_else(|| {
+            Error::event(
+                "unknown_decision",
+                format!("expected one of the last {} decisions of this visit, got another", super::OPEN_DECISIONS),
+            )
+        })
+    }
+
+    /// For each card of the page, by its flat index, the chance to stand first in the first shelf.
+    ///
+    /// # Errors
+    /// `unknown_decision` when the decision is not one of the last few of this visit.
+    pub fn marginals(&self, id: DecisionId) -> Result<Vec<f64>, Error> {
+        let open = self.open_decision(id)?;
+        let mut values = self.bundle.policy.first_card_marginals(&open.candidates);
+        let own = open.ranked.cards.iter().filter(|card| card.index.is_some()).count();
+        values.truncate(own);
+        Ok(values)
+    }
+
+    /// Explains a decision.
+    ///
+    /// # Errors
+    /// `unknown_decision` when it is not one of the last few of this visit.
+    pub fn explain(&self, id: DecisionId) -> Result<Explanation, Error> {
+        let open = self.open_decision(id)?;
+        let (candidates, slate, ranked) = (&open.candidates, &open.slate, &open.ranked);
+        let stride = self.bundle.schema.stride();
+        let model = &self.bundle.model;
+        let sds = open
+            .sds
+            .get_or_init(|| open.rows.chunks_exact(stride).take(open.cards.len()).map(|row| model.score_sd(row)).collect());
+        let mut shelves = Vec::with_capacity(slate.shelves.len());
+        for (position, (placed, shelf)) in slate.shelves.iter().zip(&ranked.shelves).enumerate() {
+            let s = placed.placed.index as usize;
+            let identity = self.catalogue.shelf(open.shelves[s]);
+            let start = candidates.cards_of(placed.placed.index).start;
+            let shelf_visible = position < candidates.visible.shelves;
+            let cards = slate.cards[placed.cards.clone()]
+                .iter()
+                .zip(&ranked.cards[shelf.cards.clone()])
+                .enumerate()
+                .map(|(place, (card, shown))| {
+                    let at = start + card.index as usize;
+                    let row = &open.rows[at * stride..(at + 1) * stride];
+                    let detailed = place < DETAILED_CARDS;
+                    CardExplanation {
+                        id: self.catalogue.card(shown.card).id.clone(),
+                        position: place as u32,
+                        score: open.scores[at],
+                        sd: detailed.then(|| sds[at]),
+                        propensity: card.propensity,
+                        reason: shown.reason.code as u8,
+                        argument: shown.reason.argument,
+                        visible: shelf_visible && place < candidates.visible.cards,
+                        contributions: if detailed {
+                            contributions(&self.bundle.schema, &open.weights, row, TOP_COLUMNS)
+                                .into_iter()
+                                .map(Into::into)
+                                .collect()
+                        } else {
+                            Vec::new()
+                        },
+                    }
+                })
+                .collect();
+            shelves.push(ShelfExplanation {
+                id: identity.id.clone(),
+                kind: self.catalogue.shelf_kind(identity.kind).to_owned(),
+                position: position as u32,
+                score: open.values[s],
+                logit: candidates.shelf_logits[s],
+                propensity: placed.placed.propensity,
+                reason: shelf.reason.code as u8,
+                argument: shelf.reason.argument,
+                visible: shelf_visible,
+                cards,
+            });
+        }
+        let values = self.bundle.policy.first_card_marginals(candidates);
+        let marginals = (0..candidates.shelf_count())
+            .flat_map(|s| candidates.cards_of(s as u32).map(move |at| (s, at)))
+            .filter(|(_, at)| values[*at] > 0.0)
+            .map(|(s, at)| Marginal {
+                shelf: self.catalogue.shelf(open.shelves[s]).id.clone(),
+                card: self.catalogue.card(open.cards[at]).id.clone(),
+                probability: values[at],
+            })
+            .collect();
+        let own = ranked.cards.iter().filter(|card| card.index.is_some()).count();
+        Ok(Explanation {
+            decision_id: open.id.to_string(),
+            at: open.at.ms() as f64,
+            policy: self.bundle.settings.kind.name(),
+            model_version: open.model_version.clone(),
+            randomized: slate.randomized,
+            shelves,
+            marginals,
+            marginal_values: values[..own].to_vec(),
+        })
+    }
+}

@@ -1,0 +1,318 @@
+//! Listening events become history, rewards and learning.
+
+use super::{OpenDecision, Ranker};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::feedback::{ATTRIBUTION_WINDOW_MS, EventKind, ListeningEvent, OpenPlay, SESSION_GAP_MS, event_time};
+use crate::history::{LISTEN_MS, Listen};
+use crate::log::{DecisionId, DecisionLog, Impression, MAX_IMPRESSIONS};
+use crate::page::{CardHandle, ShelfHandle};
+
+/// What the device holds, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Listening events kept.
+    pub events: usize,
+    /// Cards with a history.
+    pub cards: usize,
+    /// Decisions in the local log.
+    pub decisions: usize,
+    /// Impressions whose reward is not final.
+    pub pending: usize,
+    /// Outcomes the head has learned.
+    pub updates: u64,
+    /// Cards registered in this session.
+    pub registered: usize,
+}
+
+impl Ranker {
+    /// Takes in one event.
+    ///
+    /// # Errors
+    /// `future_event`; `unknown_decision` when the event names a decision that is not in the log: the history has taken the
+    /// event in, nothing was learned from it; `no_consent` when personalization is off.
+    pub fn observe(&mut self, event: &ListeningEvent, now: Timestamp) -> Result<(), Error> {
+        if !self.consent.personalize {
+            return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
+        }
+        let at = event_time(event.at, now)?;
+        // Plays of the past, as an import brings them, do not touch the visit of today.
+        let today = now.since(at) < SESSION_GAP_MS;
+        if today {
+            self.settle(now);
+            self.last_event_at = self.last_event_at.max(at);
+        }
+        match event.kind {
+            EventKind::Impression => {
+                self.history.see(event.card, at);
+                self.see(event, at, true);
+            }
+            EventKind::Play => self.play(event, at, today),
+            EventKind::Progress => self.progress(event, at),
+            EventKind::Finish | EventKind::Skip => self.end_play(event, at),
+            EventKind::Like => {
+                self.history.like(event.card, at);
+                self.outcome(event.decision, event.shelf, event.card, 1.0, at);
+            }
+            EventKind::Follow => {
+                self.history.follow(event.card, at, &self.catalogue);
+                self.outcome(event.decision, event.shelf, event.card, 1.0, at);
+            }
+            EventKind::Hide => {
+                self.history.hide(event.card, at);
+                self.outcome(event.decision, event.shelf, event.card, 0.0, at);
+            }
+        }
+        match event.decision {
+            Some(id) if self.log.find(id).is_none() => Err(Error::event(
+                "unknown_decision",
+                "expected a decision of the local log, got another; the history has the event, nothing was learned",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn play(&mut self, event: &ListeningEvent, at: Timestamp, today: bool) {
+        if let Some(ms) = event.ms_played {
+            self.heard(event.decision, event.shelf, event.card, ms, at);
+        } else if today {
+            self.close_play(at);
+            self.see(event, at, false);
+            self.open_play =
+                Some(OpenPlay { card: event.card, decision: event.decision, shelf: event.shelf, started_at: at, reported_ms: 0 });
+        } else {
+            // A play of the past without a length lasted as long as the card.
+            let ms = self.catalogue.card(event.card).duration_ms.unwrap_or(LISTEN_MS);
+            self.heard(event.decision, event.shelf, event.card, ms, at);
+        }
+    }
+
+    fn progress(&mut self, event: &ListeningEvent, at: Timestamp) {
+        let Some(ms) = event.ms_played else { return };
+        let same = self.open_play.is_some_and(|play| play.card == event.card);
+        if !same {
+            self.close_play(at);
+            self.open_play = Some(OpenPlay {
+                card: event.card,
+                decision: event.decision,
+                shelf: event.shelf,
+                started_at: at.plus_ms(-i64::from(ms)),
+                reported_ms: ms,
+            });
+        }
+        let Some(play) = &mut self.open_play else { return };
+        play.reported_ms = play.reported_ms.max(ms);
+        play.decision = play.decision.or(event.decision);
+        play.shelf = play.shelf.or(event.shelf);
+        let (decision, shelf) = (play.decision, play.shelf);
+        if ms >= LISTEN_MS {
+            self.outcome(decision, shelf, event.card, 1.0, at);
+        }
+    }
+
+    fn end_play(&mut self, event: &ListeningEvent, at: Timestamp) {
+        let duration = self.catalogue.card(event.card).duration_ms;
+        let started = self.open_play.filter(|play| play.card == event.card);
+        let ms = match (event.ms_played, started) {
+            (Some(ms), started) => ms.max(started.map_or(0, |play| play.reported_ms)),
+            (None, Some(play)) => play.length_ms(at, duration),
+            (None, None) if event.kind == EventKind::Finish => duration.unwrap_or(LISTEN_MS),
+            (None, None) => 0,
+        };
+        let (mut decision, mut shelf) = (event.decision, event.shelf);
+        if let Some(play) = started {
+            decision = decision.or(play.decision);
+            shelf = shelf.or(play.shelf);
+            self.open_play = None;
+        }
+        self.heard(decision, shelf, event.card, ms, at);
+    }
+
+    /// A whole listen: into the history, and final for its impression.
+    fn heard(&mut self, decision: Option<DecisionId>, shelf: Option<ShelfHandle>, card: CardHandle, ms: u32, at: Timestamp) {
+        self.history.listen(Listen { card, ms, at }, self.utc_offset_minutes, &self.catalogue);
+        self.outcome(decision, shelf, card, if ms >= LISTEN_MS { 1.0 } else { 0.0 }, at);
+    }
+
+    /// Ends the play under way, if any.
+    fn close_play(&mut self, at: Timestamp) {
+        if let Some(play) = self.open_play.take() {
+            let ms = play.length_ms(at, self.catalogue.card(play.card).duration_ms);
+            self.heard(play.decision, play.shelf, play.card, ms, at);
+        }
+    }
+
+    /// Notes that a card of a decision was seen; pending until its outcome is known.
+    fn see(&mut self, event: &ListeningEvent, at: Timestamp, viewport: bool) {
+        if let Some(id) = event.decision
+            && let Some(record) = self.log.find_mut(id)
+        {
+            record.viewport |= viewport;
+            pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, event.shelf, event.card, at);
+        }
+    }
+
+    /// The final outcome of a card on a decision; later ones change nothing.
+    fn outcome(
+        &mut self,
+        decision: Option<DecisionId>,
+        shelf: Option<ShelfHandle>,
+        card: CardHandle,
+        reward: f32,
+        at: Timestamp,
+    ) {
+        let Some(id) = decision else { return };
+        self.probe_outcome(id, card, reward, at);
+        pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, shelf, card, at);
+        let Some(record) = self.log.find_mut(id) else { return };
+        let Some(impression) = record
+            .impressions
+            .iter_mut()
+            .find(|i| i.card == card && shelf.is_none_or(|wanted| i.shelf == wanted) && i.reward.is_none())
+        else {
+            return;
+        };
+        impression.reward = Some(reward);
+        let row = std::mem::take(&mut impression.features);
+        let kind = self.catalogue.shelf(impression.shelf).kind;
+        let first_act = reward >= 1.0
+            && !record.closed
+            && record.impressions.iter().filter(|i| i.reward == Some(1.0) && self.catalogue.shelf(i.shelf).kind == kind).count()
+                == 1;
+        if first_act {
+            self.history.shelf_seen(kind, true, at);
+        }
+        self.learn(&row, reward, at);
+    }
+
+    fn learn(&mut self, row: &[f32], reward: f32, at: Timestamp) {
+        if row.is_empty() {
+            return;
+        }
+        let head = self.bundle.model.head_mut();
+        head.forget(at.ms());
+        head.learn(row, f64::from(reward));
+    }
+
+    /// Ends what is over: the visit after half an hour of silence, impressions whose window has passed. Returns the number of
+    /// outcomes learned.
+    pub fn settle(&mut self, now: Timestamp) -> u64 {
+        let before = self.bundle.model.head().updates();
+        if let Some(play) = self.open_play
+            && now.since(play.started_at) >= ATTRIBUTION_WINDOW_MS
+        {
+            self.close_play(play.started_at.plus_ms(ATTRIBUTION_WINDOW_MS));
+        }
+        let silent = self.last_event_at.ms() > 0 && now.since(self.last_event_at) >= SESSION_GAP_MS;
+        if silent && self.open_play.is_none() {
+            self.finish(|_| true, now);
+        } else {
+            self.finish(|seen_at| now.since(seen_at) >= ATTRIBUTION_WINDOW_MS, now);
+        }
+        self.bundle.model.head().updates() - before
+    }
+
+    /// Ends the visit: the play under way and everything pending. Returns the number of outcomes learned.
+    pub fn end_session(&mut self, now: Timestamp) -> u64 {
+        let before = self.bundle.model.head().updates();
+        self.close_play(now);
+        self.finish(|_| true, now);
+        self.bundle.model.head().updates() - before
+    }
+
+    /// Makes pending impressions final that `over` says are over, with reward 0, and closes decisions that are final.
+    fn finish(&mut self, over: impl Fn(Timestamp) -> bool, now: Timestamp) {
+        let playing = self.open_play.map(|play| (play.decision, play.card));
+        let ids: Vec<DecisionId> = self.log.records().filter(|r| !r.closed && over(r.at)).map(|r| r.id).collect();
+        for id in ids {
+            self.assume_seen(id, now);
+            let Some(record) = self.log.find(id) else { continue };
+            let due: Vec<(ShelfHandle, CardHandle)> = record
+                .impressions
+                .iter()
+                .filter(|i| i.reward.is_none() && over(i.seen_at) && playing != Some((Some(id), i.card)))
+                .map(|i| (i.shelf, i.card))
+                .collect();
+            for (shelf, card) in due {
+                self.outcome(Some(id), Some(shelf), card, 0.0, now);
+            }
+            let Some(record) = self.log.find_mut(id) else { continue };
+            if record.impressions.iter().any(|i| i.reward.is_none()) {
+                continue;
+            }
+            record.closed = true;
+            // A shelf kind that was seen and not acted on; acts were counted when they happened.
+            let mut seen: Vec<(u32, bool)> = Vec::new();
+            for impression in &record.impressions {
+                let kind = self.catalogue.shelf(impression.shelf).kind;
+                let acted = impression.reward == Some(1.0);
+                match seen.iter_mut().find(|(k, _)| *k == kind) {
+                    Some((_, any)) => *any |= acted,
+                    None => seen.push((kind, acted)),
+                }
+            }
+            for (kind, acted) in seen {
+                if !acted {
+                    self.history.shelf_seen(kind, false, now);
+                }
+            }
+        }
+    }
+
+    /// Where the app does not report what is visible: the visible cards of a shelf up to a played one were seen, as in the cascade
+    /// model (Craswell et al. 2008). Without a play nothing is assumed.
+    fn assume_seen(&mut self, id: DecisionId, at: Timestamp) {
+        let Some(record) = self.log.find(id) else { return };
+        if record.viewport {
+            return;
+        }
+        let mut seen: Vec<(ShelfHandle, CardHandle)> = Vec::new();
+        for shelf in &record.shelves {
+            let played = |card: CardHandle| {
+                record.impressions.iter().any(|i| i.shelf == shelf.shelf && i.card == card && i.reward == Some(1.0))
+            };
+            if let Some(last) = shelf.cards.iter().rposition(|card| played(card.card)) {
+                seen.extend(shelf.cards[..last].iter().filter(|card| !played(card.card)).map(|card| (shelf.shelf, card.card)));
+            }
+        }
+        for (shelf, card) in seen {
+            pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, Some(shelf), card, at);
+            self.outcome(Some(id), Some(shelf), card, 0.0, at);
+        }
+    }
+
+    /// What the device holds, in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            events: self.history.event_count(),
+            cards: self.history.cards.len(),
+            decisions: self.log.records().len(),
+            pending: self.log.pending(),
+            updates: self.bundle.model.head().updates(),
+            registered: self.catalogue.len(),
+        }
+    }
+}
+
+/// Adds a pending impression unless there is one.
+fn pend(
+    log: &mut DecisionLog,
+    open: &std::collections::VecDeque<OpenDecision>,
+    stride: usize,
+    id: DecisionId,
+    shelf: Option<ShelfHandle>,
+    card: CardHandle,
+    at: Timestamp,
+) {
+    let Some(record) = log.find_mut(id) else { return };
+    if record.impressions.len() >= MAX_IMPRESSIONS
+        || record.impressions.iter().any(|i| i.card == card && shelf.is_none_or(|wanted| i.shelf == wanted))
+    {
+        return;
+    }
+    let Some((shelf, row)) = open.iter().rev().find(|o| o.id == id).and_then(|o| o.row(shelf, card, stride)) else {
+        return;
+    };
+    record.impressions.push(Impression { shelf, card, seen_at: at, features: row.to_vec(), reward: None });
+}

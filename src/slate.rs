@@ -1,0 +1,88 @@
+//! A slate: the shelves and cards of one page in the order shown, each with its propensity.
+
+use crate::page::Visible;
+
+/// One page as it was placed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slate {
+    /// The shelves, top down.
+    pub shelves: Vec<PlacedShelf>,
+    /// The cards of all shelves, shelf after shelf as placed.
+    pub cards: Vec<Placed>,
+    /// Whether any visible place was drawn at random.
+    pub randomized: bool,
+}
+
+/// A shelf in its position.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedShelf {
+    /// Which candidate, and with what propensity.
+    pub placed: Placed,
+    /// Where its cards lie in [`Slate::cards`].
+    pub cards: std::ops::Range<usize>,
+}
+
+/// A candidate in a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Placed {
+    /// Index of the candidate: of the shelf among the shelves, of the card within its shelf.
+    pub index: u32,
+    /// Probability of this candidate here given everything placed before, in (0, 1]; 1 when fixed or not visible.
+    pub propensity: f64,
+}
+
+/// What a policy chooses from: shelves of cards with their logits, and the rules of the page.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    /// One logit for each shelf.
+    pub shelf_logits: Vec<f64>,
+    /// Positions that belong to one shelf: (position, shelf).
+    pub shelf_pins: Vec<(u32, u32)>,
+    /// Where each shelf's cards start in the card vectors; one more entry than shelves.
+    pub starts: Vec<u32>,
+    /// One logit for each card, shelf after shelf.
+    pub card_logits: Vec<f64>,
+    /// Positions that belong to one card: (shelf, position, card within the shelf).
+    pub card_pins: Vec<(u32, u32, u32)>,
+    /// Cards that may not be drawn and come last.
+    pub barred: Vec<bool>,
+    /// Which card it is, for "shown once".
+    pub identity: Vec<u32>,
+    /// How much is visible.
+    pub visible: Visible,
+    /// Whether a card visible in one shelf is not drawn again in a shelf below.
+    pub show_once: bool,
+}
+
+impl Candidates {
+    /// Candidates with free shelves of free, distinct cards.
+    #[must_use]
+    pub fn free(shelf_logits: Vec<f64>, card_logits: &[Vec<f64>], visible: Visible) -> Self {
+        let mut starts = vec![0];
+        for cards in card_logits {
+            starts.push(starts[starts.len() - 1] + cards.len() as u32);
+        }
+        let flat: Vec<f64> = card_logits.concat();
+        Self {
+            shelf_logits,
+            starts,
+            barred: vec![false; flat.len()],
+            identity: (0..flat.len() as u32).collect(),
+            card_logits: flat,
+            visible,
+            ..Self::default()
+        }
+    }
+
+    /// Number of shelves.
+    #[must_use]
+    pub fn shelf_count(&self) -> usize {
+        self.shelf_logits.len()
+    }
+
+    /// Where the cards of a shelf lie in the card vectors.
+    #[must_use]
+    pub fn cards_of(&self, shelf: u32) -> std::ops::Range<usize> {
+        self.starts[shelf as usize] as usize..self.starts[shelf as usize + 1] as usize
+    }
+}

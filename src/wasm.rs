@@ -1,0 +1,270 @@
+//! The exported class: convert, call, convert back.
+
+use js_sys::{Float32Array, Float64Array};
+use wasm_bindgen::prelude::*;
+
+mod error;
+mod host;
+mod types;
+
+use crate::bundle::{Bundle, BundleSettings};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::features::Column;
+use crate::feedback::{EventKind, ListeningEvent, played_ms};
+use crate::log::DecisionId;
+use crate::page::Page;
+use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
+use crate::random::Seed;
+use crate::ranker::{Consent, Ranker, Restored};
+use types::{from_js, to_js};
+
+/// One listener's ranker.
+#[wasm_bindgen]
+pub struct Core {
+    ranker: Ranker,
+}
+
+fn time(ms: f64) -> Result<Timestamp, Error> {
+    Timestamp::from_ms(ms)
+}
+
+#[wasm_bindgen]
+#[expect(clippy::needless_pass_by_value, reason = "values that cross the boundary are owned")]
+impl Core {
+    /// A ranker from the model option and an optional seed of 32 bytes, which makes every draw repeatable.
+    #[wasm_bindgen(constructor)]
+    pub fn new(settings: JsValue, seed: Option<Vec<u8>>) -> Result<Core, Error> {
+        let settings: BundleSettings = if settings.is_undefined() || settings.is_null() {
+            BundleSettings::default()
+        } else {
+            from_js(settings, "bad_model")?
+        };
+        let bundle = Bundle::new(settings)?;
+        let ranker = match seed {
+            Some(bytes) => Ranker::seeded(bundle, host::seed_from(&bytes)?)?,
+            None => Ranker::new(bundle, host::fresh_seed()?, Box::new(host::Crypto), Box::new(host::Crypto))?,
+        };
+        Ok(Self { ranker })
+    }
+
+    /// Names of the columns to pack with each card.
+    #[wasm_bindgen(js_name = givenColumns)]
+    pub fn given_columns(&self) -> Vec<String> {
+        self.ranker.bundle().schema().given().map(|column| column.name.clone()).collect()
+    }
+
+    /// Names of the columns to pack with each visit.
+    #[wasm_bindgen(js_name = contextColumns)]
+    pub fn context_columns(&self) -> Vec<String> {
+        self.ranker.bundle().schema().context().map(|column| column.name.clone()).collect()
+    }
+
+    /// What a given column holds when the app says nothing.
+    #[wasm_bindgen(js_name = givenDefaults)]
+    pub fn given_defaults(&self) -> Float32Array {
+        defaults(self.ranker.bundle().schema().given())
+    }
+
+    /// What a context column holds when the app says nothing.
+    #[wasm_bindgen(js_name = contextDefaults)]
+    pub fn context_defaults(&self) -> Float32Array {
+        defaults(self.ranker.bundle().schema().context())
+    }
+
+    /// Version of the model in use.
+    #[wasm_bindgen(js_name = modelVersion)]
+    pub fn model_version(&self) -> String {
+        self.ranker.bundle().version().to_owned()
+    }
+
+    /// Name of the policy in use.
+    #[wasm_bindgen(js_name = policyKind)]
+    pub fn policy_kind(&self) -> String {
+        self.ranker.bundle().policy_settings().kind.name().to_owned()
+    }
+
+    /// Registers cards; see [`types::cards`] for the layout. Returns their handles.
+    #[wasm_bindgen(js_name = registerCards)]
+    pub fn register_cards(&mut self, strings: &str, numbers: &[f32]) -> Result<Vec<u32>, Error> {
+        types::cards(strings, numbers)?
+            .into_iter()
+            .map(|card| self.ranker.catalogue_mut().register(card).map(|handle| handle.index()))
+            .collect()
+    }
+
+    /// Registers shelves: id, kind and title of each. Returns their handles.
+    #[wasm_bindgen(js_name = registerShelves)]
+    pub fn register_shelves(&mut self, strings: &str) -> Result<Vec<u32>, Error> {
+        types::records::<3>(strings)?
+            .into_iter()
+            .map(|[id, kind, title]| self.ranker.catalogue_mut().register_shelf(id, kind, title).map(|handle| handle.index()))
+            .collect()
+    }
+
+    /// What is known of a card.
+    pub fn card(&self, handle: u32) -> Result<JsValue, Error> {
+        let catalogue = self.ranker.catalogue();
+        let handle = catalogue
+            .handle(handle)
+            .ok_or_else(|| Error::page("unknown_card", format!("expected a handle below {}, got {handle}", catalogue.len())))?;
+        to_js(&types::CardView::of(catalogue.card(handle)))
+    }
+
+    /// Ranks a packed page; the result's layout stands at [`types::ranked_words`].
+    pub fn rank(&mut self, page: &[f32], now: f64) -> Result<Float64Array, Error> {
+        let page = Page::from_words(page, self.ranker.catalogue())?;
+        let ranked = self.ranker.rank(&page, time(now)?)?;
+        Ok(Float64Array::from(types::ranked_words(&ranked).as_slice()))
+    }
+
+    /// Why a page looks as it does.
+    pub fn explain(&self, decision: &str) -> Result<JsValue, Error> {
+        to_js(&self.ranker.explain(DecisionId::parse(decision)?)?)
+    }
+
+    /// For each card of the page, the chance to stand first in the first shelf.
+    pub fn marginals(&self, decision: &str) -> Result<Float64Array, Error> {
+        Ok(Float64Array::from(self.ranker.marginals(DecisionId::parse(decision)?)?.as_slice()))
+    }
+
+    /// Takes in one event; empty strings and NaN stand for what is absent.
+    #[expect(clippy::too_many_arguments, reason = "one flat call is the cheapest way across the boundary")]
+    pub fn observe(
+        &mut self,
+        kind: &str,
+        decision: &str,
+        shelf: &str,
+        card: &str,
+        ms_played: f64,
+        at: f64,
+        now: f64,
+    ) -> Result<(), Error> {
+        let catalogue = self.ranker.catalogue();
+        let event = ListeningEvent {
+            kind: EventKind::from_name(kind)?,
+            decision: if decision.is_empty() { None } else { Some(DecisionId::parse(decision)?) },
+            shelf: catalogue.find_shelf(shelf),
+            card: catalogue.find(card).ok_or_else(|| {
+                Error::event("unknown_card", "expected a card of a ranked page or of registerCards, got another id")
+            })?,
+            ms_played: played_ms((!ms_played.is_nan()).then_some(ms_played))?,
+            at: time(at)?,
+        };
+        self.ranker.observe(&event, time(now)?)
+    }
+
+    /// Takes in many events of the past; returns the indices of those refused.
+    #[wasm_bindgen(js_name = observeMany)]
+    pub fn observe_many(&mut self, strings: &str, numbers: &[f64], now: f64) -> Result<Vec<u32>, Error> {
+        let records = types::records::<2>(strings)?;
+        if numbers.len() != 2 * records.len() {
+            return Err(Error::event("page_format", format!("expected {} numbers, got {}", 2 * records.len(), numbers.len())));
+        }
+        let mut refused = Vec::new();
+        for (index, ([kind, card], numbers)) in records.into_iter().zip(numbers.chunks_exact(2)).enumerate() {
+            if self.observe(kind, "", "", card, numbers[0], numbers[1], now).is_err() {
+                refused.push(index as u32);
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Makes final what is over; returns the number of outcomes learned.
+    pub fn settle(&mut self, now: f64) -> Result<f64, Error> {
+        Ok(self.ranker.settle(time(now)?) as f64)
+    }
+
+    /// Ends the visit; returns the number of outcomes learned.
+    #[wasm_bindgen(js_name = endSession)]
+    pub fn end_session(&mut self, now: f64) -> Result<f64, Error> {
+        Ok(self.ranker.end_session(time(now)?) as f64)
+    }
+
+    /// What the device holds, in numbers.
+    pub fn summary(&self) -> Result<JsValue, Error> {
+        to_js(&types::SummaryView::of(&self.ranker.summary(), self.ranker.history().is_empty()))
+    }
+
+    /// Everything that outlives a visit.
+    pub fn snapshot(&self) -> Result<Vec<u8>, Error> {
+        self.ranker.snapshot()
+    }
+
+    /// Takes back a snapshot; returns "" or a note about what could not be brought back.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<String, Error> {
+        Ok(match self.ranker.restore(bytes)? {
+            Restored::Whole => String::new(),
+            Restored::HeadRestarted => "head_restarted".to_owned(),
+        })
+    }
+
+    /// Forgets the listener; the ledger keeps its dates.
+    pub fn reset(&mut self) {
+        self.ranker.reset();
+    }
+
+    /// What the listener agrees to.
+    #[wasm_bindgen(js_name = setConsent)]
+    pub fn set_consent(&mut self, personalize: bool, contribute: bool) {
+        self.ranker.set_consent(Consent { personalize, contribute });
+    }
+
+    /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
+    #[wasm_bindgen(js_name = setManifest)]
+    pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
+        let settings: ManifestSettings = from_js(parsed, "bad_manifest")?;
+        self.ranker.set_manifest(Manifest::new(bytes, settings)?);
+        Ok(())
+    }
+
+    /// The ledger's bytes, if there is one.
+    pub fn ledger(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.ranker.ledger()
+    }
+
+    /// Starts a fully spent ledger unless there is one; its bytes.
+    #[wasm_bindgen(js_name = startLedger)]
+    pub fn start_ledger(&mut self, now: f64) -> Result<Vec<u8>, Error> {
+        self.ranker.start_ledger(time(now)?)
+    }
+
+    /// Takes a stored ledger.
+    #[wasm_bindgen(js_name = restoreLedger)]
+    pub fn restore_ledger(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.ranker.restore_ledger(bytes)
+    }
+
+    /// Where the contribution stands.
+    pub fn contribution(&self, now: f64) -> Result<JsValue, Error> {
+        to_js(&types::ContributionView::of(&self.ranker.contribution(time(now)?)))
+    }
+
+    /// Pays for the record of a probe that is over; the ledger bytes to save first, or nothing.
+    pub fn debit(&mut self, now: f64) -> Result<Option<Vec<u8>>, Error> {
+        self.ranker.debit(time(now)?)
+    }
+
+    /// Makes the record of 16 bytes.
+    #[wasm_bindgen(js_name = makeRecord)]
+    pub fn make_record(&mut self) -> Result<Vec<u8>, Error> {
+        Ok(self.ranker.make_record()?.bytes().to_vec())
+    }
+
+    /// The fields of a record.
+    #[wasm_bindgen(js_name = describeRecord)]
+    pub fn describe_record(&self, bytes: &[u8]) -> Result<JsValue, Error> {
+        to_js(&types::RecordView::of(&ProbeRecord::describe(bytes)?))
+    }
+}
+
+fn defaults<'a>(columns: impl Iterator<Item = &'a Column>) -> Float32Array {
+    Float32Array::from(columns.map(|column| column.default).collect::<Vec<f32>>().as_slice())
+}
+
+/// The seed of a number, as `createHome({ seed })` uses it.
+#[wasm_bindgen(js_name = seedOf)]
+#[must_use]
+pub fn seed_of(number: f64) -> Vec<u8> {
+    Seed::from_number(number as u64).bytes().to_vec()
+}

@@ -1,0 +1,247 @@
+//! Shapes on the JavaScript side, and the way between them and the domain.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+
+use crate::error::Error;
+use crate::page::{Card, CardKind};
+use crate::privacy::{EPSILONS, RecordFields};
+use crate::ranker::{Contribution, RankedPage, ShelfSource, Summary};
+use crate::reasons::Reason;
+
+/// Separates the fields of a record of strings.
+const FIELD: char = '\u{1f}';
+/// Ends a record of strings.
+const RECORD: char = '\u{1e}';
+
+/// First word of a ranked page.
+const RESULT_FORMAT: f64 = 1.0;
+
+/// Reads a small, cold value.
+pub(super) fn from_js<T: DeserializeOwned>(value: JsValue, code: &'static str) -> Result<T, Error> {
+    serde_wasm_bindgen::from_value(value)
+        .map_err(|error| Error::settings(code, format!("expected the documented shape: {error}")))
+}
+
+/// Writes a small, cold value as plain objects and arrays.
+pub(super) fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Error> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
+        .map_err(|error| Error::settings("boundary", format!("expected a value that JavaScript can hold: {error}")))
+}
+
+/// Splits records of `N` strings.
+pub(super) fn records<const N: usize>(text: &str) -> Result<Vec<[&str; N]>, Error> {
+    let mut records = Vec::new();
+    for record in text.split_terminator(RECORD) {
+        let mut fields = [""; N];
+        let mut count = 0;
+        for field in record.split(FIELD) {
+            if count < N {
+                fields[count] = field;
+            }
+            count += 1;
+        }
+        if count != N {
+            return Err(Error::page("page_format", format!("expected {N} fields in a record, got {count}")));
+        }
+        records.push(fields);
+    }
+    Ok(records)
+}
+
+/// Cards from strings (id, title, artist, family, kind of each) and numbers (length in ms or -1, popularity or -1, size of the
+/// embedding, the embedding).
+pub(super) fn cards(strings: &str, numbers: &[f32]) -> Result<Vec<Card>, Error> {
+    let short = || Error::page("page_format", "expected three numbers and an embedding for each card, got fewer");
+    let mut rest = numbers;
+    let mut take = |count: usize| -> Result<&[f32], Error> {
+        let (taken, left) = rest.split_at_checked(count).ok_or_else(short)?;
+        rest = left;
+        Ok(taken)
+    };
+    records::<5>(strings)?
+        .into_iter()
+        .map(|[id, title, artist, family, kind]| {
+            let [duration, popularity, size] = *take(3)? else { return Err(short()) };
+            Ok(Card {
+                id: id.to_owned(),
+                title: title.to_owned(),
+                artist: artist.to_owned(),
+                family: family.to_owned(),
+                kind: CardKind::from_name(kind),
+                duration_ms: (duration >= 0.0).then_some(duration as u32),
+                popularity: (popularity >= 0.0 || popularity.is_nan()).then_some(popularity),
+                embedding: take(size as usize)?.to_vec(),
+            })
+        })
+        .collect()
+}
+
+/// A ranked page as numbers.
+///
+/// Header of 8 words: format, shelves, cards, decision id (high and low half), probe, randomized, 0. For each shelf: source (index
+/// in the page, or -(1 + bit) for a local one), propensity, reason, argument or -1, number of cards, value. For each card: source
+/// (index in the page's flat list; on local shelves the handle), propensity, reason, argument or -1, score.
+pub(super) fn ranked_words(page: &RankedPage) -> Vec<f64> {
+    let (high, low) = page.id.halves();
+    let mut words = Vec::with_capacity(8 + 6 * page.shelves.len() + 5 * page.cards.len());
+    let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
+    let argument = |reason: Reason| reason.argument.map_or(-1.0, f64::from);
+    words.extend([
+        RESULT_FORMAT,
+        page.shelves.len() as f64,
+        page.cards.len() as f64,
+        f64::from(high),
+        f64::from(low),
+        flag(page.probe),
+        flag(page.randomized),
+        0.0,
+    ]);
+    for shelf in &page.shelves {
+        let source = match shelf.source {
+            ShelfSource::Page(index) => index as f64,
+            ShelfSource::Local(kind) => -1.0 - f64::from(kind.bit()),
+        };
+        words.extend([
+            source,
+            shelf.propensity,
+            f64::from(shelf.reason.code as u8),
+            argument(shelf.reason),
+            shelf.cards.len() as f64,
+            shelf.value,
+        ]);
+    }
+    for card in &page.cards {
+        let source = card.index.map_or(f64::from(card.card.index()), |index| index as f64);
+        words.extend([source, card.propensity, f64::from(card.reason.code as u8), argument(card.reason), card.score]);
+    }
+    words
+}
+
+/// What is known of a card.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CardView<'a> {
+    id: &'a str,
+    title: &'a str,
+    artist: &'a str,
+    family: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    popularity: Option<f32>,
+}
+
+impl<'a> CardView<'a> {
+    pub(super) fn of(card: &'a Card) -> Self {
+        Self {
+            id: &card.id,
+            title: &card.title,
+            artist: &card.artist,
+            family: &card.family,
+            kind: card.kind.name(),
+            duration_ms: card.duration_ms,
+            popularity: card.popularity,
+        }
+    }
+}
+
+/// What the device holds, in numbers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SummaryView {
+    events: usize,
+    cards: usize,
+    decisions: usize,
+    pending: usize,
+    updates: f64,
+    history_empty: bool,
+    registered: usize,
+}
+
+impl SummaryView {
+    pub(super) fn of(summary: &Summary, history_empty: bool) -> Self {
+        Self {
+            events: summary.events,
+            cards: summary.cards,
+            decisions: summary.decisions,
+            pending: summary.pending,
+            updates: summary.updates as f64,
+            history_empty,
+            registered: summary.registered,
+        }
+    }
+}
+
+/// Where the contribution stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ContributionView {
+    state: &'static str,
+    epoch: Option<u16>,
+    due_at: Option<f64>,
+    ready_at: Option<f64>,
+    send_after: Option<f64>,
+    next_allowed_at: Option<f64>,
+    epsilon_spent: f64,
+    epsilon_left: f64,
+    epsilon_per_record: Option<f64>,
+    records_this_period: usize,
+}
+
+impl ContributionView {
+    pub(super) fn of(contribution: &Contribution) -> Self {
+        Self {
+            state: contribution.state.name(),
+            epoch: contribution.epoch,
+            due_at: contribution.due_at.map(|t| t.ms() as f64),
+            ready_at: contribution.ready_at.map(|t| t.ms() as f64),
+            send_after: contribution.send_after.map(|t| t.ms() as f64),
+            next_allowed_at: contribution.budget.map(|b| b.next_at.ms() as f64),
+            epsilon_spent: contribution.budget.map_or(0.0, |b| b.spent),
+            epsilon_left: contribution.budget.map_or(0.0, |b| b.left),
+            epsilon_per_record: contribution.epsilon,
+            records_this_period: contribution.budget.map_or(0, |b| b.records),
+        }
+    }
+}
+
+/// The fields of a record.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RecordView {
+    version: u8,
+    epoch: u16,
+    manifest_id: String,
+    slot: u8,
+    shelf_position: u8,
+    card_position: u8,
+    arm: u16,
+    question: u8,
+    propensity_numerator: u16,
+    epsilon_index: u8,
+    epsilon: f64,
+    symbol: u8,
+}
+
+impl RecordView {
+    pub(super) fn of(fields: &RecordFields) -> Self {
+        Self {
+            version: fields.version,
+            epoch: fields.epoch,
+            manifest_id: fields.manifest.to_string(),
+            slot: fields.slot,
+            shelf_position: fields.shelf_position,
+            card_position: fields.card_position,
+            arm: fields.arm,
+            question: fields.question,
+            propensity_numerator: fields.propensity_numerator,
+            epsilon_index: fields.epsilon_index,
+            epsilon: EPSILONS.get(usize::from(fields.epsilon_index)).copied().unwrap_or(f64::NAN),
+            symbol: fields.symbol,
+        }
+    }
+}

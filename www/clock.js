@@ -1,0 +1,26 @@
+// The demo's clock: real time plus what was fast-forwarded, or the still clock named in the address.
+import { fixedClock } from './address.js';
+import { recall, remember } from './memory.js';
+
+export const DAY = 86_400_000;
+
+export function now() {
+  return (fixedClock ?? Date.now()) + recall().clockMs;
+}
+
+export function moveClock(ms) {
+  remember({ clockMs: recall().clockMs + ms });
+}
+
+export function greeting() {
+  const hour = new Date(now()).getHours();
+  if (hour < 5) return 'Still up?';
+  if (hour < 12) return 'Good morning';
+  if (hour < 18) return 'Good afternoon';
+  return 'Good evening';
+}
+
+const DATE = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+const MOMENT = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+export const formatDate = (ms) => DATE.format(ms);
+export const formatMoment = (ms) => MOMENT.format(ms);

@@ -1,0 +1,103 @@
+// Why each shelf, and the chosen card, stands where it stands.
+import { bar, figure, h, percent } from '../dom.js';
+
+const FEATURES = {
+  bias: 'Starting point', popularity: 'Popular with everybody', artist_affinity: 'This artist, played here', family_affinity: 'This genre, played here',
+  card_affinity: 'This very card, played here', taste_short: 'Near your recent taste', taste_long: 'Near your long-term taste',
+  new_artist: 'An artist new to you', recency: 'Played a short while ago', skip_rate: 'Skipped before', time_of_day: 'Played at this hour',
+  willingness: 'You open shelves of this kind', liked: 'Liked or followed', fatigue: 'Shown often, not played', is_podcast: 'A podcast', is_playlist: 'A mix', duration: 'Length',
+};
+
+const FIRST_CARDS = 3;
+const POLICIES = { plackett_luce: 'Plackett–Luce', fixed: 'Fixed order', popularity: 'Popularity', epsilon_page: 'Epsilon-greedy' };
+
+export function createWhy(root, { ranked, explanation }) {
+  const first = firstChances(explanation);
+  const largest = Math.max(1e-9, ...first.values());
+  const detail = h('div', { class: 'detail', 'aria-live': 'polite' });
+  const shelves = new Map((explanation?.shelves ?? []).map((shelf) => [shelf.id, shelf]));
+  const titles = new Map(ranked.shelves.map((shelf) => [shelf.id, shelf]));
+
+  root.append(
+    h('p', { class: 'hint', id: 'why-facts' }, [POLICIES[ranked.policy] ?? ranked.policy, `model ${ranked.modelVersion || 'none'}`, ranked.randomized ? 'drawn at random' : 'nothing drawn', ranked.probe && 'with a public draw'].filter(Boolean).join(' · ')),
+    detail,
+    h('h3', {}, 'Shelves, top to bottom'),
+    h('p', { class: 'hint' }, explanation
+      ? 'With the chance each had to come first. Choose one for its numbers.'
+      : 'The page is in the server’s order, so there is nothing to explain: everybody gets this order.'),
+    h('ol', { class: 'why-list' }, ranked.shelves.map((shelf) => {
+      const chance = first.get(shelf.id) ?? Number.NaN;
+      return h('li', {}, h('button', { type: 'button', class: 'why-shelf', data: { shelf: shelf.id, first: Number.isFinite(chance) ? chance : '' }, onclick: () => select(shelf) },
+        h('span', { class: 'why-position' }, String(shelf.position + 1)),
+        h('span', { class: 'why-title' }, shelf.title),
+        h('span', { class: 'why-chance' }, explanation ? percent(chance) : ''),
+        h('span', { class: 'why-reason' }, shelf.reason.text),
+        explanation && bar(chance / largest)));
+    })),
+  );
+  select(ranked.shelves[0]);
+
+  function select(shelf, card) {
+    if (!shelf) return;
+    for (const button of root.querySelectorAll('.why-shelf')) button.toggleAttribute('data-selected', button.dataset.shelf === shelf.id);
+    const numbers = shelves.get(shelf.id);
+    const place = titles.get(shelf.id) ?? shelf;
+    detail.replaceChildren(...(card ? cardDetail(card, numbers, place) : shelfDetail(place, numbers)));
+  }
+
+  function shelfDetail(shelf, numbers) {
+    return [
+      h('p', { class: 'detail-kind' }, `Shelf ${shelf.position + 1} of ${ranked.shelves.length}`),
+      h('h3', {}, shelf.title),
+      h('p', { class: 'detail-reason' }, shelf.reason.text),
+      h('dl', { class: 'numbers' },
+        pair('Shelf value', figure(numbers?.score), 'chance of a play on it'),
+        pair('Logit', figure(numbers?.logit)),
+        pair('Propensity', percent(shelf.propensity), 'given the shelves above it'),
+        pair('Comes first', percent(first.get(shelf.id) ?? Number.NaN))),
+      h('table', { class: 'contributions' },
+        h('caption', {}, 'Its first cards, and the chance each had in its place'),
+        h('colgroup', {}, h('col'), h('col', { class: 'col-bar' }), h('col', { class: 'col-figure' })),
+        h('thead', { class: 'visually-hidden' }, h('tr', {}, ...['Card', 'Propensity', 'In figures'].map((name) => h('th', { scope: 'col' }, name)))),
+        h('tbody', {}, shelf.cards.slice(0, FIRST_CARDS).map((card) => h('tr', {},
+          h('th', { scope: 'row' }, h('span', {}, card.title), h('small', {}, card.reason.text)),
+          h('td', {}, bar(card.propensity)),
+          h('td', { class: 'number' }, percent(card.propensity)))))),
+    ];
+  }
+
+  function cardDetail(card, shelfNumbers, shelf) {
+    const numbers = shelfNumbers?.cards.find(({ id }) => id === card.id);
+    const contributions = numbers?.contributions ?? [];
+    const widest = Math.max(1e-9, ...contributions.map(({ contribution }) => Math.abs(contribution)));
+    return [
+      h('p', { class: 'detail-kind' }, `Card ${(card.position ?? 0) + 1} in ${shelf.title}`),
+      h('h3', {}, card.title),
+      h('p', { class: 'detail-reason' }, card.reason?.text ?? ''),
+      h('dl', { class: 'numbers' },
+        pair('Score', numbers ? `${figure(numbers.score, 2)} ± ${figure(numbers.sd, 2)}` : '–'),
+        pair('Propensity', percent(card.propensity), numbers?.visible === false ? 'not drawn: further along the shelf' : 'given the cards before it')),
+      contributions.length > 0 && h('table', { class: 'contributions' },
+        h('caption', {}, 'What made the score'),
+        h('colgroup', {}, h('col'), h('col', { class: 'col-bar' }), h('col', { class: 'col-figure' })),
+        h('thead', { class: 'visually-hidden' }, h('tr', {}, ...['Feature', 'Contribution', 'Value times weight'].map((name) => h('th', { scope: 'col' }, name)))),
+        h('tbody', {}, contributions.map(({ feature, value, weight, contribution }) => h('tr', {},
+          h('th', { scope: 'row' }, h('span', {}, FEATURES[feature] ?? feature), h('small', {}, `${figure(value, 2)} × ${figure(weight, 2)}`)),
+          h('td', {}, bar(Math.abs(contribution) / widest, contribution < 0 ? 'minus' : 'plus')),
+          h('td', { class: 'number' }, figure(contribution, 2)))))),
+    ].filter(Boolean);
+  }
+
+  return { select };
+}
+
+/** For each shelf, the chance that it comes first: its cards' chances to be the first card, added up. */
+export function firstChances(explanation) {
+  const chances = new Map();
+  for (const { shelf, probability } of explanation?.marginals ?? []) chances.set(shelf, (chances.get(shelf) ?? 0) + probability);
+  return chances;
+}
+
+export function pair(term, value, note) {
+  return h('div', {}, h('dt', {}, term), h('dd', {}, value, note && h('small', {}, note)));
+}

@@ -1,0 +1,33 @@
+//! `cargo xtask bench`: ours beside plain JavaScript in one Chromium run.
+
+use crate::process::{command, shown};
+use crate::{Result, install, package, project};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Builds the package, then measures; the harness prints its table and writes `json` when given.
+pub fn run(json: Option<PathBuf>) -> Result<()> {
+    package::build()?;
+    let json = match json {
+        // Relative to where the command was typed, not to the repository's root.
+        Some(file) => Some(
+            std::path::absolute(&file).map_err(|error| format!("{}: {error}", file.display()))?,
+        ),
+        None => None,
+    };
+    shown(&mut harness(json.as_deref())?)
+}
+
+/// The harness, ready to start.
+pub fn harness(json: Option<&Path>) -> Result<Command> {
+    let browser = install::browser(&mut install::watched)?
+        .ok_or("the benchmark needs Chromium; set CHROME_PATH")?;
+    let mut command = command("node");
+    command
+        .arg(project::root().join("js/bench/browser.mjs"))
+        .env("CHROME_PATH", browser.chromium);
+    if let Some(file) = json {
+        command.arg("--json").arg(file);
+    }
+    Ok(command)
+}

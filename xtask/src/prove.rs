@@ -1,0 +1,387 @@
+//! `cargo xtask prove`: the long proofs, by name. Each writes `docs/results/NAME.json`.
+
+use crate::process::{captured, command, shown};
+use crate::results::{Claim, Record};
+use crate::{Result, bench, package, project, results, size, test};
+use serde_json::Value;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A proof: what it is called, what it shows, how it is run.
+struct Proof {
+    name: &'static str,
+    shows: &'static str,
+    run: fn(&Units) -> Result<Record>,
+}
+
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "simulate",
+        shows: "simulated listeners of the demo world, 20 seeds: the core against popularity, server order, random and the oracle",
+        run: simulate,
+    },
+    Proof {
+        name: "replay",
+        shows: "real listeners: how many hidden favourites the core's page shows (needs the reference data)",
+        run: replay,
+    },
+    Proof {
+        name: "size",
+        shows: "what a browser fetches before it can rank",
+        run: sizes,
+    },
+    Proof {
+        name: "bench",
+        shows: "times in Chromium, beside plain JavaScript",
+        run: times,
+    },
+];
+
+/// Says which proofs there are.
+pub fn list() {
+    for proof in PROOFS {
+        println!("{:<10} {}", proof.name, proof.shows);
+    }
+}
+
+/// Runs one proof and writes its file. With `resume`, units that a broken-off run has finished are kept.
+pub fn run(name: &str, resume: bool) -> Result<()> {
+    let Some(proof) = PROOFS.iter().find(|proof| proof.name == name) else {
+        let names: Vec<&str> = PROOFS.iter().map(|proof| proof.name).collect();
+        return Err(format!("expected one of {}, got {name}", names.join(", ")));
+    };
+    let units = Units::open(
+        results::folder().join(format!("{name}.partial.jsonl")),
+        resume,
+    )?;
+    let record = (proof.run)(&units)?;
+    let file = results::folder().join(format!("{name}.json"));
+    project::write(&file, record.text(&commit()?, &today()?))?;
+    units.close();
+    let mut failed = 0;
+    for claim in &record.claims {
+        let verdict = if claim.pass { "ok  " } else { "FAIL" };
+        failed += usize::from(!claim.pass);
+        println!(
+            "{verdict} {}: {} (wanted: {})",
+            claim.claim, claim.value, claim.wanted
+        );
+    }
+    println!("wrote docs/results/{name}.json");
+    match failed {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{failed} of {} claims do not hold",
+            record.claims.len()
+        )),
+    }
+}
+
+/// The finished units of a proof, one JSON object a line.
+struct Units {
+    file: PathBuf,
+    done: Vec<(String, Value)>,
+}
+
+impl Units {
+    fn open(file: PathBuf, resume: bool) -> Result<Units> {
+        let mut done = Vec::new();
+        if file.exists() && resume {
+            for line in project::read(&file)?.lines() {
+                // A line cut short by the end of the machine is a unit not finished.
+                let Ok(entry) = serde_json::from_str::<Value>(line) else {
+                    continue;
+                };
+                if let Some(unit) = entry.get("unit").and_then(Value::as_str) {
+                    done.push((unit.to_owned(), entry["value"].clone()));
+                }
+            }
+        } else if file.exists() {
+            std::fs::remove_file(&file)
+                .map_err(|error| format!("cannot remove {}: {error}", file.display()))?;
+        }
+        Ok(Units { file, done })
+    }
+
+    /// The value of `unit`: from a run before, or made now and kept.
+    fn unit(&self, unit: &str, make: impl FnOnce() -> Result<Value>) -> Result<Value> {
+        if let Some((_, value)) = self.done.iter().find(|(name, _)| name == unit) {
+            println!("{unit}: done before");
+            return Ok(value.clone());
+        }
+        println!("{unit}");
+        let value = make()?;
+        let entry = serde_json::json!({
+            "format": 1, "unit": unit, "commit": commit()?, "date": today()?, "value": value,
+        });
+        let cannot =
+            |error: std::io::Error| format!("cannot write {}: {error}", self.file.display());
+        if let Some(folder) = self.file.parent() {
+            std::fs::create_dir_all(folder).map_err(cannot)?;
+        }
+        let mut file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&self.file)
+            .map_err(cannot)?;
+        // A line broken off before stays broken; this one starts afresh.
+        let cut_short = std::fs::read(&self.file)
+            .is_ok_and(|bytes| bytes.last().is_some_and(|byte| *byte != b'\n'));
+        let start = if cut_short { "\n" } else { "" };
+        writeln!(file, "{start}{entry}").map_err(cannot)?;
+        Ok(value)
+    }
+
+    fn close(&self) {
+        // The whole result is written; a leftover would only be read by a later --resume.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+fn simulate(units: &Units) -> Result<Record> {
+    let arguments = ["simulate", "--world", "demo", "--seeds", "20"];
+    let table = units.unit("demo world, 20 seeds", || lab_json(&arguments))?;
+    Ok(Record {
+        name: "simulate".to_owned(),
+        command: "cargo xtask prove simulate".to_owned(),
+        seeds: seeds(&table),
+        claims: simulated_claims(&table)?,
+    })
+}
+
+/// One claim for each comparison of the core with another policy, and the share of the oracle gap closed.
+fn simulated_claims(table: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    let comparisons = table.get("comparisons").and_then(Value::as_array);
+    for comparison in comparisons.ok_or("simulate printed no comparisons")? {
+        let word = |key| comparison.get(key).and_then(Value::as_str);
+        let (Some(policy), Some(against)) = (word("policy"), word("against")) else {
+            return Err(format!("a comparison without its policies: {comparison}"));
+        };
+        let interval = Interval::read(comparison, "relative")?;
+        // The oracle knows the truth: nothing is wanted of the core against it but the number.
+        let beaten = policy == "ears" && against != "oracle";
+        claims.push(Claim {
+            claim: format!("streams, {policy} over {against}"),
+            value: interval.percent(),
+            wanted: wanted(beaten, "interval above 0").to_owned(),
+            pass: !beaten || interval.low > 0.0,
+            numbers: interval.numbers("relative"),
+        });
+    }
+    let gap = number(table, "oracle_gap_closed")?;
+    claims.push(Claim {
+        claim: "oracle gap closed".to_owned(),
+        value: format!("{:.0} %", gap * 100.0),
+        wanted: "above 0".to_owned(),
+        pass: gap > 0.0,
+        numbers: vec![("share".to_owned(), gap)],
+    });
+    Ok(claims)
+}
+
+fn replay(_: &Units) -> Result<Record> {
+    Err("x".into())
+}
+fn times(_: &Units) -> Result<Record> {
+    bench::harness(None)?;
+    Err("x".into())
+}
+
+fn wanted(required: bool, what: &'static str) -> &'static str {
+    if required { what } else { "as measured" }
+}
+
+fn sizes(_: &Units) -> Result<Record> {
+    package::build()?;
+    let sizes = size::measure()?;
+    let total = sizes.total();
+    let limit = size::BROTLI_LIMIT;
+    let kilobytes = |bytes: u64| format!("{:.1} kB", bytes as f64 / 1000.0);
+    let claim = |claim: &str, bytes: u64, wanted: String, pass: bool| Claim {
+        claim: claim.to_owned(),
+        value: kilobytes(bytes),
+        wanted,
+        pass,
+        numbers: vec![("bytes".to_owned(), bytes as f64)],
+    };
+    let at_most = format!("at most {} kB", limit / 1000);
+    let measured = || "as measured".to_owned();
+    Ok(Record {
+        name: "size".to_owned(),
+        command: "cargo xtask prove size".to_owned(),
+        seeds: Vec::new(),
+        claims: vec![
+            claim("fetched, brotli", total.brotli, at_most, sizes.passes()),
+            claim("fetched, gzip", total.gzip, measured(), true),
+            claim("fetched, raw", total.raw, measured(), true),
+            claim("wasm module, brotli", sizes.module.brotli, measured(), true),
+            claim("wasm module, raw", sizes.module.raw, measured(), true),
+        ],
+    })
+}
+
+/// A relative difference or a mean, with its interval.
+struct Interval {
+    middle: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Interval {
+    fn read(value: &Value, middle: &str) -> Result<Interval> {
+        Ok(Interval {
+            middle: number(value, middle)?,
+            low: number(value, "low")?,
+            high: number(value, "high")?,
+        })
+    }
+
+    /// `+12.3 % [10.1, 14.2]`
+    fn percent(&self) -> String {
+        format!(
+            "{:+.1} % [{:.1}, {:.1}]",
+            self.middle * 100.0,
+            self.low * 100.0,
+            self.high * 100.0
+        )
+    }
+
+    fn numbers(&self, middle: &str) -> Vec<(String, f64)> {
+        vec![
+            (middle.to_owned(), self.middle),
+            ("low".to_owned(), self.low),
+            ("high".to_owned(), self.high),
+        ]
+    }
+}
+
+fn number(value: &Value, key: &str) -> Result<f64> {
+    value
+        .get(key)
+        .and_then(Value::as_f64)
+        .ok_or_else(|| format!("expected a number \"{key}\" in {value}"))
+}
+
+fn seeds(value: &Value) -> Vec<u64> {
+    let seeds = value.get("seeds").and_then(Value::as_array);
+    seeds
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_u64)
+        .collect()
+}
+
+/// Runs `ears-lab` with the reader watching and returns what it wrote with `--json`.
+fn lab_json(arguments: &[&str]) -> Result<Value> {
+    json_of(|file| {
+        let mut command = test::lab(arguments);
+        command.arg("--json").arg(file);
+        Ok(command)
+    })
+}
+
+/// Runs what `make` returns for a file name, and parses that file.
+fn json_of(make: impl FnOnce(&Path) -> Result<Command>) -> Result<Value> {
+    let file = project::scratch("prove")?.join("answer.json");
+    let _ = std::fs::remove_file(&file);
+    shown(&mut make(&file)?)?;
+    serde_json::from_str(&project::read(&file)?)
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// The commit the result belongs to; `+changes` when the files differ from it.
+fn commit() -> Result<String> {
+    let head = captured(command("git").args(["rev-parse", "HEAD"]))?;
+    let changes = captured(command("git").args([
+        "status",
+        "--porcelain",
+        "--",
+        ".",
+        ":(exclude)docs/results",
+    ]))?;
+    let mark = if changes.trim().is_empty() {
+        ""
+    } else {
+        "+changes"
+    };
+    Ok(format!("{}{mark}", head.trim()))
+}
+
+/// Today in UTC, `2026-11-23`.
+fn today() -> Result<String> {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|error| error.to_string())?;
+    Ok(date(since.as_secs() / 86_400))
+}
+
+/// The date `days` after 1970-01-01.
+///
+/// # References
+/// H. Hinnant (2013), "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`, for days >= 0.
+fn date(days: u64) -> String {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(11_016), "2000-02-29");
+        assert_eq!(date(20_780), "2026-11-23");
+    }
+
+    #[test]
+    fn simulated_claims_follow_the_intervals() {
+        let table = serde_json::json!({
+            "format": 1, "world": "demo", "seeds": [0, 1],
+            "comparisons": [
+                {"policy": "ears", "against": "popularity", "relative": 0.123, "low": 0.101, "high": 0.142},
+                {"policy": "ears", "against": "server", "relative": 0.01, "low": -0.01, "high": 0.03},
+                {"policy": "ears", "against": "oracle", "relative": -0.2, "low": -0.3, "high": -0.1},
+            ],
+            "oracle_gap_closed": 0.634,
+        });
+        assert_eq!(seeds(&table), [0, 1]);
+        let claims = simulated_claims(&table).unwrap();
+        let passes: Vec<bool> = claims.iter().map(|claim| claim.pass).collect();
+        assert_eq!(passes, [true, false, true, true]);
+        assert_eq!(claims[0].claim, "streams, ears over popularity");
+        assert_eq!(claims[0].value, "+12.3 % [10.1, 14.2]");
+        assert_eq!(claims[3].value, "63 %");
+        assert!(simulated_claims(&serde_json::json!({})).is_err());
+    }
+
+    #[test]
+    fn finished_units_are_kept() {
+        let file = std::env::temp_dir().join(format!("xtask-units-{}.jsonl", std::process::id()));
+        let cut = "{\"format\": 1, \"unit\": \"a\", \"value\": {\"x\": 1}}\n{\"format\": 1, \"un";
+        std::fs::write(&file, cut).unwrap();
+        let units = Units::open(file.clone(), true).unwrap();
+        let kept = units.unit("a", || Err("made again".to_owned())).unwrap();
+        assert_eq!(kept["x"], 1);
+        assert!(units.unit("b", || Err("made now".to_owned())).is_err());
+        let afresh = Units::open(file.clone(), false).unwrap();
+        assert!(afresh.done.is_empty() && !file.exists());
+    }
+}

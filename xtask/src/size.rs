@@ -1,0 +1,229 @@
+//! What a browser fetches before it can rank, and the gate on it.
+
+use crate::process::captured;
+use crate::{Result, process, project};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Limit on everything fetched for ranking, in bytes, brotli (`docs/design.md`, budgets).
+pub const BROTLI_LIMIT: u64 = 90_000;
+
+/// One file, raw and compressed, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub name: String,
+    pub raw: u64,
+    pub gzip: u64,
+    pub brotli: u64,
+}
+
+/// The sizes of the entry, of every module it can reach, and of the bare wasm module last (which is not
+/// fetched: it is inside the lazy chunk).
+pub struct Sizes {
+    pub fetched: Vec<Size>,
+    pub module: Size,
+}
+
+impl Sizes {
+    /// Everything fetched.
+    pub fn total(&self) -> Size {
+        let mut total = Size {
+            name: "everything fetched".to_owned(),
+            raw: 0,
+            gzip: 0,
+            brotli: 0,
+        };
+        for size in &self.fetched {
+            total.raw += size.raw;
+            total.gzip += size.gzip;
+            total.brotli += size.brotli;
+        }
+        total
+    }
+
+    /// The table and the verdict.
+    pub fn table(&self) -> String {
+        let mut text = format!(
+            "{:<32} {:>9} {:>9} {:>9}\n",
+            "bytes", "raw", "gzip", "brotli"
+        );
+        let module = Size {
+            name: format!("({} alone)", self.module.name),
+            ..self.module.clone()
+        };
+        for size in self.fetched.iter().chain([&self.total(), &module]) {
+            text.push_str(&format!(
+                "{:<32} {:>9} {:>9} {:>9}\n",
+                size.name, size.raw, size.gzip, size.brotli
+            ));
+        }
+        text.push_str(&format!(
+            "limit {BROTLI_LIMIT} brotli: {}",
+            if self.passes() { "ok" } else { "exceeded" }
+        ));
+        text
+    }
+
+    /// Whether the gate lets it through.
+    pub fn passes(&self) -> bool {
+        self.total().brotli <= BROTLI_LIMIT
+    }
+}
+
+/// Measures `js/dist` as built.
+pub fn measure() -> Result<Sizes> {
+    let dist = project::root().join("js/dist");
+    let files = reachable(&dist, "index.js")?;
+    let mut paths: Vec<PathBuf> = files.iter().map(|name| dist.join(name)).collect();
+    paths.push(project::root().join(crate::wasm::OUT).join("core_bg.wasm"));
+    let mut sizes = compress(&paths)?;
+    let module = sizes.pop().ok_or("nothing was measured")?;
+    Ok(Sizes {
+        fetched: sizes,
+        module,
+    })
+}
+
+/// The modules that `entry` in `folder` imports, statically or lazily, and theirs, and files named by a
+/// relative URL; with `entry` itself, in name order after it.
+fn reachable(folder: &Path, entry: &str) -> Result<Vec<String>> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![entry.to_owned()];
+    while let Some(name) = open.pop() {
+        if found.contains(&name) {
+            continue;
+        }
+        let path = folder.join(&name);
+        let bytes = std::fs::read(&path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        if name.ends_with(".js") {
+            let base = Path::new(&name).parent().unwrap_or(Path::new(""));
+            for specifier in relative_literals(&String::from_utf8_lossy(&bytes)) {
+                if let Some(file) = normal(&base.join(&specifier))
+                    && folder.join(&file).is_file()
+                {
+                    open.push(file);
+                }
+            }
+        }
+        found.insert(name);
+    }
+    found.remove(entry);
+    Ok(std::iter::once(entry.to_owned()).chain(found).collect())
+}
+
+/// Every quoted text that starts with `./` or `../`.
+fn relative_literals(source: &str) -> Vec<String> {
+    let mut literals = Vec::new();
+    for quote in ['"', '\'', '`'] {
+        for start in [format!("{quote}./"), format!("{quote}../")] {
+            for (at, _) in source.match_indices(&start) {
+                let rest = &source[at + 1..];
+                if let Some(end) = rest.find(quote) {
+                    literals.push(rest[..end].to_owned());
+                }
+            }
+        }
+    }
+    literals
+}
+
+/// The path without `.` and `..`; `None` when it leaves the folder.
+fn normal(path: &Path) -> Option<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::Normal(name) => parts.push(name.to_str()?.to_owned()),
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                parts.pop()?;
+            }
+            _ => return None,
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Compresses with Node's zlib: gzip at level 9, brotli at quality 11, as a static host would.
+fn compress(paths: &[PathBuf]) -> Result<Vec<Size>> {
+    const SCRIPT: &str = "\
+const zlib = require('node:zlib'), fs = require('node:fs');
+for (const path of process.argv.slice(1)) {
+  const bytes = fs.readFileSync(path);
+  console.log(bytes.length, zlib.gzipSync(bytes, { level: 9 }).length, zlib.brotliCompressSync(bytes).length);
+}";
+    let output = captured(
+        process::command("node")
+            .args(["-e", SCRIPT, "--"])
+            .args(paths),
+    )?;
+    let mut sizes = Vec::new();
+    for (line, path) in output.lines().zip(paths) {
+        let numbers: Vec<u64> = line
+            .split(' ')
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        let [raw, gzip, brotli] = numbers[..] else {
+            return Err(format!("cannot read the size of {}", path.display()));
+        };
+        let name = path.file_name().unwrap_or_default();
+        sizes.push(Size {
+            name: name.to_string_lossy().into_owned(),
+            raw,
+            gzip,
+            brotli,
+        });
+    }
+    Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(brotli: u64) -> Size {
+        Size {
+            name: "a.js".to_owned(),
+            raw: brotli * 3,
+            gzip: brotli * 2,
+            brotli,
+        }
+    }
+
+    #[test]
+    fn the_gate_closes_above_the_limit() {
+        let at = |first, second| Sizes {
+            fetched: vec![size(first), size(second)],
+            module: size(500_000),
+        };
+        assert!(at(60_000, 30_000).passes());
+        assert!(!at(60_000, 30_001).passes());
+        assert_eq!(at(1, 2).total().gzip, 6);
+        assert!(at(60_000, 30_000).table().ends_with("brotli: ok"));
+        assert!(at(90_001, 0).table().ends_with("brotli: exceeded"));
+    }
+
+    #[test]
+    fn static_and_lazy_imports_are_followed() {
+        let folder = std::env::temp_dir().join(format!("xtask-size-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("deep")).unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        file(
+            "index.js",
+            "import{a}from\"./a.js\";const b=()=>import('./deep/b.js');",
+        );
+        file("a.js", "export const a='./missing.js'");
+        file(
+            "deep/b.js",
+            "import \"../a.js\"; import '../../outside.js'; new URL(`./c.wasm`, import.meta.url)",
+        );
+        file("deep/c.wasm", "");
+        file("unused.js", "");
+        assert_eq!(
+            reachable(&folder, "index.js").unwrap(),
+            ["index.js", "a.js", "deep/b.js", "deep/c.wasm"]
+        );
+        assert!(reachable(&folder, "gone.js").is_err());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

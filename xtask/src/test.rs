@@ -1,0 +1,552 @@
+//! `cargo xtask test`: every check and test in stages, as CI runs them.
+
+use crate::counts::Counts;
+use crate::process::{Logged, command, logged, strip_colour, tail};
+use crate::{Result, counts, install, package, process, project, results, size, tracked, wasm};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const TAIL_LINES: usize = 60;
+
+/// One stage: what it is called, which stages it cannot do without, what it does.
+struct Stage {
+    name: &'static str,
+    needs: &'static [&'static str],
+    run: fn(&Desk) -> Outcome,
+}
+
+/// How a stage ended.
+enum Outcome {
+    Ran {
+        counts: Counts,
+        /// What to show: the tail of the output when something failed, a table when the stage made one.
+        show: String,
+    },
+    NotRun(String),
+}
+
+/// What every stage may use.
+struct Desk {
+    log: PathBuf,
+    reference: Option<PathBuf>,
+}
+
+const STAGES: &[Stage] = &[
+    stage("tools", &[], tools),
+    stage("format", &[], |desk| {
+        desk.check(cargo(&["fmt", "--all", "--check"]))
+    }),
+    stage("lint: core", &[], |desk| {
+        desk.check(clippy(&["--package", "ears-only", "--all-targets"]))
+    }),
+    stage("lint: core in the browser", &[], |desk| {
+        desk.check(clippy(&[
+            "--package",
+            "ears-only",
+            "--all-targets",
+            "--target",
+            "wasm32-unknown-unknown",
+        ]))
+    }),
+    stage("lint: world, lab, xtask", &[], |desk| {
+        desk.checks(["world", "lab", "xtask"].map(|member| {
+            let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
+            clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
+            clippy
+        }))
+    }),
+    stage("core tests", &[], |desk| {
+        desk.tests(with_ignored(
+            desk,
+            cargo(&["test", "--package", "ears-only", "--tests"]),
+        ))
+    }),
+    stage("core examples in the documentation", &[], |desk| {
+        let mut doc = cargo(&["doc", "--quiet", "--package", "ears-only", "--no-deps"]);
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        let written = desk.check(doc);
+        let run = desk.examples(cargo(&["test", "--package", "ears-only", "--doc"]));
+        written.and(run)
+    }),
+    stage("world tests", &[], |desk| desk.member("world")),
+    stage("lab tests", &[], |desk| desk.member("lab")),
+    stage("xtask tests", &[], |desk| desk.member("xtask")),
+    stage("wasm module", &[], |desk| {
+        desk.job(|desk| wasm::build(&mut |command| desk.step(command)))
+    }),
+    stage("core tests in the browser", &["wasm module"], browser),
+    stage("npm package", &["wasm module"], |desk| {
+        desk.job(|desk| package::build_package(&mut |command| desk.step(command)))
+    }),
+    stage("package tests", &["npm package"], |desk| {
+        desk.tests(npm("js", &["test"]))
+    }),
+    stage("package types", &["npm package"], |desk| {
+        desk.check(npm("js", &["run", "test:types"]))
+    }),
+    stage("package checks", &["npm package"], |desk| {
+        desk.check(npm("js", &["run", "lint:package"]))
+    }),
+    stage("size", &["npm package"], sizes),
+    stage("demo in the browser", &["npm package"], demo),
+    stage("README quick start", &["npm package"], |desk| {
+        desk.folder_tests("tests/package/quickstart", &[])
+    }),
+    stage("lab: golden files", &[], golden),
+    stage("lab: simulated listeners", &[], |desk| {
+        desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))
+    }),
+    stage("lab: real listeners", &[], replay),
+    stage("numbers in the texts", &[], |desk| {
+        desk.job(|_| results::check())
+    }),
+    stage("no machine in the files", &[], |desk| {
+        desk.job(|_| tracked::check())
+    }),
+];
+
+const fn stage(
+    name: &'static str,
+    needs: &'static [&'static str],
+    run: fn(&Desk) -> Outcome,
+) -> Stage {
+    Stage { name, needs, run }
+}
+
+/// Runs every stage; the exit code is 1 when anything failed.
+pub fn run() -> Result<ExitCode> {
+    let reference = project::reference_data()?;
+    let logs = project::scratch("logs")?;
+    match &reference {
+        Some(_) => println!("reference data found: the tests that need it are required"),
+        None => println!(
+            "no reference data (EARS_SHARED is not set): the tests that need it are not run"
+        ),
+    }
+    let started = Instant::now();
+    let mut total = Counts::default();
+    let mut broken: BTreeSet<&str> = BTreeSet::new();
+    for (index, stage) in STAGES.iter().enumerate() {
+        println!("[{:>2}/{}] {}", index + 1, STAGES.len(), stage.name);
+        let desk = Desk {
+            log: logs.join(format!("{:02}.log", index + 1)),
+            reference: reference.clone(),
+        };
+        let _ = std::fs::remove_file(&desk.log);
+        let began = Instant::now();
+        let missing = stage.needs.iter().find(|name| broken.contains(*name));
+        let outcome = match missing {
+            Some(name) => Outcome::NotRun(format!("\"{name}\" failed")),
+            None => (stage.run)(&desk),
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        match outcome {
+            Outcome::Ran { counts, show } => {
+                let verdict = if counts.failed == 0 { "ok" } else { "FAILED" };
+                println!(
+                    "        {verdict:<7}{seconds:>7.1} s   {}",
+                    describe(counts)
+                );
+                if !show.is_empty() {
+                    println!("{}", indented(&show));
+                }
+                if counts.failed > 0 {
+                    broken.insert(stage.name);
+                }
+                total += counts;
+            }
+            Outcome::NotRun(why) => {
+                println!("        not run: {why}");
+                if missing.is_some() {
+                    broken.insert(stage.name);
+                }
+                total += Counts::left_out();
+            }
+        }
+    }
+    println!();
+    if !broken.is_empty() {
+        let names: Vec<&str> = broken.into_iter().collect();
+        println!("failed or waiting: {}", names.join(", "));
+    }
+    let seconds = started.elapsed().as_secs();
+    println!("{} min {} s", seconds / 60, seconds % 60);
+    let Counts {
+        passed,
+        failed,
+        not_run,
+    } = total;
+    println!("{passed} passed, {failed} failed, {not_run} skipped");
+    println!("passed {passed}, failed {failed}, not run {not_run}");
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Desk {
+    /// A program whose exit code is the whole answer.
+    fn check(&self, command: Command) -> Outcome {
+        self.checks([command])
+    }
+
+    fn checks<const N: usize>(&self, commands: [Command; N]) -> Outcome {
+        let mut all = Outcome::empty();
+        for command in commands {
+            let one = self.outcome(command, |logged| Counts::one(logged.ok));
+            all = all.and(one);
+        }
+        all
+    }
+
+    /// A test runner: its closing lines are counted, and one that ran nothing has failed.
+    fn tests(&self, command: Command) -> Outcome {
+        self.outcome(command, |logged| {
+            let mut counts = counts::read(&logged.output);
+            if counts.failed == 0 && (!logged.ok || counts.total() == 0) {
+                counts.failed = 1;
+            }
+            counts
+        })
+    }
+
+    /// Like `tests`, for documentation, which may have no examples.
+    fn examples(&self, command: Command) -> Outcome {
+        self.outcome(command, |logged| {
+            let mut counts = counts::read(&logged.output);
+            if counts.failed == 0 && !logged.ok {
+                counts.failed = 1;
+            }
+            counts
+        })
+    }
+
+    /// The tests of a workspace member, and its documentation's examples when it is a library.
+    fn member(&self, name: &str) -> Outcome {
+        let mut tests = cargo(&["test", "--tests", "--manifest-path"]);
+        tests.arg(manifest(name));
+        let run = self.tests(with_ignored(self, tests));
+        if !project::root().join(name).join("src/lib.rs").exists() {
+            return run;
+        }
+        let mut examples = cargo(&["test", "--doc", "--manifest-path"]);
+        examples.arg(manifest(name));
+        run.and(self.examples(examples))
+    }
+
+    /// `npm test` in a folder that has its own package file.
+    fn folder_tests(&self, folder: &str, settings: &[(&str, &Path)]) -> Outcome {
+        let path = project::root().join(folder);
+        if path.join("package-lock.json").exists() {
+            let installed =
+                install::node_packages(&path, "the tests there", &mut |run| self.step(run));
+            if let Err(problem) = installed {
+                return Outcome::failed(problem);
+            }
+        }
+        let mut tests = npm(folder, &["test"]);
+        tests.envs(settings.iter().copied());
+        self.tests(tests)
+    }
+
+    /// Work of xtask's own; the error is the answer.
+    fn job(&self, work: impl FnOnce(&Desk) -> Result<()>) -> Outcome {
+        match work(self) {
+            Ok(()) => Outcome::Ran {
+                counts: Counts::one(true),
+                show: String::new(),
+            },
+            Err(problem) => Outcome::failed(problem),
+        }
+    }
+
+    /// One program of a job, into the log.
+    fn step(&self, command: &mut Command) -> Result<()> {
+        let logged = logged(command, &self.log)?;
+        if logged.ok {
+            Ok(())
+        } else {
+            Err(format!(
+                "{}\n{} failed",
+                tail(&logged.output, TAIL_LINES),
+                process::line(command)
+            ))
+        }
+    }
+
+    fn outcome(&self, mut command: Command, count: impl Fn(&Logged) -> Counts) -> Outcome {
+        match logged(&mut command, &self.log) {
+            Ok(logged) => {
+                let counts = count(&logged);
+                let show = if counts.failed > 0 {
+                    format!(
+                        "{}\n{} failed",
+                        tail(&logged.output, TAIL_LINES),
+                        process::line(&command)
+                    )
+                } else {
+                    String::new()
+                };
+                Outcome::Ran { counts, show }
+            }
+            Err(problem) => Outcome::failed(problem),
+        }
+    }
+}
+
+impl Outcome {
+    fn empty() -> Outcome {
+        Outcome::Ran {
+            counts: Counts::default(),
+            show: String::new(),
+        }
+    }
+
+    fn failed(problem: String) -> Outcome {
+        Outcome::Ran {
+            counts: Counts::one(false),
+            show: problem,
+        }
+    }
+
+    /// Both, added up.
+    fn and(self, other: Outcome) -> Outcome {
+        match (self, other) {
+            (
+                Outcome::Ran { mut counts, show },
+                Outcome::Ran {
+                    counts: more,
+                    show: shown,
+                },
+            ) => {
+                counts += more;
+                let show = [show, shown].join("\n").trim_matches('\n').to_owned();
+                Outcome::Ran { counts, show }
+            }
+            (ran @ Outcome::Ran { .. }, Outcome::NotRun(_)) => ran,
+            (Outcome::NotRun(_), other) => other,
+        }
+    }
+}
+
+fn tools(desk: &Desk) -> Outcome {
+    let root = project::root();
+    let mut all = desk.job(|_| install::node());
+    let mut one = |work: &dyn Fn(install::Runner) -> Result<()>| {
+        let outcome = desk.job(|desk| work(&mut |command| desk.step(command)));
+        let so_far = std::mem::replace(&mut all, Outcome::empty());
+        all = so_far.and(outcome);
+    };
+    one(&|run| install::wasm_target(run));
+    one(&|run| install::wasm_bindgen(run).map(drop));
+    one(&|run| install::wasm_pack(run).map(drop));
+    one(&|run| install::wasm_opt(run).map(drop));
+    one(&|run| install::node_packages(&root.join("js"), "the package's build and tests", run));
+    one(&|run| install::browser(run).map(drop));
+    all
+}
+
+fn browser(desk: &Desk) -> Outcome {
+    let Some(install::Browser {
+        driver: Some(driver),
+        ..
+    }) = install::find_browser()
+    else {
+        return Outcome::NotRun("no Chromium with its driver on this machine".to_owned());
+    };
+    let Some(wasm_pack) = install::find("wasm-pack") else {
+        return Outcome::failed("wasm-pack is missing".to_owned());
+    };
+    let mut command = command(wasm_pack);
+    command
+        .args(["test", "--headless", "--chrome", "--chromedriver"])
+        .arg(driver)
+        .args(["--", "--test", "browser"])
+        // Flags from outside would replace the ones in .cargo/config.toml.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    desk.tests(command)
+}
+
+fn sizes(_: &Desk) -> Outcome {
+    match size::measure() {
+        Ok(sizes) => Outcome::Ran {
+            counts: Counts::one(sizes.passes()),
+            show: sizes.table(),
+        },
+        Err(problem) => Outcome::failed(problem),
+    }
+}
+
+fn demo(desk: &Desk) -> Outcome {
+    match install::find_browser() {
+        Some(browser) => desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium)]),
+        None => Outcome::NotRun("no Chromium on this machine".to_owned()),
+    }
+}
+
+fn golden(desk: &Desk) -> Outcome {
+    match &desk.reference {
+        Some(folder) => {
+            let mut command = lab(&["check-golden"]);
+            command.arg(folder.join("golden"));
+            desk.tests(command)
+        }
+        None => Outcome::NotRun("no reference data".to_owned()),
+    }
+}
+
+fn replay(desk: &Desk) -> Outcome {
+    match &desk.reference {
+        Some(folder) => {
+            let mut command = lab(&["replay", "--data"]);
+            command.arg(folder.join("data"));
+            desk.check(command)
+        }
+        None => Outcome::NotRun("no reference data".to_owned()),
+    }
+}
+
+/// Tests marked `#[ignore]` are the ones that need the reference data.
+fn with_ignored(desk: &Desk, mut command: Command) -> Command {
+    if desk.reference.is_some() {
+        command.args(["--", "--include-ignored"]);
+    }
+    command
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = command("cargo");
+    command.args(arguments);
+    command
+}
+
+fn clippy(arguments: &[&str]) -> Command {
+    let mut command = cargo(&["clippy", "--quiet"]);
+    command.args(arguments).args(["--", "-D", "warnings"]);
+    command
+}
+
+/// The lab's program, optimised.
+pub fn lab(arguments: &[&str]) -> Command {
+    let mut command = cargo(&["run", "--release", "--quiet", "--bin", "ears-lab"]);
+    command
+        .arg("--manifest-path")
+        .arg(manifest("lab"))
+        .arg("--")
+        .args(arguments);
+    command
+}
+
+fn npm(folder: &str, arguments: &[&str]) -> Command {
+    let mut command = command("npm");
+    command
+        .args(["--loglevel=error"])
+        .args(arguments)
+        .current_dir(project::root().join(folder));
+    command
+}
+
+fn manifest(member: &str) -> PathBuf {
+    Path::new(member).join("Cargo.toml")
+}
+
+fn describe(counts: Counts) -> String {
+    let mut text = format!("{} passed", counts.passed);
+    if counts.failed > 0 {
+        text.push_str(&format!(", {} failed", counts.failed));
+    }
+    if counts.not_run > 0 {
+        text.push_str(&format!(", {} not run", counts.not_run));
+    }
+    text
+}
+
+/// Indented, so that no line of a runner is taken for ours.
+fn indented(text: &str) -> String {
+    strip_colour(text)
+        .lines()
+        .map(|line| format!("        | {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_need_only_earlier_stages() {
+        let mut seen = BTreeSet::new();
+        for stage in STAGES {
+            for need in stage.needs {
+                assert!(seen.contains(need), "{} needs {need}", stage.name);
+            }
+            assert!(seen.insert(stage.name), "{} twice", stage.name);
+        }
+    }
+
+    fn desk(name: &str) -> Desk {
+        let log = std::env::temp_dir().join(format!("xtask-{name}-{}.log", std::process::id()));
+        Desk {
+            log,
+            reference: None,
+        }
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn counted(outcome: Outcome) -> Option<(Counts, String)> {
+        match outcome {
+            Outcome::Ran { counts, show } => Some((counts, show)),
+            Outcome::NotRun(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_runner_is_counted_and_its_failures_shown() {
+        let desk = desk("runner");
+        let script = "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured'";
+        let (counts, show) = counted(desk.tests(shell(script))).unwrap();
+        assert_eq!((counts.passed, counts.failed, counts.not_run), (3, 0, 1));
+        assert!(show.is_empty());
+
+        let script = "echo '# pass 2'; echo '# fail 1'; exit 1";
+        let (counts, show) = counted(desk.tests(shell(script))).unwrap();
+        assert_eq!((counts.passed, counts.failed), (2, 1));
+        assert!(show.contains("# fail 1"));
+        std::fs::remove_file(&desk.log).unwrap();
+    }
+
+    #[test]
+    fn silence_and_a_bad_exit_code_fail() {
+        let desk = desk("silence");
+        let (silent, _) = counted(desk.tests(shell("true"))).unwrap();
+        assert_eq!(silent.failed, 1);
+        let script = "echo '3 passed, 0 failed'; exit 1";
+        let (crashed, _) = counted(desk.tests(shell(script))).unwrap();
+        assert_eq!((crashed.passed, crashed.failed), (3, 1));
+        let (missing, show) = counted(desk.check(Command::new("no-such-program"))).unwrap();
+        assert_eq!(missing.failed, 1);
+        assert!(show.contains("no-such-program"));
+        std::fs::remove_file(&desk.log).unwrap();
+    }
+
+    #[test]
+    fn outcomes_add_up() {
+        let desk = desk("sum");
+        let both = desk.checks([shell("true"), shell("echo no; false")]);
+        let (counts, show) = counted(both).unwrap();
+        assert_eq!((counts.passed, counts.failed), (1, 1));
+        assert!(show.starts_with("no"));
+        std::fs::remove_file(&desk.log).unwrap();
+    }
+}

@@ -1,0 +1,121 @@
+//! The wasm module: compile, make the glue, optimise. A step is left out when its input is unchanged.
+
+use crate::install::Runner;
+use crate::process::command;
+use crate::{Result, install, project};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+/// The generated glue and the optimised module go here; the npm package is made from them.
+pub const OUT: &str = "js/build/wasm";
+
+/// Post-MVP features that current Rust and `+simd128` use; wasm-opt refuses what is not named.
+const FEATURES: [&str; 7] = [
+    "--enable-simd",
+    "--enable-bulk-memory",
+    "--enable-reference-types",
+    "--enable-multivalue",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-mutable-globals",
+];
+const OPTIMISATION: &str = "-O3";
+
+/// Builds `js/build/wasm/{core.js,core_bg.wasm}`.
+pub fn build(run: Runner) -> Result<()> {
+    install::wasm_target(run)?;
+    // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen.
+    run(command("cargo")
+        .args(["rustc", "--lib", "--profile", "wasm", "--crate-type"])
+        .args(["cdylib", "--target", "wasm32-unknown-unknown"])
+        // Flags from outside would replace the ones in .cargo/config.toml.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS"))?;
+    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_only.wasm");
+    let bindgen = install::wasm_bindgen(run)?;
+    let opt = install::wasm_opt(run)?;
+
+    let out = project::root().join(OUT);
+    let products = [out.join("core.js"), out.join("core_bg.wasm")];
+    let stamp = project::scratch("stamps")?.join("wasm");
+    let lock = project::root().join("xtask/package-lock.json");
+    let inputs = [module.clone(), lock, bindgen.clone()];
+    let stamped = |products: &[PathBuf]| -> Result<String> {
+        Ok(format!(
+            "{OPTIMISATION} {:016x} {:016x}",
+            fingerprint(&inputs)?,
+            fingerprint(products)?
+        ))
+    };
+    if products.iter().all(|product| product.is_file())
+        && std::fs::read_to_string(&stamp).is_ok_and(|old| stamped(&products) == Ok(old))
+    {
+        return Ok(());
+    }
+    run(command(&bindgen)
+        .arg(&module)
+        .args(["--target", "web", "--omit-default-module-path"])
+        .args(["--remove-producers-section", "--out-name", "core"])
+        .arg("--out-dir")
+        .arg(&out))?;
+    let bound = out.join("core_bg.wasm");
+    let optimised = out.join("core_bg.optimised.wasm");
+    run(command(&opt)
+        .arg(OPTIMISATION)
+        .args(FEATURES)
+        .arg(&bound)
+        .arg("-o")
+        .arg(&optimised))?;
+    std::fs::rename(&optimised, &bound)
+        .map_err(|error| format!("cannot replace {}: {error}", bound.display()))?;
+    project::write(&stamp, stamped(&products)?)
+}
+
+/// A hash of the content of `paths`, folders with everything below them. Stable for one toolchain.
+pub fn fingerprint(paths: &[PathBuf]) -> Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    for path in paths {
+        feed(path, &mut hasher)?;
+    }
+    Ok(hasher.finish())
+}
+
+fn feed(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    path.hash(hasher);
+    if path.is_dir() {
+        let mut entries = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(cannot)? {
+            entries.push(entry.map_err(cannot)?.path());
+        }
+        entries.sort();
+        for entry in entries {
+            feed(&entry, hasher)?;
+        }
+    } else {
+        std::fs::read(path).map_err(cannot)?.hash(hasher);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_follows_content_and_names() {
+        let folder = std::env::temp_dir().join(format!("xtask-print-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("inner")).unwrap();
+        std::fs::write(folder.join("inner/a"), "one").unwrap();
+        let paths = [folder.clone()];
+        let first = fingerprint(&paths).unwrap();
+        assert_eq!(first, fingerprint(&paths).unwrap());
+        std::fs::write(folder.join("inner/a"), "two").unwrap();
+        let second = fingerprint(&paths).unwrap();
+        assert_ne!(first, second);
+        std::fs::rename(folder.join("inner/a"), folder.join("inner/b")).unwrap();
+        assert_ne!(second, fingerprint(&paths).unwrap());
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(fingerprint(&paths).is_err());
+    }
+}
