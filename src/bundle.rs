@@ -1,83 +1,53 @@
 //! What the server ships: schema, prior and policy. Checked whole before any of it is used.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
 use crate::clock::DAY_MS;
 use crate::error::Error;
 use crate::features::{Column, FeatureSchema, Source};
 use crate::model::{Body, HeadPrior, RewardModel};
 use crate::policy::Policy;
+use crate::settings::{Field, Value, field};
 
 /// Version of the model that is built in.
 pub const BUILT_IN_VERSION: &str = "built-in-1";
 
-/// The `model` option as JSON, not yet checked. Every part may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// The `model` option, not yet checked as a whole. Every part may be left out.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BundleSettings {
     /// Name of this version; appears in every decision.
-    #[serde(default)]
     pub version: Option<String>,
-    /// Columns of the feature vector.
-    #[serde(default)]
-    pub schema: Option<SchemaSettings>,
+    /// Columns of the feature vector, in order. Default: the built-in ones.
+    pub columns: Option<Vec<Column>>,
     /// Where learning starts.
-    #[serde(default)]
-    pub prior: Option<PriorSettings>,
+    pub prior: PriorSettings,
     /// How pages are drawn.
-    #[serde(default)]
-    pub policy: Option<PolicySettings>,
-}
-
-/// Columns of the feature vector.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SchemaSettings {
-    /// In the order of the vector.
-    pub columns: Vec<Column>,
+    pub policy: PolicySettings,
 }
 
 /// Independent Gaussians over the weights, in log-odds.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PriorSettings {
     /// Mean of the bias. Default -3: below the usual base rate, so that what is unknown does not push out what is known.
-    #[serde(default = "default_bias")]
     pub bias: f64,
     /// Standard deviation of the bias. Default 1.
-    #[serde(default = "default_sd")]
     pub bias_sd: f64,
-    /// Means by column name. Default 0.
-    #[serde(default)]
-    pub mean: BTreeMap<String, f64>,
+    /// Means by column name. Default 0, or the built-in value for built-in columns.
+    pub mean: Vec<(String, f64)>,
     /// Standard deviations by column name.
-    #[serde(default)]
-    pub sd: BTreeMap<String, f64>,
+    pub sd: Vec<(String, f64)>,
     /// Standard deviation of the columns not named. Default 1.
-    #[serde(default = "default_sd")]
     pub default_sd: f64,
     /// Days in which half of what was learned is forgotten. Default 60.
-    #[serde(default = "default_half_life")]
     pub half_life_days: f64,
 }
 
-fn default_bias() -> f64 {
-    -3.0
-}
-
-fn default_sd() -> f64 {
-    1.0
-}
-
-fn default_half_life() -> f64 {
-    60.0
+impl Default for PriorSettings {
+    fn default() -> Self {
+        Self { bias: -3.0, bias_sd: 1.0, mean: Vec::new(), sd: Vec::new(), default_sd: 1.0, half_life_days: 60.0 }
+    }
 }
 
 /// Names of the policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyKind {
     /// Two-level Plackett-Luce with a floor.
     PlackettLuce,
@@ -90,6 +60,9 @@ pub enum PolicyKind {
 }
 
 impl PolicyKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::PlackettLuce, Self::EpsilonPage, Self::Fixed, Self::Popularity];
+
     /// The name in settings and decisions.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -103,57 +76,129 @@ impl PolicyKind {
 }
 
 /// How pages are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PolicySettings {
     /// Which policy. Default: Plackett-Luce.
-    #[serde(default = "default_kind")]
     pub kind: PolicyKind,
-    /// Score units in which one card is e times likelier than another; > 0. Small is greedy, large is uniform.
-    #[serde(default = "default_temperature")]
+    /// Score units in which one card is e times likelier than another; > 0. Small is greedy, large is uniform. Default 0.15.
     pub temperature: f64,
-    /// The same for shelves, in units of log shelf value.
-    #[serde(default = "default_temperature")]
+    /// The same for shelves, in units of log shelf value. Default 0.15.
     pub shelf_temperature: f64,
-    /// Uniform share of every draw of a shelf, in [0, 1].
-    #[serde(default = "default_floor")]
+    /// Uniform share of every draw of a shelf, in [0, 1]. Default 0.02.
     pub floor_shelves: f64,
-    /// Uniform share of every draw of a card, in [0, 1].
-    #[serde(default = "default_floor")]
+    /// Uniform share of every draw of a card, in [0, 1]. Default 0.02.
     pub floor_cards: f64,
-    /// For epsilon on the page: chance of a uniform page, in [0, 1].
-    #[serde(default = "default_epsilon")]
+    /// For epsilon on the page: chance of a uniform page, in [0, 1]. Default 0.05.
     pub epsilon: f64,
     /// A card visible in one shelf is not drawn in a shelf below. Default: no.
-    #[serde(default)]
     pub show_once: bool,
 }
 
-fn default_kind() -> PolicyKind {
-    PolicyKind::PlackettLuce
+/// Sets `target` from a field, if the field is there.
+fn set_number(target: &mut f64, from: Field<'_>) -> Result<(), Error> {
+    if !from.is_null() {
+        *target = from.number()?;
+    }
+    Ok(())
 }
 
-fn default_temperature() -> f64 {
-    0.15
+impl BundleSettings {
+    /// Reads the `model` option: `{version, schema: {columns: [{name, source, default}]}, prior: {bias, biasSd, mean, sd, defaultSd,
+    /// halfLifeDays}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce}}`.
+    ///
+    /// # Errors
+    /// `bad_model`, `bad_schema`, `bad_prior` or `bad_policy`, naming the field, what was expected and what was found.
+    pub fn read(value: &Value) -> Result<Self, Error> {
+        let mut settings = Self::default();
+        let root = Field::root(value, "model", "bad_model");
+        if root.is_null() {
+            return Ok(settings);
+        }
+        let fields = root.object(&["version", "schema", "prior", "policy"])?;
+        let version = field(fields, "version", "bad_model");
+        if !version.is_null() {
+            settings.version = Some(version.text()?.to_owned());
+        }
+        let schema = field(fields, "schema", "bad_schema");
+        if !schema.is_null() {
+            let columns = field(schema.object(&["columns"])?, "columns", "bad_schema").list()?;
+            settings.columns = Some(columns.map(read_column).collect::<Result<_, _>>()?);
+        }
+        let prior = field(fields, "prior", "bad_prior");
+        if !prior.is_null() {
+            settings.prior.read(prior)?;
+        }
+        let policy = field(fields, "policy", "bad_policy");
+        if !policy.is_null() {
+            settings.policy.read(policy)?;
+        }
+        Ok(settings)
+    }
 }
 
-fn default_floor() -> f64 {
-    0.02
+fn read_column(column: Field<'_>) -> Result<Column, Error> {
+    let fields = column.object(&["name", "source", "default"])?;
+    let mut default = 0.0;
+    set_number(&mut default, field(fields, "default", "bad_schema"))?;
+    Ok(Column {
+        name: field(fields, "name", "bad_schema").text()?.to_owned(),
+        source: Source::from_name(field(fields, "source", "bad_schema").text()?)?,
+        default: default as f32,
+    })
 }
 
-fn default_epsilon() -> f64 {
-    0.05
+impl PriorSettings {
+    fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
+        let fields = from.object(&["bias", "biasSd", "mean", "sd", "defaultSd", "halfLifeDays"])?;
+        let of = |name| field(fields, name, "bad_prior");
+        set_number(&mut self.bias, of("bias"))?;
+        set_number(&mut self.bias_sd, of("biasSd"))?;
+        set_number(&mut self.default_sd, of("defaultSd"))?;
+        set_number(&mut self.half_life_days, of("halfLifeDays"))?;
+        for (name, target) in [("mean", &mut self.mean), ("sd", &mut self.sd)] {
+            if !of(name).is_null() {
+                for (column, value) in of(name).entries()? {
+                    target.push((column.clone(), Field::root(value, column, "bad_prior").number()?));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PolicySettings {
+    fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
+        let fields =
+            from.object(&["kind", "temperature", "shelfTemperature", "floorShelves", "floorCards", "epsilon", "showOnce"])?;
+        let of = |name| field(fields, name, "bad_policy");
+        if !of("kind").is_null() {
+            let name = of("kind").text()?;
+            self.kind = PolicyKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+                let known = PolicyKind::ALL.map(PolicyKind::name).join(", ");
+                Error::settings("bad_policy", format!("kind must be one of {known}, got \"{name}\""))
+            })?;
+        }
+        set_number(&mut self.temperature, of("temperature"))?;
+        set_number(&mut self.shelf_temperature, of("shelfTemperature"))?;
+        set_number(&mut self.floor_shelves, of("floorShelves"))?;
+        set_number(&mut self.floor_cards, of("floorCards"))?;
+        set_number(&mut self.epsilon, of("epsilon"))?;
+        if !of("showOnce").is_null() {
+            self.show_once = of("showOnce").flag()?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for PolicySettings {
     fn default() -> Self {
         Self {
-            kind: default_kind(),
-            temperature: default_temperature(),
-            shelf_temperature: default_temperature(),
-            floor_shelves: default_floor(),
-            floor_cards: default_floor(),
-            epsilon: default_epsilon(),
+            kind: PolicyKind::PlackettLuce,
+            temperature: 0.15,
+            shelf_temperature: 0.15,
+            floor_shelves: 0.02,
+            floor_cards: 0.02,
+            epsilon: 0.05,
             show_once: false,
         }
     }
@@ -223,43 +268,31 @@ impl Bundle {
     /// # Errors
     /// `bad_schema`, `bad_prior`, `bad_policy` or `bad_version`, with what was expected and what was found.
     pub fn new(settings: BundleSettings) -> Result<Self, Error> {
-        let built_in = settings.schema.is_none();
+        let built_in = settings.columns.is_none();
         let version = settings.version.unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
         if version.is_empty() || version.len() > 100 {
             return Err(Error::settings("bad_version", format!("expected a version of 1 to 100 bytes, got {}", version.len())));
         }
-        let schema = match settings.schema {
-            Some(schema) => FeatureSchema::new(schema.columns)?,
-            None => FeatureSchema::new(
-                BUILT_IN
-                    .iter()
-                    .map(|(name, source, ..)| Column { name: (*name).into(), source: *source, default: 0.0 })
-                    .collect(),
-            )?,
-        };
-        let prior = settings.prior.unwrap_or_else(|| PriorSettings {
-            bias: default_bias(),
-            bias_sd: default_sd(),
-            mean: BTreeMap::new(),
-            sd: BTreeMap::new(),
-            default_sd: default_sd(),
-            half_life_days: default_half_life(),
-        });
-        for name in prior.mean.keys().chain(prior.sd.keys()) {
+        let schema = FeatureSchema::new(settings.columns.unwrap_or_else(|| {
+            BUILT_IN.iter().map(|(name, source, ..)| Column { name: (*name).into(), source: *source, default: 0.0 }).collect()
+        }))?;
+        let prior = settings.prior;
+        for name in prior.mean.iter().chain(&prior.sd).map(|(name, _)| name) {
             if !schema.columns().iter().any(|column| &column.name == name) {
                 return Err(Error::settings("bad_prior", format!("expected a column of the schema, got \"{name}\"")));
             }
         }
         let built_in_of = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name);
+        let named = |list: &[(String, f64)], name: &str| list.iter().find(|entry| entry.0 == name).map(|entry| entry.1);
         let mut mean = vec![prior.bias];
         let mut sd = vec![prior.bias_sd];
         for Column { name, .. } in schema.columns() {
-            mean.push(prior.mean.get(name).copied().or(built_in_of(name).map(|e| e.2)).unwrap_or(0.0));
-            sd.push(prior.sd.get(name).copied().or(built_in_of(name).map(|e| e.3)).unwrap_or(prior.default_sd));
+            mean.push(named(&prior.mean, name).or(built_in_of(name).map(|e| e.2)).unwrap_or(0.0));
+            sd.push(named(&prior.sd, name).or(built_in_of(name).map(|e| e.3)).unwrap_or(prior.default_sd));
         }
         let prior = HeadPrior::new(mean, &sd, prior.half_life_days * DAY_MS as f64)?;
         let model = RewardModel::new(&schema, Body::Linear, prior)?;
-        let settings = settings.policy.unwrap_or_default();
+        let settings = settings.policy;
         let policy = settings.policy()?;
         Ok(Self { version, schema, model, settings, policy })
     }
@@ -288,10 +321,8 @@ mod tests {
     use super::*;
 
     fn code(json: &str) -> &'static str {
-        match serde_json::from_str::<BundleSettings>(json) {
-            Ok(settings) => Bundle::new(settings).map_or_else(|e| e.code(), |_| "ok"),
-            Err(_) => "json",
-        }
+        let value: Value = serde_json::from_str(json).unwrap();
+        BundleSettings::read(&value).and_then(Bundle::new).map_or_else(|e| e.code(), |_| "ok")
     }
 
     #[test]
@@ -310,8 +341,8 @@ mod tests {
         assert_eq!(code(r#"{"prior": {"biasSd": 0}}"#), "bad_prior");
         assert_eq!(code(r#"{"policy": {"temperature": 0}}"#), "bad_policy");
         assert_eq!(code(r#"{"policy": {"kind": "epsilon_page", "epsilon": 2}}"#), "bad_policy");
-        assert_eq!(code(r#"{"policy": {"kind": "magic"}}"#), "json");
-        assert_eq!(code(r#"{"colour": 1}"#), "json");
+        assert_eq!(code(r#"{"policy": {"kind": "magic"}}"#), "bad_policy");
+        assert_eq!(code(r#"{"colour": 1}"#), "bad_model");
         assert_eq!(code(r#"{"schema": {"columns": []}}"#), "bad_schema");
         assert_eq!(code(r#"{"version": "", "schema": {"columns": [{"name": "x", "source": "given"}]}}"#), "bad_version");
         assert_eq!(code(r#"{"schema": {"columns": [{"name": "x", "source": "given", "default": 0.5}]}}"#), "ok");

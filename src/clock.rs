@@ -1,7 +1,5 @@
 //! Time comes in from outside: as a [`Timestamp`] argument or through a [`Clock`].
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::Error;
 
 /// Milliseconds in a second.
@@ -19,7 +17,7 @@ pub const WEEK_MS: i64 = 7 * DAY_MS;
 pub const MAX_TIMESTAMP_MS: i64 = 8_640_000_000_000_000;
 
 /// A point in time: whole milliseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 impl Timestamp {

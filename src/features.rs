@@ -1,7 +1,5 @@
 //! (context, card) -> feature vector, by a schema with a fixed column order.
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock::DAY_MS;
 use crate::context::Context;
 use crate::error::Error;
@@ -10,8 +8,7 @@ use crate::math::{decay, dot, ln_1p};
 use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
 
 /// Where a column's value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The app gives it with each card or shelf.
     Given,
@@ -51,16 +48,49 @@ pub enum Source {
     Duration,
 }
 
+/// Every source with its name in settings.
+const SOURCES: [(&str, Source); 18] = [
+    ("given", Source::Given),
+    ("context", Source::Context),
+    ("popularity", Source::Popularity),
+    ("artist_affinity", Source::ArtistAffinity),
+    ("family_affinity", Source::FamilyAffinity),
+    ("card_affinity", Source::CardAffinity),
+    ("taste_short", Source::TasteShort),
+    ("taste_long", Source::TasteLong),
+    ("new_artist", Source::NewArtist),
+    ("recency", Source::Recency),
+    ("skip_rate", Source::SkipRate),
+    ("time_of_day", Source::TimeOfDay),
+    ("willingness", Source::Willingness),
+    ("liked", Source::Liked),
+    ("fatigue", Source::Fatigue),
+    ("is_podcast", Source::IsPodcast),
+    ("is_playlist", Source::IsPlaylist),
+    ("duration", Source::Duration),
+];
+
+impl Source {
+    /// The source called `name`.
+    ///
+    /// # Errors
+    /// `bad_schema` for any other name.
+    pub fn from_name(name: &str) -> Result<Self, Error> {
+        SOURCES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source).ok_or_else(|| {
+            let known: Vec<&str> = SOURCES.iter().map(|(name, _)| *name).collect();
+            Error::settings("bad_schema", format!("source must be one of {}, got \"{name}\"", known.join(", ")))
+        })
+    }
+}
+
 /// One column of the feature vector.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// Its name; distinct within the schema.
     pub name: String,
     /// Where its value comes from.
     pub source: Source,
     /// Value when the app gives none. Default 0.
-    #[serde(default)]
     pub default: f32,
 }
 

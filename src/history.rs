@@ -1,10 +1,10 @@
 //! What was played here: listening events, decayed aggregates and taste. Never leaves the device.
 
-use serde::{Deserialize, Serialize};
-
 use crate::clock::{DAY_MS, Timestamp};
+use crate::error::Error;
 use crate::math::{decay, falling};
 use crate::page::{CardHandle, Catalogue};
+use crate::store::{Tape, TapeReader};
 
 /// A play of at least this long counts as listening, in milliseconds (McInerney et al. 2018 use the same 30 s).
 pub const LISTEN_MS: u32 = 30_000;
@@ -36,7 +36,7 @@ pub fn hour_bucket(local_hour: u8) -> usize {
 }
 
 /// A count that halves every half-life. Adding is independent of order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Decayed {
     value: f64,
     at: i64,
@@ -53,12 +53,21 @@ impl Decayed {
         }
     }
 
+    pub(crate) fn save(&self, tape: &mut Tape) {
+        tape.fraction(self.value);
+        tape.signed(self.at);
+    }
+
+    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self { value: tape.fraction()?, at: tape.signed()? })
+    }
+
     pub(crate) fn value(&self, now: Timestamp, half_life_ms: f64) -> f64 {
         self.value * decay((now.ms() - self.at) as f64, half_life_ms)
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct CardStats {
     pub(crate) plays: Decayed,
     pub(crate) seen: Decayed,
@@ -69,7 +78,7 @@ pub(crate) struct CardStats {
     pub(crate) hidden: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct ArtistStats {
     pub(crate) plays: Decayed,
     pub(crate) skips: Decayed,
@@ -77,21 +86,85 @@ pub(crate) struct ArtistStats {
     pub(crate) followed: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct FamilyStats {
     pub(crate) plays: Decayed,
     pub(crate) by_hour: [Decayed; HOUR_BUCKETS],
 }
 
 /// "Acted on when seen" of one shelf kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Willingness {
     pub(crate) seen: Decayed,
     pub(crate) acted: Decayed,
 }
 
+/// What can be written to a tape and read back.
+pub(crate) trait Stats: Sized + Default + Copy {
+    fn save(&self, tape: &mut Tape);
+    fn load(tape: &mut TapeReader) -> Result<Self, Error>;
+}
+
+impl Stats for CardStats {
+    fn save(&self, tape: &mut Tape) {
+        self.plays.save(tape);
+        self.seen.save(tape);
+        tape.signed(self.last_played);
+        tape.signed(self.touched);
+        tape.whole(u64::from(self.liked) | u64::from(self.hidden) << 1);
+    }
+
+    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        let (plays, seen) = (Decayed::load(tape)?, Decayed::load(tape)?);
+        let (last_played, touched) = (tape.signed()?, tape.signed()?);
+        let flags = tape.whole()?;
+        Ok(Self { plays, seen, last_played, touched, liked: flags & 1 != 0, hidden: flags & 2 != 0 })
+    }
+}
+
+impl Stats for ArtistStats {
+    fn save(&self, tape: &mut Tape) {
+        self.plays.save(tape);
+        self.skips.save(tape);
+        tape.signed(self.touched);
+        tape.flag(self.followed);
+    }
+
+    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self { plays: Decayed::load(tape)?, skips: Decayed::load(tape)?, touched: tape.signed()?, followed: tape.flag()? })
+    }
+}
+
+impl Stats for FamilyStats {
+    fn save(&self, tape: &mut Tape) {
+        self.plays.save(tape);
+        for bucket in &self.by_hour {
+            bucket.save(tape);
+        }
+    }
+
+    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        let mut stats = Self { plays: Decayed::load(tape)?, ..Self::default() };
+        for bucket in &mut stats.by_hour {
+            *bucket = Decayed::load(tape)?;
+        }
+        Ok(stats)
+    }
+}
+
+impl Stats for Willingness {
+    fn save(&self, tape: &mut Tape) {
+        self.seen.save(tape);
+        self.acted.save(tape);
+    }
+
+    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self { seen: Decayed::load(tape)?, acted: Decayed::load(tape)? })
+    }
+}
+
 /// A direction in the app's embedding space: the decayed sum of what was played.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Taste {
     sum: Vec<f64>,
     at: i64,
@@ -113,6 +186,18 @@ impl Taste {
         for (sum, value) in self.sum.iter_mut().zip(unit) {
             *sum = *sum * keep + weight * f64::from(*value);
         }
+    }
+
+    pub(crate) fn save(&self, tape: &mut Tape) {
+        tape.signed(self.at);
+        tape.count(self.sum.len());
+        for value in &self.sum {
+            tape.fraction(*value);
+        }
+    }
+
+    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self { at: tape.signed()?, sum: tape.list(TapeReader::fraction)? })
     }
 
     /// The direction as a unit vector; empty while nothing with an embedding was played.

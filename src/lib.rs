@@ -73,6 +73,7 @@ pub mod privacy;
 pub mod random;
 pub mod ranker;
 pub mod reasons;
+pub mod settings;
 pub mod shelves;
 pub mod slate;
 mod store;

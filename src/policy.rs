@@ -5,7 +5,6 @@
 //! judging a given page walk the same path through the same code; they differ in who picks.
 
 use rand_core::Rng;
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind};
 use crate::math::{exp, falling};
@@ -20,7 +19,7 @@ mod plackett_luce;
 pub const MIN_LOGGED_PROPENSITY: f64 = 1e-6;
 
 /// How a page is drawn from its scores.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Policy {
     /// Two-level Plackett-Luce with a floor: (1 - floor) softmax + floor uniform over what remains.
     PlackettLuce {

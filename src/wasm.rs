@@ -213,7 +213,7 @@ impl Core {
     /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
     #[wasm_bindgen(js_name = setManifest)]
     pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
-        let settings: ManifestSettings = from_js(parsed, "bad_manifest")?;
+        let settings = ManifestSettings::read(&from_js(parsed, "bad_manifest")?)?;
         self.ranker.set_manifest(Manifest::new(bytes, settings)?);
         Ok(())
     }

@@ -1,10 +1,9 @@
 //! Bayesian logistic regression with a Gaussian posterior, updated one outcome at a time.
 
-use nalgebra::{DMatrix, DVector};
-use serde::{Deserialize, Serialize};
-
 use crate::error::Error;
 use crate::math::{decay, sigmoid};
+use crate::store::{Tape, TapeReader};
+use nalgebra::{DMatrix, DVector};
 
 /// Largest width with a full covariance matrix; wider heads keep its diagonal.
 pub const MAX_FULL_COVARIANCE: usize = 128;
@@ -60,7 +59,7 @@ enum Covariance {
 }
 
 /// The learned part of a head as plain numbers, for snapshots.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HeadState {
     mean: Vec<f64>,
     /// Lower triangle row by row, or the diagonal.
@@ -68,6 +67,30 @@ pub(crate) struct HeadState {
     full: bool,
     updates: u64,
     learned_at: i64,
+}
+
+impl HeadState {
+    pub(crate) fn save(&self, tape: &mut Tape) {
+        tape.whole(self.updates);
+        tape.signed(self.learned_at);
+        tape.flag(self.full);
+        for values in [&self.mean, &self.covariance] {
+            tape.count(values.len());
+            for value in values {
+                tape.fraction(*value);
+            }
+        }
+    }
+
+    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self {
+            updates: tape.whole()?,
+            learned_at: tape.signed()?,
+            full: tape.flag()?,
+            mean: tape.list(TapeReader::fraction)?,
+            covariance: tape.list(TapeReader::fraction)?,
+        })
+    }
 }
 
 /// Gaussian posterior N(m, S) over the weights.

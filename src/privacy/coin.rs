@@ -1,11 +1,10 @@
 //! The public coin: which hour, slot, arm and question this week. It reads the manifest and random bytes, nothing else.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Manifest, epoch_start};
 use crate::clock::{HOUR_MS, Timestamp};
 use crate::error::Error;
 use crate::random::Entropy;
+use crate::store::{Tape, TapeReader};
 
 /// Shortest time between the end of a probe and the sending of its record, in milliseconds.
 pub const MIN_DELAY_MS: i64 = 24 * HOUR_MS;
@@ -13,7 +12,7 @@ pub const MIN_DELAY_MS: i64 = 24 * HOUR_MS;
 pub const MAX_DELAY_MS: i64 = 72 * HOUR_MS;
 
 /// One week's draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Coin {
     /// The week.
     pub epoch: u16,
@@ -55,6 +54,28 @@ impl Coin {
             arm: manifest.arm_of(word(4)),
             question: (usize::from(word(6)) % manifest.question_count()) as u8,
             delay_ms: MIN_DELAY_MS + (delay % (MAX_DELAY_MS - MIN_DELAY_MS) as u64) as i64,
+        })
+    }
+
+    pub(crate) fn save(&self, tape: &mut Tape) {
+        tape.whole(self.epoch.into());
+        tape.whole(u32::from_be_bytes(self.manifest).into());
+        tape.time(self.due_at);
+        for part in [u64::from(self.slot), self.arm.into(), self.question.into()] {
+            tape.whole(part);
+        }
+        tape.signed(self.delay_ms);
+    }
+
+    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
+        Ok(Self {
+            epoch: tape.number()? as u16,
+            manifest: tape.number()?.to_be_bytes(),
+            due_at: tape.time()?,
+            slot: tape.number()? as u8,
+            arm: tape.number()? as u16,
+            question: tape.number()? as u8,
+            delay_ms: tape.signed()?,
         })
     }
 

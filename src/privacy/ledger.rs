@@ -3,11 +3,10 @@
 //! It is written before a record exists and never gives back. A new ledger starts fully spent, so that wiping a device's
 //! storage cannot buy a fresh budget.
 
-use serde::{Deserialize, Serialize};
-
 use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, Epsilon, epoch_of};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::store::{Kind, Tape, TapeReader};
 
 /// Most epsilon in 28 days, in thousandths.
 pub const PERIOD_MILLI: u32 = 4_000;
@@ -16,11 +15,8 @@ pub const YEAR_MILLI: u32 = 52_000;
 /// Most epsilon of one record, in thousandths; a manifest cannot ask for more.
 pub const RECORD_MILLI: u32 = 1_000;
 
-/// Format of a stored ledger.
-const LEDGER_FORMAT: u8 = 1;
-
 /// One spending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Debit {
     /// The week it paid for.
     pub epoch: u16,
@@ -71,9 +67,8 @@ pub struct Budget {
 }
 
 /// What was spent and what this week's coin says. Shared by all profiles of one origin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
-    format: u8,
     started_at: Timestamp,
     latest_at: Timestamp,
     debits: Vec<Debit>,
@@ -91,7 +86,6 @@ impl Ledger {
         let epoch = epoch_of(now).unwrap_or(0);
         let debit = Debit { epoch, at: now, milli: RECORD_MILLI };
         Self {
-            format: LEDGER_FORMAT,
             started_at: now,
             latest_at: now,
             debits: vec![debit; (PERIOD_MILLI / RECORD_MILLI) as usize],
@@ -209,9 +203,21 @@ impl Ledger {
     /// The ledger as bytes.
     ///
     /// # Errors
-    /// `ledger_failed` when it cannot be written; nothing is then sent.
+    /// `ledger_corrupt` when it cannot be written; nothing is then sent.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        crate::store::seal(crate::store::Kind::Ledger, self)
+        let mut tape = Tape::default();
+        tape.time(self.started_at);
+        tape.time(self.latest_at);
+        tape.count(self.debits.len());
+        for debit in &self.debits {
+            tape.whole(debit.epoch.into());
+            tape.time(debit.at);
+            tape.whole(debit.milli.into());
+        }
+        tape.maybe(self.coin.as_ref(), |tape, coin| coin.save(tape));
+        tape.maybe(self.probed, |tape, epoch| tape.whole(epoch.into()));
+        tape.maybe(self.paid, |tape, epoch| tape.whole(epoch.into()));
+        tape.seal(Kind::Ledger)
     }
 
     /// Reads a stored ledger.
@@ -219,12 +225,17 @@ impl Ledger {
     /// # Errors
     /// `ledger_corrupt` or `ledger_newer`; nothing is then made or sent.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let ledger: Self = crate::store::open(crate::store::Kind::Ledger, bytes)?;
-        if ledger.format == LEDGER_FORMAT {
-            Ok(ledger)
-        } else {
-            Err(Error::snapshot("ledger_newer", format!("expected ledger format {LEDGER_FORMAT}, got {}", ledger.format)))
-        }
+        let mut tape = TapeReader::open(Kind::Ledger, bytes)?;
+        let ledger = Self {
+            started_at: tape.time()?,
+            latest_at: tape.time()?,
+            debits: tape.list(|tape| Ok(Debit { epoch: tape.number()? as u16, at: tape.time()?, milli: tape.number()? }))?,
+            coin: tape.maybe(Coin::load)?,
+            probed: tape.maybe(|tape| Ok(tape.number()? as u16))?,
+            paid: tape.maybe(|tape| Ok(tape.number()? as u16))?,
+        };
+        tape.end()?;
+        Ok(ledger)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The manifest: what everybody in a cohort may be asked, published before anybody is asked.
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::randomiser::Epsilon;
 use crate::error::Error;
+use crate::settings::{Field, Value, field};
 
 /// Arm weights sum to this, so that 16 random bits draw an arm with exactly the stated chance.
 pub const WEIGHT_SUM: u32 = 65_536;
@@ -37,8 +37,7 @@ impl std::fmt::Display for ManifestId {
 }
 
 /// A place on the page that a probe may fill.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Id of the shelf, a public one.
     pub shelf: String,
@@ -49,8 +48,7 @@ pub struct Slot {
 }
 
 /// A card that a probe may show.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arm {
     /// Id of the card.
     pub card: String,
@@ -59,8 +57,7 @@ pub struct Arm {
 }
 
 /// What counts as reward.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RewardSettings {
     /// "played".
     pub kind: String,
@@ -69,8 +66,7 @@ pub struct RewardSettings {
 }
 
 /// The manifest's JSON, not yet checked.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ManifestSettings {
     /// 1.
     pub format: u32,
@@ -90,6 +86,62 @@ pub struct ManifestSettings {
     pub reward: RewardSettings,
     /// How long after the visit's start a play counts, in milliseconds.
     pub window_ms: u32,
+}
+
+impl ManifestSettings {
+    /// Reads the manifest's JSON.
+    ///
+    /// # Errors
+    /// `bad_manifest`, naming the field, what was expected and what was found.
+    pub fn read(value: &Value) -> Result<Self, Error> {
+        const CODE: &str = "bad_manifest";
+        let fields = Field::root(value, "manifest", CODE).object(&[
+            "format",
+            "epochs",
+            "modelVersion",
+            "slots",
+            "arms",
+            "questions",
+            "epsilonIndex",
+            "reward",
+            "windowMs",
+        ])?;
+        let of = |name| field(fields, name, CODE);
+        let epochs: Vec<u32> = of("epochs").list()?.map(|epoch| epoch.whole(65_535)).collect::<Result<_, _>>()?;
+        let [first, last] = epochs[..] else {
+            return Err(Error::privacy(CODE, format!("epochs must be a first and a last one, got {}", epochs.len())));
+        };
+        let slot = |slot: Field<'_>| -> Result<Slot, Error> {
+            let fields = slot.object(&["shelf", "shelfPosition", "cardPosition"])?;
+            Ok(Slot {
+                shelf: field(fields, "shelf", CODE).text()?.to_owned(),
+                shelf_position: field(fields, "shelfPosition", CODE).whole(255)? as u8,
+                card_position: field(fields, "cardPosition", CODE).whole(255)? as u8,
+            })
+        };
+        let arm = |arm: Field<'_>| -> Result<Arm, Error> {
+            let fields = arm.object(&["card", "weight"])?;
+            Ok(Arm {
+                card: field(fields, "card", CODE).text()?.to_owned(),
+                weight: field(fields, "weight", CODE).whole(65_535)? as u16,
+            })
+        };
+        let reward = of("reward").object(&["kind", "atLeastMs"])?;
+        Ok(Self {
+            format: of("format").whole(u32::MAX)?,
+            epochs: [first as u16, last as u16],
+            model_version: of("modelVersion").text()?.to_owned(),
+            slots: of("slots").list()?.map(slot).collect::<Result<_, _>>()?,
+            arms: of("arms").list()?.map(arm).collect::<Result<_, _>>()?,
+            questions: of("questions").list()?.map(|q| q.text().map(str::to_owned)).collect::<Result<_, _>>()?,
+            epsilon_index: of("epsilonIndex").whole(255)? as u8,
+            reward: RewardSettings {
+                kind: field(reward, "kind", CODE).text()?.to_owned(),
+                at_least_ms: field(reward, "atLeastMs", CODE).whole(u32::MAX)?,
+            },
+            window_ms: of("windowMs").whole(u32::MAX)?,
+        })
+    }
 }
 
 /// A checked manifest with its id.

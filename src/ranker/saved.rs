@@ -1,19 +1,17 @@
 //! Snapshot and restore: everything that outlives a visit, as one sealed run of bytes.
 
-use serde::{Deserialize, Serialize};
-
 use super::Ranker;
 use super::contribute::Watch;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::OpenPlay;
-use crate::history::{ArtistStats, CardStats, FamilyStats, History, Listen, MAX_AGGREGATES, MAX_EVENTS, Taste, Willingness};
+use crate::history::{FamilyStats, History, Listen, MAX_AGGREGATES, MAX_EVENTS, Stats, Table, Taste};
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, Impression, LoggedCard, LoggedShelf, MAX_DECISIONS};
 use crate::math::falling;
 use crate::model::HeadState;
-use crate::page::{Card, CardHandle, CardKind, ShelfHandle};
+use crate::page::{Card, CardHandle, CardKind, Catalogue, Names, ShelfHandle};
 use crate::privacy::Coin;
-use crate::store::{Kind, MAX_SNAPSHOT_BYTES, open, seal};
+use crate::store::{Kind, MAX_SNAPSHOT_BYTES, Tape, TapeReader};
 
 /// What a restored snapshot could not bring back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,101 +20,6 @@ pub enum Restored {
     Whole,
     /// The schema has changed: the history is there, the head starts from its prior.
     HeadRestarted,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedCard {
-    id: String,
-    title: String,
-    artist: String,
-    family: String,
-    kind: CardKind,
-    duration_ms: Option<u32>,
-    popularity: Option<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedShelf {
-    id: String,
-    kind: String,
-    title: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedListen {
-    card: u32,
-    ms: u32,
-    at: Timestamp,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedImpression {
-    shelf: u32,
-    card: u32,
-    seen_at: Timestamp,
-    features: Vec<f32>,
-    reward: Option<f32>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedLoggedShelf {
-    shelf: u32,
-    propensity: f64,
-    cards: Vec<(u32, f64, f32)>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedDecision {
-    id: u64,
-    at: Timestamp,
-    randomized: bool,
-    model_version: String,
-    shelves: Vec<SavedLoggedShelf>,
-    impressions: Vec<SavedImpression>,
-    viewport: bool,
-    closed: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedPlay {
-    card: u32,
-    decision: Option<u64>,
-    shelf: Option<u32>,
-    started_at: Timestamp,
-    reported_ms: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct SavedWatch {
-    coin: Coin,
-    decision: u64,
-    card: Option<u32>,
-    started_at: Timestamp,
-    ready_at: Timestamp,
-    played: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    columns: Vec<String>,
-    head: HeadState,
-    decisions: u64,
-    last_event_at: Timestamp,
-    utc_offset_minutes: i32,
-    cards: Vec<SavedCard>,
-    shelves: Vec<SavedShelf>,
-    events: Vec<SavedListen>,
-    card_stats: Vec<(u32, CardStats)>,
-    artist_stats: Vec<(String, ArtistStats)>,
-    family_stats: Vec<(String, FamilyStats)>,
-    total: FamilyStats,
-    short_taste: Taste,
-    long_taste: Taste,
-    willingness: Vec<(String, Willingness)>,
-    last_listen: Option<SavedListen>,
-    log: Vec<SavedDecision>,
-    open_play: Option<SavedPlay>,
-    watch: Option<SavedWatch>,
 }
 
 /// Numbers what a snapshot speaks of, in order of first mention.
@@ -134,7 +37,7 @@ struct Numbering {
 }
 
 impl Numbering {
-    fn place(&mut self, handle: u32) -> u32 {
+    fn place(&mut self, handle: u32) -> u64 {
         let at = handle as usize;
         if self.places.len() <= at {
             self.places.resize(at + 1, u32::MAX);
@@ -143,21 +46,45 @@ impl Numbering {
             self.places[at] = self.handles.len() as u32;
             self.handles.push(handle);
         }
-        self.places[at]
+        self.places[at].into()
     }
 }
 
 impl Mentions {
-    fn card(&mut self, card: CardHandle) -> u32 {
+    fn card(&mut self, card: CardHandle) -> u64 {
         self.cards.place(card.0)
     }
 
-    fn shelf(&mut self, shelf: ShelfHandle) -> u32 {
+    fn shelf(&mut self, shelf: ShelfHandle) -> u64 {
         self.shelves.place(shelf.0)
     }
 
-    fn listen(&mut self, listen: &Listen) -> SavedListen {
-        SavedListen { card: self.card(listen.card), ms: listen.ms, at: listen.at }
+    fn listen(&mut self, tape: &mut Tape, listen: &Listen) {
+        tape.whole(self.card(listen.card));
+        tape.whole(listen.ms.into());
+        tape.time(listen.at);
+    }
+}
+
+/// The tables of a snapshot on its way back.
+struct Known {
+    cards: Vec<CardHandle>,
+    shelves: Vec<ShelfHandle>,
+}
+
+impl Known {
+    fn card(&self, tape: &mut TapeReader) -> Result<CardHandle, Error> {
+        let place = tape.number()?;
+        self.cards.get(place as usize).copied().ok_or_else(|| tape.broken())
+    }
+
+    fn shelf(&self, tape: &mut TapeReader) -> Result<ShelfHandle, Error> {
+        let place = tape.number()?;
+        self.shelves.get(place as usize).copied().ok_or_else(|| tape.broken())
+    }
+
+    fn listen(&self, tape: &mut TapeReader) -> Result<Listen, Error> {
+        Ok(Listen { card: self.card(tape)?, ms: tape.number()?, at: tape.time()? })
     }
 }
 
@@ -171,7 +98,7 @@ impl Ranker {
     pub fn snapshot(&self) -> Result<Vec<u8>, Error> {
         let mut halvings = 0;
         loop {
-            let bytes = seal(Kind::Snapshot, &self.saved(halvings))?;
+            let bytes = self.tape(halvings).seal(Kind::Snapshot)?;
             if bytes.len() <= MAX_SNAPSHOT_BYTES || halvings >= 12 {
                 return Ok(bytes);
             }
@@ -179,119 +106,120 @@ impl Ranker {
         }
     }
 
-    fn saved(&self, halvings: u32) -> Saved {
+    fn tape(&self, halvings: u32) -> Tape {
         let mut mentions = Mentions::default();
+        // The body first, to learn which cards and shelves it mentions; their tables then stand before it.
+        let mut body = Tape::default();
+        self.save_history(&mut body, &mut mentions, halvings);
+        self.save_log(&mut body, &mut mentions, halvings);
+        body.maybe(self.open_play, |tape, play| {
+            tape.whole(mentions.card(play.card));
+            tape.maybe(play.decision, |tape, id| tape.whole(id.0));
+            tape.maybe(play.shelf, |tape, shelf| tape.whole(mentions.shelf(shelf)));
+            tape.time(play.started_at);
+            tape.whole(play.reported_ms.into());
+        });
+        body.maybe(self.contribution.watch.as_ref(), |tape, watch| {
+            watch.coin.save(tape);
+            tape.whole(watch.decision.0);
+            tape.maybe(watch.card, |tape, card| tape.whole(mentions.card(card)));
+            tape.time(watch.started_at);
+            tape.time(watch.ready_at);
+            tape.flag(watch.played);
+        });
+        let mut tape = Tape::default();
+        self.save_tables(&mut tape, &mentions);
+        tape.append(body);
+        tape
+    }
+
+    fn save_tables(&self, tape: &mut Tape, mentions: &Mentions) {
+        let columns = self.bundle.schema.columns();
+        tape.count(columns.len());
+        for column in columns {
+            tape.text(&column.name);
+        }
+        self.bundle.model.head().state().save(tape);
+        tape.whole(self.decisions);
+        tape.time(self.last_event_at);
+        tape.signed(self.utc_offset_minutes.into());
+        tape.count(mentions.cards.handles.len());
+        for &handle in &mentions.cards.handles {
+            let card = self.catalogue.card(CardHandle(handle));
+            for text in [&card.id, &card.title, &card.artist, &card.family] {
+                tape.text(text);
+            }
+            tape.text(card.kind.name());
+            tape.maybe(card.duration_ms, |tape, ms| tape.whole(ms.into()));
+            tape.maybe(card.popularity, |tape, popularity| tape.fraction(popularity.into()));
+        }
+        tape.count(mentions.shelves.handles.len());
+        for &handle in &mentions.shelves.handles {
+            let shelf = self.catalogue.shelf(ShelfHandle(handle));
+            for text in [&shelf.id, self.catalogue.shelf_kind(shelf.kind), &shelf.title] {
+                tape.text(text);
+            }
+        }
+    }
+
+    fn save_history(&self, tape: &mut Tape, mentions: &mut Mentions, halvings: u32) {
         let history = &self.history;
-        let events: Vec<SavedListen> =
-            history.events.iter().rev().take(MAX_EVENTS >> halvings).map(|listen| mentions.listen(listen)).collect();
-        let ages: Vec<(f64, u32)> = history
-            .cards
-            .iter()
-            .map(|(card, s)| (if s.liked || s.hidden { f64::INFINITY } else { s.touched as f64 }, card))
-            .collect();
-        let kept = falling(&ages).into_iter().take((2 * MAX_AGGREGATES) >> halvings);
-        let card_stats =
-            kept.filter_map(|card| history.cards.get(card).map(|stats| (mentions.card(CardHandle(card)), *stats))).collect();
-        let log: Vec<SavedDecision> = self
-            .log
-            .records
-            .iter()
-            .rev()
-            .take(MAX_DECISIONS >> halvings)
-            .map(|record| SavedDecision {
-                id: record.id.0,
-                at: record.at,
-                randomized: record.randomized,
-                model_version: record.model_version.clone(),
-                shelves: record
-                    .shelves
-                    .iter()
-                    .map(|shelf| SavedLoggedShelf {
-                        shelf: mentions.shelf(shelf.shelf),
-                        propensity: shelf.propensity,
-                        cards: shelf.cards.iter().map(|c| (mentions.card(c.card), c.propensity, c.score)).collect(),
-                    })
-                    .collect(),
-                impressions: record
-                    .impressions
-                    .iter()
-                    .map(|i| SavedImpression {
-                        shelf: mentions.shelf(i.shelf),
-                        card: mentions.card(i.card),
-                        seen_at: i.seen_at,
-                        features: i.features.clone(),
-                        reward: i.reward,
-                    })
-                    .collect(),
-                viewport: record.viewport,
-                closed: record.closed,
-            })
-            .collect();
-        let open_play = self.open_play.map(|play| SavedPlay {
-            card: mentions.card(play.card),
-            decision: play.decision.map(|id| id.0),
-            shelf: play.shelf.map(|shelf| mentions.shelf(shelf)),
-            started_at: play.started_at,
-            reported_ms: play.reported_ms,
-        });
-        let watch = self.contribution.watch.as_ref().map(|watch| SavedWatch {
-            coin: watch.coin,
-            decision: watch.decision.0,
-            card: watch.card.map(|card| mentions.card(card)),
-            started_at: watch.started_at,
-            ready_at: watch.ready_at,
-            played: watch.played,
-        });
-        let last_listen = history.last_listen.as_ref().map(|listen| mentions.listen(listen));
-        let catalogue = &self.catalogue;
-        Saved {
-            columns: self.bundle.schema.columns().iter().map(|column| column.name.clone()).collect(),
-            head: self.bundle.model.head().state(),
-            decisions: self.decisions,
-            last_event_at: self.last_event_at,
-            utc_offset_minutes: self.utc_offset_minutes,
-            cards: mentions
-                .cards
-                .handles
-                .iter()
-                .map(|&handle| {
-                    let card = catalogue.card(CardHandle(handle));
-                    SavedCard {
-                        id: card.id.clone(),
-                        title: card.title.clone(),
-                        artist: card.artist.clone(),
-                        family: card.family.clone(),
-                        kind: card.kind,
-                        duration_ms: card.duration_ms,
-                        popularity: card.popularity,
-                    }
-                })
-                .collect(),
-            shelves: mentions
-                .shelves
-                .handles
-                .iter()
-                .map(|&handle| {
-                    let shelf = catalogue.shelf(ShelfHandle(handle));
-                    SavedShelf {
-                        id: shelf.id.clone(),
-                        kind: catalogue.shelf_kind(shelf.kind).to_owned(),
-                        title: shelf.title.clone(),
-                    }
-                })
-                .collect(),
-            events,
-            card_stats,
-            artist_stats: history.artists.iter().map(|(n, s)| (catalogue.artists.name(n).to_owned(), *s)).collect(),
-            family_stats: history.families.iter().map(|(n, s)| (catalogue.families.name(n).to_owned(), *s)).collect(),
-            total: history.total,
-            short_taste: history.short_taste.clone(),
-            long_taste: history.long_taste.clone(),
-            willingness: history.willingness.iter().map(|(n, s)| (catalogue.shelf_kind(n).to_owned(), *s)).collect(),
-            last_listen,
-            log,
-            open_play,
-            watch,
+        let kept = history.events.len().min(MAX_EVENTS >> halvings);
+        tape.count(kept);
+        for listen in history.events.iter().skip(history.events.len() - kept) {
+            mentions.listen(tape, listen);
+        }
+        let age = |liked_or_hidden: bool, touched: i64| if liked_or_hidden { f64::INFINITY } else { touched as f64 };
+        let ages: Vec<(f64, u32)> = history.cards.iter().map(|(card, s)| (age(s.liked || s.hidden, s.touched), card)).collect();
+        let latest = falling(&ages);
+        let kept = latest.len().min((2 * MAX_AGGREGATES) >> halvings);
+        tape.count(kept);
+        for card in &latest[..kept] {
+            tape.whole(mentions.card(CardHandle(*card)));
+            history.cards.get(*card).copied().unwrap_or_default().save(tape);
+        }
+        save_named(tape, &self.catalogue.artists, &history.artists);
+        save_named(tape, &self.catalogue.families, &history.families);
+        save_named(tape, &self.catalogue.shelf_kinds, &history.willingness);
+        history.total.save(tape);
+        history.short_taste.save(tape);
+        history.long_taste.save(tape);
+        tape.maybe(history.last_listen.as_ref(), |tape, listen| mentions.listen(tape, listen));
+    }
+
+    fn save_log(&self, tape: &mut Tape, mentions: &mut Mentions, halvings: u32) {
+        let records = &self.log.records;
+        let kept = records.len().min(MAX_DECISIONS >> halvings);
+        tape.count(kept);
+        for record in records.iter().skip(records.len() - kept) {
+            tape.whole(record.id.0);
+            tape.time(record.at);
+            for flag in [record.randomized, record.viewport, record.closed] {
+                tape.flag(flag);
+            }
+            tape.text(&record.model_version);
+            tape.count(record.shelves.len());
+            for shelf in &record.shelves {
+                tape.whole(mentions.shelf(shelf.shelf));
+                tape.fraction(shelf.propensity);
+                tape.count(shelf.cards.len());
+                for card in &shelf.cards {
+                    tape.whole(mentions.card(card.card));
+                    tape.fraction(card.propensity);
+                    tape.whole(card.score.to_bits().into());
+                }
+            }
+            tape.count(record.impressions.len());
+            for impression in &record.impressions {
+                tape.whole(mentions.shelf(impression.shelf));
+                tape.whole(mentions.card(impression.card));
+                tape.time(impression.seen_at);
+                tape.maybe(impression.reward, |tape, reward| tape.whole(reward.to_bits().into()));
+                tape.count(impression.features.len());
+                for value in &impression.features {
+                    tape.whole(value.to_bits().into());
+                }
+            }
         }
     }
 
@@ -300,150 +228,75 @@ impl Ranker {
     /// # Errors
     /// `snapshot_corrupt` or `snapshot_newer`; nothing has changed then.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<Restored, Error> {
-        let saved: Saved = open(Kind::Snapshot, bytes)?;
+        let mut tape = TapeReader::open(Kind::Snapshot, bytes)?;
         let mut catalogue = self.catalogue.clone();
-        let mut cards = Vec::with_capacity(saved.cards.len());
-        for card in saved.cards {
-            cards.push(match catalogue.find(&card.id) {
-                Some(handle) => handle,
-                None => catalogue.register(Card {
-                    id: card.id,
-                    title: card.title,
-                    artist: card.artist,
-                    family: card.family,
-                    kind: card.kind,
-                    duration_ms: card.duration_ms,
-                    popularity: card.popularity,
-                    embedding: Vec::new(),
-                })?,
-            });
-        }
-        let mut shelves = Vec::with_capacity(saved.shelves.len());
-        for shelf in saved.shelves {
-            shelves.push(match catalogue.find_shelf(&shelf.id) {
-                Some(handle) => handle,
-                None => catalogue.register_shelf(&shelf.id, &shelf.kind, &shelf.title)?,
-            });
-        }
-        let broken = || Error::snapshot("snapshot_corrupt", "expected references to saved cards and shelves, got others");
-        let card_of = |index: u32| cards.get(index as usize).copied().ok_or_else(broken);
-        let shelf_of = |index: u32| shelves.get(index as usize).copied().ok_or_else(broken);
-        let listen_of = |saved: &SavedListen| -> Result<Listen, Error> {
-            Ok(Listen { card: card_of(saved.card)?, ms: saved.ms, at: saved.at })
+        let columns = tape.list(TapeReader::text)?;
+        let head = HeadState::load(&mut tape)?;
+        let decisions = tape.whole()?;
+        let last_event_at = tape.time()?;
+        let utc_offset_minutes = i32::try_from(tape.signed()?).map_err(|_| tape.broken())?;
+        let known = Known {
+            cards: tape.list(|tape| load_card(tape, &mut catalogue))?,
+            shelves: tape.list(|tape| {
+                let (id, kind, title) = (tape.text()?, tape.text()?, tape.text()?);
+                catalogue.find_shelf(&id).map_or_else(|| catalogue.register_shelf(&id, &kind, &title), Ok)
+            })?,
         };
-
-        let mut history = History {
-            total: saved.total,
-            short_taste: saved.short_taste,
-            long_taste: saved.long_taste,
-            last_listen: saved.last_listen.as_ref().map(listen_of).transpose()?,
-            ..History::default()
-        };
-        for event in saved.events.iter().rev() {
-            history.events.push_back(listen_of(event)?);
-        }
-        for (card, stats) in saved.card_stats {
-            *history.cards.entry(card_of(card)?.0) = stats;
-        }
-        for (name, stats) in saved.artist_stats {
-            *history.artists.entry(catalogue.artists.number(&name)) = stats;
-        }
-        for (name, stats) in saved.family_stats {
-            *history.families.entry(catalogue.families.number(&name)) = stats;
-        }
-        for (name, stats) in saved.willingness {
-            *history.willingness.entry(catalogue.shelf_kinds.number(&name)) = stats;
-        }
+        let history = load_history(&mut tape, &known, &mut catalogue)?;
         let mut log = DecisionLog::default();
-        for record in saved.log.into_iter().rev() {
-            log.push(DecisionRecord {
-                id: DecisionId(record.id),
-                at: record.at,
-                randomized: record.randomized,
-                model_version: record.model_version,
-                shelves: record
-                    .shelves
-                    .into_iter()
-                    .map(|shelf| {
-                        Ok(LoggedShelf {
-                            shelf: shelf_of(shelf.shelf)?,
-                            propensity: shelf.propensity,
-                            cards: shelf
-                                .cards
-                                .into_iter()
-                                .map(|(card, propensity, score)| Ok(LoggedCard { card: card_of(card)?, propensity, score }))
-                                .collect::<Result<_, Error>>()?,
-                        })
-                    })
-                    .collect::<Result<_, Error>>()?,
-                impressions: record
-                    .impressions
-                    .into_iter()
-                    .map(|i| {
-                        Ok(Impression {
-                            shelf: shelf_of(i.shelf)?,
-                            card: card_of(i.card)?,
-                            seen_at: i.seen_at,
-                            features: i.features,
-                            reward: i.reward,
-                        })
-                    })
-                    .collect::<Result<_, Error>>()?,
-                viewport: record.viewport,
-                closed: record.closed,
-            });
+        for record in tape.list(|tape| load_decision(tape, &known))? {
+            log.push(record);
         }
-        let open_play = match saved.open_play {
-            Some(play) => Some(OpenPlay {
-                card: card_of(play.card)?,
-                decision: play.decision.map(DecisionId),
-                shelf: play.shelf.map(shelf_of).transpose()?,
-                started_at: play.started_at,
-                reported_ms: play.reported_ms,
-            }),
-            None => None,
-        };
-        let watch = match saved.watch {
-            Some(watch) => Some(Watch {
-                coin: watch.coin,
-                decision: DecisionId(watch.decision),
-                card: watch.card.map(card_of).transpose()?,
-                started_at: watch.started_at,
-                ready_at: watch.ready_at,
-                played: watch.played,
-            }),
-            None => None,
-        };
-        let columns = self.bundle.schema.columns();
-        let same =
-            saved.columns.len() == columns.len() && saved.columns.iter().zip(columns).all(|(name, column)| *name == column.name);
-        let head = if same { self.bundle.model.head().with_state(saved.head) } else { None };
+        let open_play = tape.maybe(|tape| {
+            Ok(OpenPlay {
+                card: known.card(tape)?,
+                decision: tape.maybe(|tape| tape.whole().map(DecisionId))?,
+                shelf: tape.maybe(|tape| known.shelf(tape))?,
+                started_at: tape.time()?,
+                reported_ms: tape.number()?,
+            })
+        })?;
+        let watch = tape.maybe(|tape| {
+            Ok(Watch {
+                coin: Coin::load(tape)?,
+                decision: DecisionId(tape.whole()?),
+                card: tape.maybe(|tape| known.card(tape))?,
+                started_at: tape.time()?,
+                ready_at: tape.time()?,
+                played: tape.flag()?,
+            })
+        })?;
+        tape.end()?;
 
         // Everything was read: from here on nothing can fail.
-        let restored = match head {
-            Some(head) => {
-                *self.bundle.model.head_mut() = head;
-                Restored::Whole
+        let own = self.bundle.schema.columns();
+        let same = columns.len() == own.len() && columns.iter().zip(own).all(|(name, column)| *name == column.name);
+        let head = if same { self.bundle.model.head().with_state(head) } else { None };
+        let restored = if let Some(head) = head {
+            *self.bundle.model.head_mut() = head;
+            Restored::Whole
+        } else {
+            self.bundle.model.head_mut().restart();
+            for impression in log.records.iter_mut().flat_map(|record| &mut record.impressions) {
+                impression.features.clear();
             }
-            None => {
-                self.bundle.model.head_mut().restart();
-                let width = self.bundle.schema.width();
-                for impression in log.records.iter_mut().flat_map(|record| &mut record.impressions) {
-                    if impression.features.len() != width.next_multiple_of(4) || !same {
-                        impression.features.clear();
-                    }
-                }
-                Restored::HeadRestarted
-            }
+            Restored::HeadRestarted
         };
+        // A row of another length can teach nothing.
+        let stride = self.bundle.schema.stride();
+        for impression in log.records.iter_mut().flat_map(|record| &mut record.impressions) {
+            if impression.features.len() != stride {
+                impression.features.clear();
+            }
+        }
         self.catalogue = catalogue;
         self.history = history;
         self.log = log;
         self.open.clear();
         self.open_play = open_play;
-        self.decisions = saved.decisions;
-        self.last_event_at = saved.last_event_at;
-        self.utc_offset_minutes = saved.utc_offset_minutes;
+        self.decisions = decisions;
+        self.last_event_at = last_event_at;
+        self.utc_offset_minutes = utc_offset_minutes;
         self.contribution.watch = watch.filter(|_| self.consent.contribute);
         Ok(restored)
     }
@@ -461,4 +314,84 @@ impl Ranker {
         self.bundle.model.head_mut().restart();
         self.contribution.watch = None;
     }
+}
+
+fn save_named<T: Stats>(tape: &mut Tape, names: &Names, table: &Table<T>) {
+    tape.count(table.len());
+    for (number, stats) in table.iter() {
+        tape.text(names.name(number));
+        stats.save(tape);
+    }
+}
+
+fn load_named<T: Stats>(tape: &mut TapeReader, names: &mut Names) -> Result<Table<T>, Error> {
+    let mut table = Table::default();
+    for _ in 0..tape.count()? {
+        let number = names.number(&tape.text()?);
+        *table.entry(number) = T::load(tape)?;
+    }
+    Ok(table)
+}
+
+fn load_card(tape: &mut TapeReader, catalogue: &mut Catalogue) -> Result<CardHandle, Error> {
+    let card = Card {
+        id: tape.text()?,
+        title: tape.text()?,
+        artist: tape.text()?,
+        family: tape.text()?,
+        kind: CardKind::from_name(&tape.text()?),
+        duration_ms: tape.maybe(TapeReader::number)?,
+        popularity: tape.maybe(TapeReader::fraction)?.map(|popularity| popularity as f32),
+        embedding: Vec::new(),
+    };
+    catalogue.find(&card.id).map_or_else(|| catalogue.register(card), Ok)
+}
+
+fn load_history(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue) -> Result<History, Error> {
+    let mut history = History { events: tape.list(|tape| known.listen(tape))?.into(), ..History::default() };
+    for _ in 0..tape.count()? {
+        let card = known.card(tape)?;
+        *history.cards.entry(card.0) = Stats::load(tape)?;
+    }
+    history.artists = load_named(tape, &mut catalogue.artists)?;
+    history.families = load_named(tape, &mut catalogue.families)?;
+    history.willingness = load_named(tape, &mut catalogue.shelf_kinds)?;
+    history.total = FamilyStats::load(tape)?;
+    history.short_taste = Taste::load(tape)?;
+    history.long_taste = Taste::load(tape)?;
+    history.last_listen = tape.maybe(|tape| known.listen(tape))?;
+    Ok(history)
+}
+
+fn load_decision(tape: &mut TapeReader, known: &Known) -> Result<DecisionRecord, Error> {
+    let real = |bits: u32| f32::from_bits(bits);
+    let id = DecisionId(tape.whole()?);
+    let at = tape.time()?;
+    let (randomized, viewport, closed) = (tape.flag()?, tape.flag()?, tape.flag()?);
+    Ok(DecisionRecord {
+        id,
+        at,
+        randomized,
+        viewport,
+        closed,
+        model_version: tape.text()?,
+        shelves: tape.list(|tape| {
+            Ok(LoggedShelf {
+                shelf: known.shelf(tape)?,
+                propensity: tape.fraction()?,
+                cards: tape.list(|tape| {
+                    Ok(LoggedCard { card: known.card(tape)?, propensity: tape.fraction()?, score: real(tape.number()?) })
+                })?,
+            })
+        })?,
+        impressions: tape.list(|tape| {
+            Ok(Impression {
+                shelf: known.shelf(tape)?,
+                card: known.card(tape)?,
+                seen_at: tape.time()?,
+                reward: tape.maybe(|tape| tape.number().map(real))?,
+                features: tape.list(|tape| tape.number().map(real))?,
+            })
+        })?,
+    })
 }

@@ -1,7 +1,6 @@
 //! Shapes on the JavaScript side, and the way between them and the domain.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
 use crate::error::Error;
@@ -9,6 +8,7 @@ use crate::page::{Card, CardKind};
 use crate::privacy::{EPSILONS, RecordFields};
 use crate::ranker::{Contribution, RankedPage, ShelfSource, Summary};
 use crate::reasons::Reason;
+use crate::settings::Value;
 
 /// Separates the fields of a record of strings.
 const FIELD: char = '\u{1f}';
@@ -19,7 +19,7 @@ const RECORD: char = '\u{1e}';
 const RESULT_FORMAT: f64 = 1.0;
 
 /// Reads a small, cold value.
-pub(super) fn from_js<T: DeserializeOwned>(value: JsValue, code: &'static str) -> Result<T, Error> {
+pub(super) fn from_js(value: JsValue, code: &'static str) -> Result<Value, Error> {
     serde_wasm_bindgen::from_value(value)
         .map_err(|error| Error::settings(code, format!("expected the documented shape: {error}")))
 }

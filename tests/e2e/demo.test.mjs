@@ -100,7 +100,10 @@ test('cards are inserted once, in their final order, and nothing on the page shi
   }
   await page.evaluate(() => scrollTo(0, 0));
   await listen(page, order[1], 1);
-  for (const tab of ['order', 'left', 'history', 'reset', 'why']) await show(page, tab);
+  for (const tab of ['order', 'left', 'history', 'reset', 'why']) {
+    await show(page, tab);
+    await page.waitForTimeout(300);
+  }
   await page.hover('.shelf:nth-child(2) .card:nth-child(3)');
   await page.click('.shelf:nth-child(2) .card:nth-child(3) .more');
   await page.click('[role=menuitem]:has-text("Hide")');
@@ -266,9 +269,8 @@ test('with contributing on, exactly the scheduled record leaves, and the page sh
   const { page, requests } = await openDemo(t, { collector });
   const contribution = () => page.getAttribute('[data-contribution]', 'data-contribution');
   const move = async (days) => {
-    const old = await page.textContent('#demo-clock');
     await page.click(`button[data-days="${days}"]`);
-    await page.waitForFunction((text) => document.getElementById('demo-clock').textContent !== text, old);
+    await page.waitForSelector('#pane-left:not([aria-busy])');
   };
 
   await show(page, 'left');

@@ -18,7 +18,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 export function createLeft(root, { home, catalogue, collector, requests, leave }) {
   const state = h('div', { class: 'left-state' });
   const records = h('div', { class: 'records' });
-  const sent = h('div', { class: 'requests' });
+  const count = h('p', { class: 'status-line' });
+  const urls = h('ul', { class: 'request-list' });
   const clock = h('p', { class: 'hint', id: 'demo-clock' });
 
   const boxes = {};
@@ -30,24 +31,10 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     } });
     return h('div', { class: 'switch' }, box, h('label', { for: `consent-${name}` }, label), h('p', { id: `consent-${name}-text` }, text));
   };
-  const step = (days) => h('button', { type: 'button', class: 'button small', data: { days }, onclick: async () => {
-    moveClock(days * DAY);
-    await home.flush();
-    await refresh();
-    announce(`The clock stands at ${formatMoment(now())}`);
-  } }, `+ ${days} ${days === 1 ? 'day' : 'days'}`);
+  const step = (days) => h('button', { type: 'button', class: 'button small', data: { days }, onclick: () => advance(days * DAY) }, `+ ${days} ${days === 1 ? 'day' : 'days'}`);
 
   let next = {};
-  const ahead = h('button', { type: 'button', class: 'button small accent', id: 'ahead', onclick: async () => {
-    if (next.at === undefined) {
-      leave();
-      return;
-    }
-    moveClock(Math.max(0, next.at - now()) + MINUTE);
-    await home.flush();
-    await refresh();
-    announce(`The clock stands at ${formatMoment(now())}`);
-  } });
+  const ahead = h('button', { type: 'button', class: 'button small accent', id: 'ahead', onclick: () => (next.at === undefined ? leave() : advance(Math.max(0, next.at - now()) + MINUTE)) });
 
   root.append(
     h('h3', {}, 'Your two choices'),
@@ -61,10 +48,24 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     h('h3', {}, 'Records'),
     records,
     h('h3', {}, 'Requests this page has sent'),
-    sent,
+    count,
+    h('details', {}, h('summary', {}, 'Show them'), urls),
+    h('p', { class: 'hint' }, `Records go to ${collector.href}. The browser refuses this page every other address outside it.`),
   );
 
   let manifest;
+  async function advance(ms) {
+    root.setAttribute('aria-busy', 'true');
+    try {
+      moveClock(ms);
+      await home.flush();
+      await refresh();
+    } finally {
+      root.removeAttribute('aria-busy');
+    }
+    announce(`The clock stands at ${formatMoment(now())}`);
+  }
+
   async function refresh() {
     const view = await home.outbox();
     if (view.records.length > 0) manifest ??= await fetch(new URL('../manifest.json', import.meta.url)).then((response) => response.json()).catch(() => undefined);
@@ -88,7 +89,11 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     ].filter(Boolean));
   }
 
+  let drawn;
   function drawRecords({ records: list }) {
+    const key = JSON.stringify([list, manifest !== undefined]);
+    if (key === drawn) return;
+    drawn = key;
     records.replaceChildren(...(list.length === 0
       ? [h('p', { class: 'empty' }, 'No record was ever made on this device.')]
       : list.map((record) => recordElement(record, collector, cardOf(record)))));
@@ -100,15 +105,10 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
   function drawRequests() {
     const list = requests.list;
     const away = list.filter(({ url }) => url.origin !== location.origin);
-    sent.replaceChildren(
-      h('p', { class: 'status-line', data: { away: away.length } }, away.length === 0
-        ? `None of ${list.length} requests left this site (${location.host}).`
-        : `${away.length} of ${list.length} requests left this site (${location.host}).`),
-      h('details', {}, h('summary', {}, 'Show them'),
-        h('ul', { class: 'request-list' }, [...list].reverse().map(({ url, by }) => h('li', { class: url.origin === location.origin ? '' : 'away' },
-          h('span', {}, url.origin === location.origin ? url.pathname : url.href), h('small', {}, by))))),
-      h('p', { class: 'hint' }, `Records go to ${collector.href}. The browser refuses this page every other address outside it.`),
-    );
+    count.dataset.away = away.length;
+    count.textContent = `${away.length === 0 ? 'None' : away.length} of ${list.length} requests left this site (${location.host}).`;
+    urls.replaceChildren(...[...list].reverse().map(({ url, by }) => h('li', { class: url.origin === location.origin ? '' : 'away' },
+      h('span', {}, url.origin === location.origin ? url.pathname : url.href), h('small', {}, by))));
   }
 
   let queued = 0;
@@ -179,7 +179,7 @@ function nextStep({ records, contribution: { state, dueAt, readyAt, nextAllowedA
   if (waiting.length > 0) return { at: Math.min(...waiting), label: 'Jump to its sending' };
   if (state === 'watching' && readyAt) return { at: readyAt, label: 'Jump to the outcome' };
   if (state === 'scheduled' && dueAt) return { at: dueAt, label: 'Jump to the question' };
-  if ((state === 'spent' || state === 'done') && nextAllowedAt) return { at: nextAllowedAt, label: 'Jump to the next record' };
+  if ((state === 'spent' || state === 'done') && nextAllowedAt > now()) return { at: nextAllowedAt, label: 'Jump to the next record' };
   return { label: 'Next visit' };
 }
 
@@ -187,12 +187,12 @@ function sentence({ state, dueAt, nextAllowedAt }) {
   switch (state) {
     case 'off': return 'You contribute nothing. No record is made and none is sent.';
     case 'no_manifest': return 'No question is published for this week, so no record is made.';
-    case 'spent': return nextAllowedAt ? `The budget is spent. The next record may be made from ${formatDate(nextAllowedAt)}.` : 'The budget is spent for now.';
+    case 'spent': return nextAllowedAt > now() ? `The budget is spent. The next record may be made from ${formatDate(nextAllowedAt)}.` : 'This week’s budget is spent.';
     case 'scheduled': return dueAt ? `This week’s question comes on a visit after ${formatMoment(dueAt)}.` : 'This week’s question is scheduled.';
     case 'due': return 'This week’s question comes on your next visit: a public draw will place one card.';
     case 'watching': return 'This page holds one card placed by a public draw. Whether you play it becomes one noisy bit.';
     case 'ready': return 'The outcome is known. The budget is debited first, then the record is made.';
-    case 'done': return nextAllowedAt ? `This week’s record is made. The next may follow from ${formatDate(nextAllowedAt)}.` : 'This week’s record is made.';
+    case 'done': return nextAllowedAt > now() ? `This week’s record is made. The next may follow from ${formatDate(nextAllowedAt)}.` : 'This week’s record is made.';
     default: return state;
   }
 }
