@@ -35,12 +35,7 @@ impl Core {
     /// A ranker from the model option and an optional seed of 32 bytes, which makes every draw repeatable.
     #[wasm_bindgen(constructor)]
     pub fn new(settings: JsValue, seed: Option<Vec<u8>>) -> Result<Core, Error> {
-        let settings: BundleSettings = if settings.is_undefined() || settings.is_null() {
-            BundleSettings::default()
-        } else {
-            from_js(settings, "bad_model")?
-        };
-        let bundle = Bundle::new(settings)?;
+        let bundle = Bundle::new(BundleSettings::read(&from_js(settings, "bad_model")?)?)?;
         let ranker = match seed {
             Some(bytes) => Ranker::seeded(bundle, host::seed_from(&bytes)?)?,
             None => Ranker::new(bundle, host::fresh_seed()?, Box::new(host::Crypto), Box::new(host::Crypto))?,

@@ -356,6 +356,42 @@ test('where the policy of the page forbids WebAssembly, the server\'s order come
   assert.match(await page.textContent('#notice'), /csp/);
 });
 
+test('with personalizing off the server\'s order comes back and nothing is recorded; on again, it is ranked', { skip }, async (t) => {
+  const { page, errors } = await openDemo(t);
+  await show(page, 'left');
+  await page.uncheck('#consent-personalize');
+  await nextVisit(page);
+  assert.equal(await page.getAttribute('html', 'data-source'), 'baseline');
+  assert.deepEqual((await orderOf(page)).map(({ id }) => id), serverPage.shelves.map(({ id }) => id));
+  await listen(page, 'popular', 0);
+  await importFiles(page, [{ name: 'good.json', text: JSON.stringify(exportRows({ count: 5, until: NOW - DAY, entries: [{ artist: 'Somebody' }] })) }]);
+  assert.equal(await page.getAttribute('#import-report .error', 'data-error'), 'not_personalized');
+  await show(page, 'left');
+  await page.check('#consent-personalize');
+  await nextVisit(page);
+  assert.equal(await page.getAttribute('html', 'data-source'), 'policy');
+  assert.match(await page.textContent('#lede'), /^Nothing is known about you/);
+  assert.deepEqual(errors, []);
+});
+
+test('a browser with Global Privacy Control sends nothing, whatever the switch says', { skip }, async (t) => {
+  const collector = await startCollector();
+  t.after(() => collector.close());
+  const { page, requests } = await openDemo(t, { collector, script: () => Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { value: true }) });
+  await show(page, 'left');
+  await page.check('#consent-contribute');
+  for (let week = 0; week < 6; week += 1) {
+    await page.click('button[data-days="7"]');
+    await page.waitForSelector('#pane-left:not([aria-busy])');
+    await nextVisit(page);
+    await listen(page, 'popular', 0);
+    await show(page, 'left');
+  }
+  assert.match(await page.textContent('#pane-left'), /Global Privacy Control/);
+  assert.equal(await page.locator('.record').count(), 0);
+  assert.deepEqual(offOrigin(requests, site.origin), []);
+});
+
 test('the page works below any path', { skip }, async (t) => {
   const nested = await startSite({ prefix: '/some/where/' });
   t.after(() => nested.close());

@@ -24,7 +24,7 @@ for (const [size, width, height] of [['desktop', 1440, 900], ['phone', 390, 844]
     const page = await context.newPage();
     const shot = (name) => page.screenshot({ path: join(folder, `${size}-${colorScheme}-${name}.png`) });
     const ready = () => page.waitForSelector('html[data-source] .shelf');
-    await page.goto(`${site.url}?seed=7&clock=2026-11-23T08:00Z`);
+    await page.goto(`${site.url}?seed=9&clock=2026-11-23T08:00Z`);
     await ready();
     await shot('1-first-visit');
     if (phone) await page.click('#open-panel');

@@ -10,9 +10,7 @@ pub fn run(json: Option<PathBuf>) -> Result<()> {
     package::build()?;
     let json = match json {
         // Relative to where the command was typed, not to the repository's root.
-        Some(file) => Some(
-            std::path::absolute(&file).map_err(|error| format!("{}: {error}", file.display()))?,
-        ),
+        Some(file) => Some(std::path::absolute(&file).map_err(|error| format!("{}: {error}", file.display()))?),
         None => None,
     };
     shown(&mut harness(json.as_deref())?)
@@ -20,12 +18,9 @@ pub fn run(json: Option<PathBuf>) -> Result<()> {
 
 /// The harness, ready to start.
 pub fn harness(json: Option<&Path>) -> Result<Command> {
-    let browser = install::browser(&mut install::watched)?
-        .ok_or("the benchmark needs Chromium; set CHROME_PATH")?;
+    let browser = install::browser(&mut install::watched)?.ok_or("the benchmark needs Chromium; set CHROME_PATH")?;
     let mut command = command("node");
-    command
-        .arg(project::root().join("js/bench/browser.mjs"))
-        .env("CHROME_PATH", browser.chromium);
+    command.arg(project::root().join("js/bench/browser.mjs")).env("CHROME_PATH", browser.chromium);
     if let Some(file) = json {
         command.arg("--json").arg(file);
     }

@@ -13,19 +13,12 @@ pub struct Counts {
 impl Counts {
     /// One check that is not a test runner: a formatter, a linter, a gate.
     pub fn one(passed: bool) -> Counts {
-        Counts {
-            passed: u64::from(passed),
-            failed: u64::from(!passed),
-            not_run: 0,
-        }
+        Counts { passed: u64::from(passed), failed: u64::from(!passed), not_run: 0 }
     }
 
     /// One step that was left out.
     pub fn left_out() -> Counts {
-        Counts {
-            not_run: 1,
-            ..Counts::default()
-        }
+        Counts { not_run: 1, ..Counts::default() }
     }
 
     pub fn total(&self) -> u64 {
@@ -48,11 +41,7 @@ pub fn read(output: &str) -> Counts {
     let mut counts = Counts::default();
     for line in output.lines() {
         let line = line.trim();
-        if let Some(found) = cargo(line)
-            .or_else(|| node(line))
-            .or_else(|| golden(line))
-            .or_else(|| plain(line))
-        {
+        if let Some(found) = cargo(line).or_else(|| node(line)).or_else(|| golden(line)).or_else(|| plain(line)) {
             counts += found;
         }
     }
@@ -71,9 +60,7 @@ fn cargo(line: &str) -> Option<Counts> {
 
 /// `# pass 3`, `ℹ fail 1`; a cancelled test has failed.
 fn node(line: &str) -> Option<Counts> {
-    let rest = line
-        .strip_prefix("# ")
-        .or_else(|| line.strip_prefix("ℹ "))?;
+    let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
     let (word, number) = rest.split_once(' ')?;
     let number = number.parse().ok()?;
     let mut counts = Counts::default();
@@ -137,11 +124,7 @@ mod tests {
     use super::*;
 
     fn counts(passed: u64, failed: u64, not_run: u64) -> Counts {
-        Counts {
-            passed,
-            failed,
-            not_run,
-        }
+        Counts { passed, failed, not_run }
     }
 
     #[test]
@@ -156,8 +139,7 @@ test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; 
 
     #[test]
     fn wasm_bindgen_lines_are_read() {
-        let line =
-            "test result: ok. 9 passed; 0 failed; 0 ignored; 0 filtered out; finished in 0.21s";
+        let line = "test result: ok. 9 passed; 0 failed; 0 ignored; 0 filtered out; finished in 0.21s";
         assert_eq!(read(line), counts(9, 0, 0));
     }
 

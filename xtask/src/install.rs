@@ -8,16 +8,9 @@ use std::process::Command;
 /// Oldest Node.js that the npm packages run on.
 const NODE_AT_LEAST: (u32, u32) = (20, 19);
 
-const CHROMIUM_NAMES: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-];
-const CHROMIUM_PLACES: [&str; 2] = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
+const CHROMIUM_NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const CHROMIUM_PLACES: [&str; 2] =
+    ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"];
 
 /// How an installation is run: with the reader watching, or into a log.
 pub type Runner<'a> = &'a mut dyn FnMut(&mut Command) -> Result<()>;
@@ -36,30 +29,20 @@ pub fn watched(command: &mut Command) -> Result<()> {
 
 /// The standard library for the browser's target.
 pub fn wasm_target(run: Runner) -> Result<()> {
-    let folder = captured(command("rustc").args([
-        "--print",
-        "target-libdir",
-        "--target",
-        "wasm32-unknown-unknown",
-    ]))?;
+    let folder = captured(command("rustc").args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]))?;
     if Path::new(folder.trim()).is_dir() {
         return Ok(());
     }
-    announce(
-        "the Rust target wasm32-unknown-unknown",
-        "the core runs in the browser",
-    );
+    announce("the Rust target wasm32-unknown-unknown", "the core runs in the browser");
     run(command("rustup").args(["target", "add", "wasm32-unknown-unknown"]))
 }
 
 /// The `wasm-bindgen` program of exactly the version in `Cargo.lock`.
 pub fn wasm_bindgen(run: Runner) -> Result<PathBuf> {
     let lock = project::read(&project::root().join("Cargo.lock"))?;
-    let wanted = locked_version(&lock, "wasm-bindgen")
-        .ok_or("Cargo.lock has no package wasm-bindgen; build the core once")?;
+    let wanted = locked_version(&lock, "wasm-bindgen").ok_or("Cargo.lock has no package wasm-bindgen; build the core once")?;
     let has_wanted = |program: &Path| {
-        captured(command(program).arg("--version"))
-            .is_ok_and(|text| text.split_whitespace().nth(1) == Some(wanted.as_str()))
+        captured(command(program).arg("--version")).is_ok_and(|text| text.split_whitespace().nth(1) == Some(wanted.as_str()))
     };
     if let Some(program) = find("wasm-bindgen").filter(|program| has_wanted(program))
         && program.with_file_name("wasm-bindgen-test-runner").exists()
@@ -79,10 +62,7 @@ pub fn wasm_pack(run: Runner) -> Result<PathBuf> {
     if let Some(program) = find("wasm-pack") {
         return Ok(program);
     }
-    announce(
-        "wasm-pack into target/tools",
-        "it runs the core's tests in a browser",
-    );
+    announce("wasm-pack into target/tools", "it runs the core's tests in a browser");
     run(cargo_install().args(["wasm-pack", "--locked"]))?;
     Ok(project::target().join("tools/bin/wasm-pack"))
 }
@@ -90,17 +70,9 @@ pub fn wasm_pack(run: Runner) -> Result<PathBuf> {
 /// `wasm-opt`, from the npm package binaryen.
 pub fn wasm_opt(run: Runner) -> Result<PathBuf> {
     let folder = project::root().join("xtask");
-    node_packages(
-        &folder,
-        "wasm-opt, which makes the wasm module smaller",
-        run,
-    )?;
+    node_packages(&folder, "wasm-opt, which makes the wasm module smaller", run)?;
     let program = folder.join("node_modules/.bin/wasm-opt");
-    if program.exists() {
-        Ok(program)
-    } else {
-        Err("the npm package binaryen has no wasm-opt".to_owned())
-    }
+    if program.exists() { Ok(program) } else { Err("the npm package binaryen has no wasm-opt".to_owned()) }
 }
 
 /// Checks that Node.js is there and new enough.
@@ -127,14 +99,9 @@ pub fn node_packages(folder: &Path, why: &str, run: Runner) -> Result<()> {
         (Some(lock), Some(installed)) if installed >= lock => return Ok(()),
         _ => {}
     }
-    let place = folder
-        .strip_prefix(project::root())
-        .unwrap_or(folder)
-        .display();
+    let place = folder.strip_prefix(project::root()).unwrap_or(folder).display();
     announce(&format!("node packages in {place}/"), why);
-    run(command("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(folder))
+    run(command("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
 }
 
 /// Chromium and its driver. `Ok(None)` and one sentence where there is none and none can be installed.
@@ -145,20 +112,10 @@ pub fn browser(run: Runner) -> Result<Option<Browser>> {
         return Ok(Some(found));
     }
     if may_use_apt() {
-        announce(
-            "Debian's packages chromium and chromium-driver",
-            "the browser tests run in it",
-        );
+        announce("Debian's packages chromium and chromium-driver", "the browser tests run in it");
         run(command("apt-get").args(["update", "-q"]))?;
         run(command("apt-get")
-            .args([
-                "install",
-                "-y",
-                "-q",
-                "--no-install-recommends",
-                "chromium",
-                "chromium-driver",
-            ])
+            .args(["install", "-y", "-q", "--no-install-recommends", "chromium", "chromium-driver"])
             .env("DEBIAN_FRONTEND", "noninteractive"))?;
     }
     let found = find_browser();
@@ -176,19 +133,10 @@ pub fn browser(run: Runner) -> Result<Option<Browser>> {
 
 /// Chromium and its driver, when they are there already.
 pub fn find_browser() -> Option<Browser> {
-    let named = |variable: &str| {
-        std::env::var_os(variable)
-            .map(PathBuf::from)
-            .filter(|path| path.is_file())
-    };
+    let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());
     let chromium = named("CHROME_PATH")
         .or_else(|| CHROMIUM_NAMES.iter().find_map(|name| find(name)))
-        .or_else(|| {
-            CHROMIUM_PLACES
-                .iter()
-                .map(PathBuf::from)
-                .find(|path| path.is_file())
-        })?;
+        .or_else(|| CHROMIUM_PLACES.iter().map(PathBuf::from).find(|path| path.is_file()))?;
     let driver = named("CHROMEDRIVER").or_else(|| find("chromedriver"));
     Some(Browser { chromium, driver })
 }
@@ -197,10 +145,7 @@ pub fn find_browser() -> Option<Browser> {
 pub fn find(name: &str) -> Option<PathBuf> {
     let tools = project::target().join("tools").join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::iter::once(tools)
-        .chain(std::env::split_paths(&path))
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
+    std::iter::once(tools).chain(std::env::split_paths(&path)).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 fn cargo_install() -> Command {
@@ -230,10 +175,7 @@ fn locked_version(lock: &str, name: &str) -> Option<String> {
 }
 
 fn node_is_new_enough(version: &str) -> bool {
-    let mut numbers = version
-        .trim_start_matches('v')
-        .split('.')
-        .map(|part| part.parse::<u32>().ok());
+    let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(major), Some(minor)) => (major, minor) >= NODE_AT_LEAST,
         _ => false,
@@ -247,10 +189,7 @@ mod tests {
     #[test]
     fn the_locked_version_is_read() {
         let lock = "[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n\n[[package]]\nname = \"wasm-bindgen-test\"\nversion = \"0.3.80\"\n";
-        assert_eq!(
-            locked_version(lock, "wasm-bindgen").as_deref(),
-            Some("0.2.130")
-        );
+        assert_eq!(locked_version(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
         assert_eq!(locked_version(lock, "wide"), None);
     }
 

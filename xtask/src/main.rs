@@ -49,9 +49,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match words.as_slice() {
         ["demo"] => serve::demo(0)?,
         ["demo", "--port", port] => {
-            let port = port
-                .parse()
-                .map_err(|_| format!("--port takes a number from 0 to 65535, got {port}"))?;
+            let port = port.parse().map_err(|_| format!("--port takes a number from 0 to 65535, got {port}"))?;
             serve::demo(port)?;
         }
         ["test"] => return test::run(),

@@ -6,14 +6,7 @@ use crate::{Result, install, project, wasm};
 use std::path::PathBuf;
 
 /// What the package is made from; everything else in `js/` is made, installed or a test.
-const INPUTS: [&str; 6] = [
-    "src",
-    "scripts",
-    "build/wasm",
-    "package.json",
-    "package-lock.json",
-    "tsconfig.json",
-];
+const INPUTS: [&str; 6] = ["src", "scripts", "build/wasm", "package.json", "package-lock.json", "tsconfig.json"];
 
 /// Builds the wasm module and the npm package with the reader watching.
 pub fn build() -> Result<()> {
@@ -40,13 +33,7 @@ pub fn build_package(run: Runner) -> Result<()> {
         }
     }
     let dist = [js.join("dist")];
-    let stamped = || -> Result<String> {
-        Ok(format!(
-            "{:016x} {:016x}",
-            wasm::fingerprint(&inputs)?,
-            wasm::fingerprint(&dist)?
-        ))
-    };
+    let stamped = || -> Result<String> { Ok(format!("{:016x} {:016x}", wasm::fingerprint(&inputs)?, wasm::fingerprint(&dist)?)) };
     if std::fs::read_to_string(&stamp).is_ok_and(|old| stamped() == Ok(old)) {
         return Ok(());
     }
@@ -58,16 +45,14 @@ pub fn build_package(run: Runner) -> Result<()> {
 pub fn pack() -> Result<PathBuf> {
     build()?;
     let out = project::target().join("package");
-    std::fs::create_dir_all(&out)
-        .map_err(|error| format!("cannot make {}: {error}", out.display()))?;
+    std::fs::create_dir_all(&out).map_err(|error| format!("cannot make {}: {error}", out.display()))?;
     let listing = captured(
         command("npm")
             .args(["pack", "--json", "--loglevel=error", "--pack-destination"])
             .arg(&out)
             .current_dir(project::root().join("js")),
     )?;
-    let name = packed_name(&listing)
-        .ok_or_else(|| format!("npm pack did not say what it packed: {listing}"))?;
+    let name = packed_name(&listing).ok_or_else(|| format!("npm pack did not say what it packed: {listing}"))?;
     Ok(out.join(name))
 }
 

@@ -33,32 +33,17 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// Runs with the reader watching.
 pub fn shown(command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|error| format!("cannot start {}: {error}", name(command)))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{} failed ({status})", line(command)))
-    }
+    let status = command.stdin(Stdio::null()).status().map_err(|error| format!("cannot start {}: {error}", name(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed ({status})", line(command))) }
 }
 
 /// Runs and returns what was printed to standard output.
 pub fn captured(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cannot start {}: {error}", name(command)))?;
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("cannot start {}: {error}", name(command)))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(format!(
-            "{} failed ({}): {}",
-            line(command),
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))
+        Err(format!("{} failed ({}): {}", line(command), output.status, String::from_utf8_lossy(&output.stderr).trim()))
     }
 }
 
@@ -74,12 +59,7 @@ pub struct Logged {
 /// ends a command that hangs.
 pub fn logged(command: &mut Command, log: &Path) -> Result<Logged> {
     let cannot = |error: std::io::Error| format!("cannot write {}: {error}", log.display());
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .read(true)
-        .open(log)
-        .map_err(cannot)?;
+    let mut file = File::options().create(true).append(true).read(true).open(log).map_err(cannot)?;
     let start_of_output = file.seek(SeekFrom::End(0)).map_err(cannot)?;
     let mut child = command
         .stdin(Stdio::null())
@@ -92,11 +72,7 @@ pub fn logged(command: &mut Command, log: &Path) -> Result<Logged> {
     let mut pause = Duration::from_millis(5);
     let (ok, note) = loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-            let note = if status.code().is_none() {
-                format!("\n{status}\n")
-            } else {
-                String::new()
-            };
+            let note = if status.code().is_none() { format!("\n{status}\n") } else { String::new() };
             break (status.success(), note);
         }
         if started.elapsed() > STEP_LIMIT {
@@ -107,19 +83,14 @@ pub fn logged(command: &mut Command, log: &Path) -> Result<Logged> {
             break (false, format!("\nstopped after {minutes} minutes\n"));
         }
         if started.elapsed() > next_heartbeat {
-            println!(
-                "        … {:>4} s  {}",
-                started.elapsed().as_secs(),
-                last_line(log)
-            );
+            println!("        … {:>4} s  {}", started.elapsed().as_secs(), last_line(log));
             next_heartbeat += HEARTBEAT;
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(200));
     };
     let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(start_of_output))
-        .map_err(cannot)?;
+    file.seek(SeekFrom::Start(start_of_output)).map_err(cannot)?;
     file.read_to_end(&mut bytes).map_err(cannot)?;
     let mut output = strip_colour(&String::from_utf8_lossy(&bytes));
     output.push_str(&note);
@@ -152,22 +123,13 @@ pub fn say(text: &str) {
 
 fn name(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    program
-        .file_name()
-        .unwrap_or(program.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn last_line(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = strip_colour(&String::from_utf8_lossy(&text));
-    let line = text
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     line.chars().take(90).collect()
 }
 
@@ -192,10 +154,7 @@ mod tests {
 
     #[test]
     fn colours_are_removed() {
-        assert_eq!(
-            strip_colour("test result: \u{1b}[32mok\u{1b}[0m. 3 passed"),
-            "test result: ok. 3 passed"
-        );
+        assert_eq!(strip_colour("test result: \u{1b}[32mok\u{1b}[0m. 3 passed"), "test result: ok. 3 passed");
     }
 
     #[test]

@@ -20,8 +20,7 @@ pub fn target() -> PathBuf {
 /// Logs, stamps and tools of xtask itself; made when missing.
 pub fn scratch(name: &str) -> Result<PathBuf> {
     let folder = target().join("xtask").join(name);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    std::fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
 
@@ -39,25 +38,19 @@ pub fn reference_data() -> Result<Option<PathBuf>> {
     if folder.is_absolute() && folder.is_dir() {
         Ok(Some(folder))
     } else {
-        Err(format!(
-            "EARS_SHARED must be the absolute path of an existing folder, got {}",
-            folder.display()
-        ))
+        Err(format!("EARS_SHARED must be the absolute path of an existing folder, got {}", folder.display()))
     }
 }
 
 /// Reads a text file; the error names it.
 pub fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
 }
 
 /// Writes a file; the error names it.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)
-            .map_err(|error| format!("cannot make {}: {error}", parent.display()))?;
+        std::fs::create_dir_all(parent).map_err(|error| format!("cannot make {}: {error}", parent.display()))?;
     }
-    std::fs::write(path, content)
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    std::fs::write(path, content).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }

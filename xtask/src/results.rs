@@ -79,8 +79,7 @@ pub fn check() -> Result<()> {
     let mut quoted = 0;
     for path in texts()? {
         let text = project::read(&path)?;
-        let updated =
-            update(&text, &value_of).map_err(|problem| format!("{}: {problem}", path.display()))?;
+        let updated = update(&text, &value_of).map_err(|problem| format!("{}: {problem}", path.display()))?;
         quoted += updated.quoted;
         for difference in updated.differences {
             problems.push(format!("{}: {difference}", path.display()));
@@ -90,10 +89,7 @@ pub fn check() -> Result<()> {
         println!("{quoted} numbers in the texts agree with docs/results");
         Ok(())
     } else {
-        Err(format!(
-            "{}\n`cargo xtask docs --write` updates the texts",
-            problems.join("\n")
-        ))
+        Err(format!("{}\n`cargo xtask docs --write` updates the texts", problems.join("\n")))
     }
 }
 
@@ -101,8 +97,7 @@ pub fn check() -> Result<()> {
 pub fn write() -> Result<()> {
     for path in texts()? {
         let text = project::read(&path)?;
-        let updated =
-            update(&text, &value_of).map_err(|problem| format!("{}: {problem}", path.display()))?;
+        let updated = update(&text, &value_of).map_err(|problem| format!("{}: {problem}", path.display()))?;
         if updated.text != text {
             project::write(&path, &updated.text)?;
             println!("updated {}", path.display());
@@ -125,10 +120,7 @@ fn files() -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| error.to_string())?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             files.push(path);
         }
     }
@@ -174,9 +166,7 @@ fn checked(text: &str, name: &str) -> Result<Value> {
 /// What the texts have to say for `file`#`claim`.
 fn value_of(file: &str, claim: &str) -> Result<String> {
     if file.contains(['/', '\\']) {
-        return Err(format!(
-            "expected the name of a file in docs/results, got {file}"
-        ));
+        return Err(format!("expected the name of a file in docs/results, got {file}"));
     }
     let value = load(&folder().join(file))?;
     find_claim(&value, claim).ok_or_else(|| format!("{file} has no claim {claim:?}"))
@@ -184,9 +174,7 @@ fn value_of(file: &str, claim: &str) -> Result<String> {
 
 fn find_claim(value: &Value, claim: &str) -> Option<String> {
     let claims = value.get("claims")?.as_array()?;
-    let entry = claims
-        .iter()
-        .find(|entry| entry.get("claim").and_then(Value::as_str) == Some(claim))?;
+    let entry = claims.iter().find(|entry| entry.get("claim").and_then(Value::as_str) == Some(claim))?;
     Some(match entry.get("value")? {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -204,11 +192,7 @@ struct Updated {
 /// # Errors
 /// If a comment is not closed or names no claim that exists.
 fn update(text: &str, value_of: &dyn Fn(&str, &str) -> Result<String>) -> Result<Updated> {
-    let mut updated = Updated {
-        text: String::with_capacity(text.len()),
-        quoted: 0,
-        differences: Vec::new(),
-    };
+    let mut updated = Updated { text: String::with_capacity(text.len()), quoted: 0, differences: Vec::new() };
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
         updated.text.push_str(before);
@@ -218,25 +202,14 @@ fn update(text: &str, value_of: &dyn Fn(&str, &str) -> Result<String>) -> Result
             rest = after;
             continue;
         }
-        let (reference, after) = after
-            .split_once(OPEN_END)
-            .ok_or_else(|| format!("a comment \"{OPEN}\" is not closed"))?;
-        let (now, after) = after
-            .split_once(CLOSE)
-            .ok_or_else(|| format!("no \"{CLOSE}\" after \"{OPEN}{reference}\""))?;
-        let (file, claim) = reference
-            .split_once('#')
-            .ok_or_else(|| format!("expected FILE#CLAIM, got \"{reference}\""))?;
+        let (reference, after) = after.split_once(OPEN_END).ok_or_else(|| format!("a comment \"{OPEN}\" is not closed"))?;
+        let (now, after) = after.split_once(CLOSE).ok_or_else(|| format!("no \"{CLOSE}\" after \"{OPEN}{reference}\""))?;
+        let (file, claim) = reference.split_once('#').ok_or_else(|| format!("expected FILE#CLAIM, got \"{reference}\""))?;
         let value = value_of(file, claim)?;
         if now.trim() != value {
-            updated.differences.push(format!(
-                "says {:?} where {file} has {value:?} ({claim})",
-                now.trim()
-            ));
+            updated.differences.push(format!("says {:?} where {file} has {value:?} ({claim})", now.trim()));
         }
-        updated
-            .text
-            .push_str(&format!("{OPEN}{reference}{OPEN_END}{value}{CLOSE}"));
+        updated.text.push_str(&format!("{OPEN}{reference}{OPEN_END}{value}{CLOSE}"));
         updated.quoted += 1;
         rest = after;
     }
@@ -264,11 +237,7 @@ mod tests {
 
         let stale = good.replace("61.2", "58");
         let updated = update(&stale, &lookup).unwrap();
-        assert!(
-            updated.differences[0].contains("58 kB"),
-            "{:?}",
-            updated.differences
-        );
+        assert!(updated.differences[0].contains("58 kB"), "{:?}", updated.differences);
         assert_eq!(updated.text, good);
     }
 
@@ -308,10 +277,7 @@ mod tests {
         };
         let text = record.text("0123abc", "2026-11-23");
         let value = checked(&text, "size").unwrap();
-        assert_eq!(
-            find_claim(&value, "fetched \"all\"").as_deref(),
-            Some("61.2 kB")
-        );
+        assert_eq!(find_claim(&value, "fetched \"all\"").as_deref(), Some("61.2 kB"));
         assert_eq!(value["claims"][0]["bytes"], 61_200.0);
         assert!(checked(&text, "other").is_err());
         assert!(checked("{\"format\": 2}", "size").is_err());

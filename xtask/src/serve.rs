@@ -76,10 +76,8 @@ impl Site {
     }
 
     fn new(mounts: &[(&str, PathBuf)]) -> Site {
-        let mut mounts: Vec<(String, PathBuf)> = mounts
-            .iter()
-            .map(|(prefix, folder)| ((*prefix).to_owned(), folder.clone()))
-            .collect();
+        let mut mounts: Vec<(String, PathBuf)> =
+            mounts.iter().map(|(prefix, folder)| ((*prefix).to_owned(), folder.clone())).collect();
         mounts.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         Site { mounts }
     }
@@ -135,9 +133,7 @@ fn decode(path: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes)
-        .ok()
-        .filter(|text| !text.contains(char::is_control))
+    String::from_utf8(bytes).ok().filter(|text| !text.contains(char::is_control))
 }
 
 fn content_type(file: &Path) -> &'static str {
@@ -195,17 +191,8 @@ fn answer(stream: TcpStream, site: &Site) -> std::io::Result<()> {
             Place::Nowhere => respond(&stream, "404 Not Found", &[], Some("not found\n")),
         },
         _ => {
-            let allowed = if path == "/collect" {
-                "POST"
-            } else {
-                "GET, HEAD"
-            };
-            respond(
-                &stream,
-                "405 Method Not Allowed",
-                &[("Allow", allowed)],
-                None,
-            )
+            let allowed = if path == "/collect" { "POST" } else { "GET, HEAD" };
+            respond(&stream, "405 Method Not Allowed", &[("Allow", allowed)], None)
         }
     }
 }
@@ -234,18 +221,13 @@ fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
     head.read_line(&mut line)?;
     let mut words = line.split_whitespace();
-    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next())
-    else {
+    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
         return Ok(None);
     };
     if !target.starts_with('/') || !version.starts_with("HTTP/1.") {
         return Ok(None);
     }
-    let mut request = Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        length: None,
-    };
+    let mut request = Request { method: method.to_owned(), target: target.to_owned(), length: None };
     loop {
         let mut line = String::new();
         if head.read_line(&mut line)? == 0 {
@@ -265,12 +247,7 @@ fn read_head(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
     }
 }
 
-fn respond(
-    stream: &TcpStream,
-    status: &str,
-    headers: &[(&str, &str)],
-    text: Option<&str>,
-) -> std::io::Result<()> {
+fn respond(stream: &TcpStream, status: &str, headers: &[(&str, &str)], text: Option<&str>) -> std::io::Result<()> {
     let body = text.unwrap_or_default();
     let mut headers = headers.to_vec();
     if !body.is_empty() {
@@ -279,13 +256,7 @@ fn respond(
     send(stream, status, &headers, body.as_bytes(), true)
 }
 
-fn send(
-    mut stream: &TcpStream,
-    status: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-    with_body: bool,
-) -> std::io::Result<()> {
+fn send(mut stream: &TcpStream, status: &str, headers: &[(&str, &str)], body: &[u8], with_body: bool) -> std::io::Result<()> {
     let mut response = format!("HTTP/1.1 {status}\r\n");
     for (name, value) in headers {
         response.push_str(&format!("{name}: {value}\r\n"));
@@ -294,9 +265,7 @@ fn send(
         response.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     // Never an old build, never a guess at the type.
-    response.push_str(
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
-    );
+    response.push_str("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
     let mut bytes = response.into_bytes();
     if with_body {
         bytes.extend_from_slice(body);
@@ -313,8 +282,7 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Folder {
-            let folder =
-                std::env::temp_dir().join(format!("xtask-serve-{name}-{}", std::process::id()));
+            let folder = std::env::temp_dir().join(format!("xtask-serve-{name}-{}", std::process::id()));
             std::fs::create_dir_all(folder.join("www/data")).unwrap();
             std::fs::create_dir_all(folder.join("dist")).unwrap();
             for (file, text) in [
@@ -330,10 +298,7 @@ mod tests {
         }
 
         fn site(&self) -> Site {
-            Site::new(&[
-                ("/", self.0.join("www")),
-                ("/ears-only/", self.0.join("dist")),
-            ])
+            Site::new(&[("/", self.0.join("www")), ("/ears-only/", self.0.join("dist"))])
         }
 
         fn file(&self, name: &str) -> Place {
@@ -353,14 +318,8 @@ mod tests {
         let site = folder.site();
         assert_eq!(site.find("/"), folder.file("www/index.html"));
         assert_eq!(site.find("/?seed=7#top"), folder.file("www/index.html"));
-        assert_eq!(
-            site.find("/data/a%20b.json"),
-            folder.file("www/data/a b.json")
-        );
-        assert_eq!(
-            site.find("/ears-only/index.js"),
-            folder.file("dist/index.js")
-        );
+        assert_eq!(site.find("/data/a%20b.json"), folder.file("www/data/a b.json"));
+        assert_eq!(site.find("/ears-only/index.js"), folder.file("dist/index.js"));
         assert_eq!(site.find("/data"), Place::Folder);
     }
 

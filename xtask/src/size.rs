@@ -27,12 +27,7 @@ pub struct Sizes {
 impl Sizes {
     /// Everything fetched.
     pub fn total(&self) -> Size {
-        let mut total = Size {
-            name: "everything fetched".to_owned(),
-            raw: 0,
-            gzip: 0,
-            brotli: 0,
-        };
+        let mut total = Size { name: "everything fetched".to_owned(), raw: 0, gzip: 0, brotli: 0 };
         for size in &self.fetched {
             total.raw += size.raw;
             total.gzip += size.gzip;
@@ -43,24 +38,12 @@ impl Sizes {
 
     /// The table and the verdict.
     pub fn table(&self) -> String {
-        let mut text = format!(
-            "{:<32} {:>9} {:>9} {:>9}\n",
-            "bytes", "raw", "gzip", "brotli"
-        );
-        let module = Size {
-            name: format!("({} alone)", self.module.name),
-            ..self.module.clone()
-        };
+        let mut text = format!("{:<32} {:>9} {:>9} {:>9}\n", "bytes", "raw", "gzip", "brotli");
+        let module = Size { name: format!("({} alone)", self.module.name), ..self.module.clone() };
         for size in self.fetched.iter().chain([&self.total(), &module]) {
-            text.push_str(&format!(
-                "{:<32} {:>9} {:>9} {:>9}\n",
-                size.name, size.raw, size.gzip, size.brotli
-            ));
+            text.push_str(&format!("{:<32} {:>9} {:>9} {:>9}\n", size.name, size.raw, size.gzip, size.brotli));
         }
-        text.push_str(&format!(
-            "limit {BROTLI_LIMIT} brotli: {}",
-            if self.passes() { "ok" } else { "exceeded" }
-        ));
+        text.push_str(&format!("limit {BROTLI_LIMIT} brotli: {}", if self.passes() { "ok" } else { "exceeded" }));
         text
     }
 
@@ -78,10 +61,7 @@ pub fn measure() -> Result<Sizes> {
     paths.push(project::root().join(crate::wasm::OUT).join("core_bg.wasm"));
     let mut sizes = compress(&paths)?;
     let module = sizes.pop().ok_or("nothing was measured")?;
-    Ok(Sizes {
-        fetched: sizes,
-        module,
-    })
+    Ok(Sizes { fetched: sizes, module })
 }
 
 /// The modules that `entry` in `folder` imports, statically or lazily, and theirs, and files named by a
@@ -94,8 +74,7 @@ fn reachable(folder: &Path, entry: &str) -> Result<Vec<String>> {
             continue;
         }
         let path = folder.join(&name);
-        let bytes = std::fs::read(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let bytes = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         if name.ends_with(".js") {
             let base = Path::new(&name).parent().unwrap_or(Path::new(""));
             for specifier in relative_literals(&String::from_utf8_lossy(&bytes)) {
@@ -152,27 +131,15 @@ for (const path of process.argv.slice(1)) {
   const bytes = fs.readFileSync(path);
   console.log(bytes.length, zlib.gzipSync(bytes, { level: 9 }).length, zlib.brotliCompressSync(bytes).length);
 }";
-    let output = captured(
-        process::command("node")
-            .args(["-e", SCRIPT, "--"])
-            .args(paths),
-    )?;
+    let output = captured(process::command("node").args(["-e", SCRIPT, "--"]).args(paths))?;
     let mut sizes = Vec::new();
     for (line, path) in output.lines().zip(paths) {
-        let numbers: Vec<u64> = line
-            .split(' ')
-            .filter_map(|number| number.parse().ok())
-            .collect();
+        let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
         let [raw, gzip, brotli] = numbers[..] else {
             return Err(format!("cannot read the size of {}", path.display()));
         };
         let name = path.file_name().unwrap_or_default();
-        sizes.push(Size {
-            name: name.to_string_lossy().into_owned(),
-            raw,
-            gzip,
-            brotli,
-        });
+        sizes.push(Size { name: name.to_string_lossy().into_owned(), raw, gzip, brotli });
     }
     Ok(sizes)
 }
@@ -182,20 +149,12 @@ mod tests {
     use super::*;
 
     fn size(brotli: u64) -> Size {
-        Size {
-            name: "a.js".to_owned(),
-            raw: brotli * 3,
-            gzip: brotli * 2,
-            brotli,
-        }
+        Size { name: "a.js".to_owned(), raw: brotli * 3, gzip: brotli * 2, brotli }
     }
 
     #[test]
     fn the_gate_closes_above_the_limit() {
-        let at = |first, second| Sizes {
-            fetched: vec![size(first), size(second)],
-            module: size(500_000),
-        };
+        let at = |first, second| Sizes { fetched: vec![size(first), size(second)], module: size(500_000) };
         assert!(at(60_000, 30_000).passes());
         assert!(!at(60_000, 30_001).passes());
         assert_eq!(at(1, 2).total().gzip, 6);
@@ -208,21 +167,12 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("xtask-size-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("deep")).unwrap();
         let file = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-        file(
-            "index.js",
-            "import{a}from\"./a.js\";const b=()=>import('./deep/b.js');",
-        );
+        file("index.js", "import{a}from\"./a.js\";const b=()=>import('./deep/b.js');");
         file("a.js", "export const a='./missing.js'");
-        file(
-            "deep/b.js",
-            "import \"../a.js\"; import '../../outside.js'; new URL(`./c.wasm`, import.meta.url)",
-        );
+        file("deep/b.js", "import \"../a.js\"; import '../../outside.js'; new URL(`./c.wasm`, import.meta.url)");
         file("deep/c.wasm", "");
         file("unused.js", "");
-        assert_eq!(
-            reachable(&folder, "index.js").unwrap(),
-            ["index.js", "a.js", "deep/b.js", "deep/c.wasm"]
-        );
+        assert_eq!(reachable(&folder, "index.js").unwrap(), ["index.js", "a.js", "deep/b.js", "deep/c.wasm"]);
         assert!(reachable(&folder, "gone.js").is_err());
         std::fs::remove_dir_all(&folder).unwrap();
     }

@@ -2,7 +2,9 @@
 
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
-use crate::{Result, counts, install, package, process, project, results, size, tracked, wasm};
+use crate::results::Claim;
+use crate::{Result, counts, install, package, process, project, prove, results, size, tracked, wasm};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -35,20 +37,10 @@ struct Desk {
 
 const STAGES: &[Stage] = &[
     stage("tools", &[], tools),
-    stage("format", &[], |desk| {
-        desk.check(cargo(&["fmt", "--all", "--check"]))
-    }),
-    stage("lint: core", &[], |desk| {
-        desk.check(clippy(&["--package", "ears-only", "--all-targets"]))
-    }),
+    stage("format", &[], |desk| desk.check(cargo(&["fmt", "--all", "--check"]))),
+    stage("lint: core", &[], |desk| desk.check(clippy(&["--package", "ears-only", "--all-targets"]))),
     stage("lint: core in the browser", &[], |desk| {
-        desk.check(clippy(&[
-            "--package",
-            "ears-only",
-            "--all-targets",
-            "--target",
-            "wasm32-unknown-unknown",
-        ]))
+        desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
     stage("lint: world, lab, xtask", &[], |desk| {
         desk.checks(["world", "lab", "xtask"].map(|member| {
@@ -57,12 +49,7 @@ const STAGES: &[Stage] = &[
             clippy
         }))
     }),
-    stage("core tests", &[], |desk| {
-        desk.tests(with_ignored(
-            desk,
-            cargo(&["test", "--package", "ears-only", "--tests"]),
-        ))
-    }),
+    stage("core tests", &[], |desk| desk.tests(with_ignored(desk, cargo(&["test", "--package", "ears-only", "--tests"])))),
     stage("core examples in the documentation", &[], |desk| {
         let mut doc = cargo(&["doc", "--quiet", "--package", "ears-only", "--no-deps"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -73,45 +60,23 @@ const STAGES: &[Stage] = &[
     stage("world tests", &[], |desk| desk.member("world")),
     stage("lab tests", &[], |desk| desk.member("lab")),
     stage("xtask tests", &[], |desk| desk.member("xtask")),
-    stage("wasm module", &[], |desk| {
-        desk.job(|desk| wasm::build(&mut |command| desk.step(command)))
-    }),
+    stage("wasm module", &[], |desk| desk.job(|desk| wasm::build(&mut |command| desk.step(command)))),
     stage("core tests in the browser", &["wasm module"], browser),
-    stage("npm package", &["wasm module"], |desk| {
-        desk.job(|desk| package::build_package(&mut |command| desk.step(command)))
-    }),
-    stage("package tests", &["npm package"], |desk| {
-        desk.tests(npm("js", &["test"]))
-    }),
-    stage("package types", &["npm package"], |desk| {
-        desk.check(npm("js", &["run", "test:types"]))
-    }),
-    stage("package checks", &["npm package"], |desk| {
-        desk.check(npm("js", &["run", "lint:package"]))
-    }),
+    stage("npm package", &["wasm module"], |desk| desk.job(|desk| package::build_package(&mut |command| desk.step(command)))),
+    stage("package tests", &["npm package"], |desk| desk.tests(npm("js", &["test"]))),
+    stage("package types", &["npm package"], |desk| desk.check(npm("js", &["run", "test:types"]))),
+    stage("package checks", &["npm package"], |desk| desk.check(npm("js", &["run", "lint:package"]))),
     stage("size", &["npm package"], sizes),
     stage("demo in the browser", &["npm package"], demo),
-    stage("README quick start", &["npm package"], |desk| {
-        desk.folder_tests("tests/package/quickstart", &[])
-    }),
+    stage("README quick start", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("lab: golden files", &[], golden),
-    stage("lab: simulated listeners", &[], |desk| {
-        desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))
-    }),
+    stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
     stage("lab: real listeners", &[], replay),
-    stage("numbers in the texts", &[], |desk| {
-        desk.job(|_| results::check())
-    }),
-    stage("no machine in the files", &[], |desk| {
-        desk.job(|_| tracked::check())
-    }),
+    stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
+    stage("no machine in the files", &[], |desk| desk.job(|_| tracked::check())),
 ];
 
-const fn stage(
-    name: &'static str,
-    needs: &'static [&'static str],
-    run: fn(&Desk) -> Outcome,
-) -> Stage {
+const fn stage(name: &'static str, needs: &'static [&'static str], run: fn(&Desk) -> Outcome) -> Stage {
     Stage { name, needs, run }
 }
 
@@ -121,19 +86,14 @@ pub fn run() -> Result<ExitCode> {
     let logs = project::scratch("logs")?;
     match &reference {
         Some(_) => println!("reference data found: the tests that need it are required"),
-        None => println!(
-            "no reference data (EARS_SHARED is not set): the tests that need it are not run"
-        ),
+        None => println!("no reference data (EARS_SHARED is not set): the tests that need it are not run"),
     }
     let started = Instant::now();
     let mut total = Counts::default();
     let mut broken: BTreeSet<&str> = BTreeSet::new();
     for (index, stage) in STAGES.iter().enumerate() {
         println!("[{:>2}/{}] {}", index + 1, STAGES.len(), stage.name);
-        let desk = Desk {
-            log: logs.join(format!("{:02}.log", index + 1)),
-            reference: reference.clone(),
-        };
+        let desk = Desk { log: logs.join(format!("{:02}.log", index + 1)), reference: reference.clone() };
         let _ = std::fs::remove_file(&desk.log);
         let began = Instant::now();
         let missing = stage.needs.iter().find(|name| broken.contains(*name));
@@ -145,10 +105,7 @@ pub fn run() -> Result<ExitCode> {
         match outcome {
             Outcome::Ran { counts, show } => {
                 let verdict = if counts.failed == 0 { "ok" } else { "FAILED" };
-                println!(
-                    "        {verdict:<7}{seconds:>7.1} s   {}",
-                    describe(counts)
-                );
+                println!("        {verdict:<7}{seconds:>7.1} s   {}", describe(counts));
                 if !show.is_empty() {
                     println!("{}", indented(&show));
                 }
@@ -173,18 +130,10 @@ pub fn run() -> Result<ExitCode> {
     }
     let seconds = started.elapsed().as_secs();
     println!("{} min {} s", seconds / 60, seconds % 60);
-    let Counts {
-        passed,
-        failed,
-        not_run,
-    } = total;
+    let Counts { passed, failed, not_run } = total;
     println!("{passed} passed, {failed} failed, {not_run} skipped");
     println!("passed {passed}, failed {failed}, not run {not_run}");
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Desk {
@@ -241,8 +190,7 @@ impl Desk {
     fn folder_tests(&self, folder: &str, settings: &[(&str, &Path)]) -> Outcome {
         let path = project::root().join(folder);
         if path.join("package-lock.json").exists() {
-            let installed =
-                install::node_packages(&path, "the tests there", &mut |run| self.step(run));
+            let installed = install::node_packages(&path, "the tests there", &mut |run| self.step(run));
             if let Err(problem) = installed {
                 return Outcome::failed(problem);
             }
@@ -252,13 +200,30 @@ impl Desk {
         self.tests(tests)
     }
 
+    /// A subcommand of the lab that writes JSON with `--json`: that it ran is a check, and so is every claim that wants something.
+    fn claims(&self, file: &str, mut command: Command, judge: fn(&Value) -> Result<Vec<Claim>>) -> Outcome {
+        let path = self.log.with_file_name(file);
+        command.arg("--json").arg(&path);
+        let ran = self.check(command);
+        if matches!(&ran, Outcome::Ran { counts, .. } if counts.failed > 0) {
+            return ran;
+        }
+        let judged = project::read(&path)
+            .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+            .and_then(|report| judge(&report));
+        match judged {
+            Ok(claims) => claims.iter().filter(|claim| claim.wanted != prove::AS_MEASURED).fold(ran, |all, claim| {
+                let show = format!("{}: {}, wanted {}", claim.claim, claim.value, claim.wanted);
+                all.and(Outcome::Ran { counts: Counts::one(claim.pass), show })
+            }),
+            Err(problem) => Outcome::failed(format!("{file}: {problem}")),
+        }
+    }
+
     /// Work of xtask's own; the error is the answer.
     fn job(&self, work: impl FnOnce(&Desk) -> Result<()>) -> Outcome {
         match work(self) {
-            Ok(()) => Outcome::Ran {
-                counts: Counts::one(true),
-                show: String::new(),
-            },
+            Ok(()) => Outcome::Ran { counts: Counts::one(true), show: String::new() },
             Err(problem) => Outcome::failed(problem),
         }
     }
@@ -266,15 +231,7 @@ impl Desk {
     /// One program of a job, into the log.
     fn step(&self, command: &mut Command) -> Result<()> {
         let logged = logged(command, &self.log)?;
-        if logged.ok {
-            Ok(())
-        } else {
-            Err(format!(
-                "{}\n{} failed",
-                tail(&logged.output, TAIL_LINES),
-                process::line(command)
-            ))
-        }
+        if logged.ok { Ok(()) } else { Err(format!("{}\n{} failed", tail(&logged.output, TAIL_LINES), process::line(command))) }
     }
 
     fn outcome(&self, mut command: Command, count: impl Fn(&Logged) -> Counts) -> Outcome {
@@ -282,11 +239,7 @@ impl Desk {
             Ok(logged) => {
                 let counts = count(&logged);
                 let show = if counts.failed > 0 {
-                    format!(
-                        "{}\n{} failed",
-                        tail(&logged.output, TAIL_LINES),
-                        process::line(&command)
-                    )
+                    format!("{}\n{} failed", tail(&logged.output, TAIL_LINES), process::line(&command))
                 } else {
                     String::new()
                 };
@@ -299,29 +252,17 @@ impl Desk {
 
 impl Outcome {
     fn empty() -> Outcome {
-        Outcome::Ran {
-            counts: Counts::default(),
-            show: String::new(),
-        }
+        Outcome::Ran { counts: Counts::default(), show: String::new() }
     }
 
     fn failed(problem: String) -> Outcome {
-        Outcome::Ran {
-            counts: Counts::one(false),
-            show: problem,
-        }
+        Outcome::Ran { counts: Counts::one(false), show: problem }
     }
 
     /// Both, added up.
     fn and(self, other: Outcome) -> Outcome {
         match (self, other) {
-            (
-                Outcome::Ran { mut counts, show },
-                Outcome::Ran {
-                    counts: more,
-                    show: shown,
-                },
-            ) => {
+            (Outcome::Ran { mut counts, show }, Outcome::Ran { counts: more, show: shown }) => {
                 counts += more;
                 let show = [show, shown].join("\n").trim_matches('\n').to_owned();
                 Outcome::Ran { counts, show }
@@ -350,11 +291,7 @@ fn tools(desk: &Desk) -> Outcome {
 }
 
 fn browser(desk: &Desk) -> Outcome {
-    let Some(install::Browser {
-        driver: Some(driver),
-        ..
-    }) = install::find_browser()
-    else {
+    let Some(install::Browser { driver: Some(driver), .. }) = install::find_browser() else {
         return Outcome::NotRun("no Chromium with its driver on this machine".to_owned());
     };
     let Some(wasm_pack) = install::find("wasm-pack") else {
@@ -374,10 +311,7 @@ fn browser(desk: &Desk) -> Outcome {
 
 fn sizes(_: &Desk) -> Outcome {
     match size::measure() {
-        Ok(sizes) => Outcome::Ran {
-            counts: Counts::one(sizes.passes()),
-            show: sizes.table(),
-        },
+        Ok(sizes) => Outcome::Ran { counts: Counts::one(sizes.passes()), show: sizes.table() },
         Err(problem) => Outcome::failed(problem),
     }
 }
@@ -405,7 +339,7 @@ fn replay(desk: &Desk) -> Outcome {
         Some(folder) => {
             let mut command = lab(&["replay", "--data"]);
             command.arg(folder.join("data"));
-            desk.check(command)
+            desk.claims("replay.json", command, prove::replayed_claims)
         }
         None => Outcome::NotRun("no reference data".to_owned()),
     }
@@ -434,20 +368,13 @@ fn clippy(arguments: &[&str]) -> Command {
 /// The lab's program, optimised.
 pub fn lab(arguments: &[&str]) -> Command {
     let mut command = cargo(&["run", "--release", "--quiet", "--bin", "ears-lab"]);
-    command
-        .arg("--manifest-path")
-        .arg(manifest("lab"))
-        .arg("--")
-        .args(arguments);
+    command.arg("--manifest-path").arg(manifest("lab")).arg("--").args(arguments);
     command
 }
 
 fn npm(folder: &str, arguments: &[&str]) -> Command {
     let mut command = command("npm");
-    command
-        .args(["--loglevel=error"])
-        .args(arguments)
-        .current_dir(project::root().join(folder));
+    command.args(["--loglevel=error"]).args(arguments).current_dir(project::root().join(folder));
     command
 }
 
@@ -468,11 +395,7 @@ fn describe(counts: Counts) -> String {
 
 /// Indented, so that no line of a runner is taken for ours.
 fn indented(text: &str) -> String {
-    strip_colour(text)
-        .lines()
-        .map(|line| format!("        | {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    strip_colour(text).lines().map(|line| format!("        | {line}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -492,10 +415,7 @@ mod tests {
 
     fn desk(name: &str) -> Desk {
         let log = std::env::temp_dir().join(format!("xtask-{name}-{}.log", std::process::id()));
-        Desk {
-            log,
-            reference: None,
-        }
+        Desk { log, reference: None }
     }
 
     fn shell(script: &str) -> Command {

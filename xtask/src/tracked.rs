@@ -5,13 +5,8 @@ use crate::{Result, project};
 use std::path::PathBuf;
 
 /// Folders that exist on somebody's machine only. Written in two parts, so that this file passes.
-const PATHS: [&str; 5] = [
-    concat!("/ro", "ot/"),
-    concat!("/ho", "me/"),
-    concat!("/Us", "ers/"),
-    concat!("/wo", "rk/"),
-    concat!("C:\\Us", "ers\\"),
-];
+const PATHS: [&str; 5] =
+    [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/"), concat!("/wo", "rk/"), concat!("C:\\Us", "ers\\")];
 const HOSTS: [&str; 5] = [
     concat!("registry.", "npmjs"),
     concat!("registry.", "yarnpkg"),
@@ -23,20 +18,10 @@ const CARGO_SOURCE: &str = concat!("registry+https://github.com/rust-lang/", "cr
 
 /// Every file of the project: tracked, or new and not ignored.
 pub fn files() -> Result<Vec<PathBuf>> {
-    let listing = captured(command("git").args([
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ]))?;
+    let listing = captured(command("git").args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
     let root = project::root();
-    let mut files: Vec<PathBuf> = listing
-        .split('\0')
-        .filter(|name| !name.is_empty())
-        .map(|name| root.join(name))
-        .filter(|path| path.is_file())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        listing.split('\0').filter(|name| !name.is_empty()).map(|name| root.join(name)).filter(|path| path.is_file()).collect();
     files.sort();
     files.dedup();
     Ok(files)
@@ -46,8 +31,7 @@ pub fn files() -> Result<Vec<PathBuf>> {
 pub fn check() -> Result<()> {
     let mut problems = Vec::new();
     for path in files()? {
-        let bytes = std::fs::read(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let bytes = std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let Ok(text) = String::from_utf8(bytes) else {
             continue;
         };
@@ -56,11 +40,7 @@ pub fn check() -> Result<()> {
             problems.push(format!("{}:{line}: {found}", name.display()));
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems.join("\n"))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
 /// Line numbers and what stands there.
@@ -68,10 +48,7 @@ fn suspicious(name: &str, text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         for path in PATHS {
-            if line
-                .match_indices(path)
-                .any(|(at, _)| starts_a_path(&line[..at]))
-            {
+            if line.match_indices(path).any(|(at, _)| starts_a_path(&line[..at])) {
                 found.push((index + 1, format!("a path of one machine, {path}")));
             }
         }
@@ -83,10 +60,7 @@ fn suspicious(name: &str, text: &str) -> Vec<(usize, String)> {
         if name.ends_with("package-lock.json") && line.contains("\"resolved\": \"http") {
             found.push((index + 1, "a download address in a lock file".to_owned()));
         }
-        if name.ends_with("Cargo.lock")
-            && line.starts_with("source = ")
-            && !line.contains(CARGO_SOURCE)
-        {
+        if name.ends_with("Cargo.lock") && line.starts_with("source = ") && !line.contains(CARGO_SOURCE) {
             found.push((index + 1, "a source other than crates.io".to_owned()));
         }
     }
@@ -97,9 +71,7 @@ fn suspicious(name: &str, text: &str) -> Vec<(usize, String)> {
 fn starts_a_path(before: &str) -> bool {
     match before.chars().last() {
         None => true,
-        Some(last) => {
-            !(last.is_alphanumeric() || matches!(last, '-' | '_' | '.' | '/' | '}' | '*'))
-        }
+        Some(last) => !(last.is_alphanumeric() || matches!(last, '-' | '_' | '.' | '/' | '}' | '*')),
     }
 }
 

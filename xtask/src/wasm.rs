@@ -41,11 +41,7 @@ pub fn build(run: Runner) -> Result<()> {
     let lock = project::root().join("xtask/package-lock.json");
     let inputs = [module.clone(), lock, bindgen.clone()];
     let stamped = |products: &[PathBuf]| -> Result<String> {
-        Ok(format!(
-            "{OPTIMISATION} {:016x} {:016x}",
-            fingerprint(&inputs)?,
-            fingerprint(products)?
-        ))
+        Ok(format!("{OPTIMISATION} {:016x} {:016x}", fingerprint(&inputs)?, fingerprint(products)?))
     };
     if products.iter().all(|product| product.is_file())
         && std::fs::read_to_string(&stamp).is_ok_and(|old| stamped(&products) == Ok(old))
@@ -60,14 +56,8 @@ pub fn build(run: Runner) -> Result<()> {
         .arg(&out))?;
     let bound = out.join("core_bg.wasm");
     let optimised = out.join("core_bg.optimised.wasm");
-    run(command(&opt)
-        .arg(OPTIMISATION)
-        .args(FEATURES)
-        .arg(&bound)
-        .arg("-o")
-        .arg(&optimised))?;
-    std::fs::rename(&optimised, &bound)
-        .map_err(|error| format!("cannot replace {}: {error}", bound.display()))?;
+    run(command(&opt).arg(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&optimised))?;
+    std::fs::rename(&optimised, &bound).map_err(|error| format!("cannot replace {}: {error}", bound.display()))?;
     project::write(&stamp, stamped(&products)?)
 }
 
