@@ -1,7 +1,7 @@
 //! What the server ships: schema, prior and policy. Checked whole before any of it is used.
 
 use crate::clock::DAY_MS;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::features::{Column, FeatureSchema, Source};
 use crate::model::{Body, HeadPrior, RewardModel};
 use crate::policy::Policy;
@@ -212,7 +212,10 @@ impl PolicySettings {
     pub fn policy(&self) -> Result<Policy, Error> {
         for temperature in [self.temperature, self.shelf_temperature] {
             if !(temperature.is_finite() && temperature > 0.0) {
-                return Err(Error::settings("bad_policy", format!("a temperature must be > 0 and finite, got {temperature}")));
+                return Err(Error::settings(
+                    "bad_policy",
+                    format!("a temperature must be > 0 and finite, got {}", shown(temperature)),
+                ));
             }
         }
         match self.kind {

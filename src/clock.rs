@@ -1,6 +1,6 @@
 //! Time comes in from outside: as a [`Timestamp`] argument or through a [`Clock`].
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// Milliseconds in a second.
 pub const SECOND_MS: i64 = 1_000;
@@ -29,7 +29,10 @@ impl Timestamp {
         if ms.is_finite() && ms >= 0.0 && ms <= MAX_TIMESTAMP_MS as f64 {
             Ok(Self(ms as i64))
         } else {
-            Err(Error::event("bad_time", format!("time must be milliseconds since 1970, 0 to {MAX_TIMESTAMP_MS}, got {ms}")))
+            Err(Error::event(
+                "bad_time",
+                format!("time must be milliseconds since 1970, 0 to {MAX_TIMESTAMP_MS}, got {}", shown(ms)),
+            ))
         }
     }
 

@@ -89,3 +89,53 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A number as messages show it: at most six decimals, no trailing zeros.
+///
+/// Plain formatting of fractions would bring 15 kB of exact decimal conversion into the browser, for messages.
+pub(crate) fn shown(value: f64) -> String {
+    if !value.is_finite() {
+        return if value.is_nan() { "NaN" } else { "an infinite number" }.to_owned();
+    }
+    let size = value.abs();
+    if size >= 1e12 {
+        return if value < 0.0 { "a number below -1e12" } else { "a number above 1e12" }.to_owned();
+    }
+    let millionths = (size * 1e6 + 0.5) as u64;
+    let mut text = format!("{}{}", if value < 0.0 { "-" } else { "" }, millionths / 1_000_000);
+    let mut rest = millionths % 1_000_000;
+    if rest > 0 {
+        let mut width = 6;
+        while rest % 10 == 0 {
+            rest /= 10;
+            width -= 1;
+        }
+        text.push('.');
+        let digits = rest.to_string();
+        text.extend(std::iter::repeat_n('0', width - digits.len()));
+        text.push_str(&digits);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_plainly() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-1.0, "-1"),
+            (1.5, "1.5"),
+            (0.000_25, "0.00025"),
+            (-2.123_456_7, "-2.123457"),
+            (1e9, "1000000000"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "an infinite number"),
+            (1e300, "a number above 1e12"),
+        ] {
+            assert_eq!(shown(value), text);
+        }
+    }
+}

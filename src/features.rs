@@ -2,7 +2,7 @@
 
 use crate::clock::DAY_MS;
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::history::History;
 use crate::math::{decay, dot, ln_1p};
 use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
@@ -121,7 +121,7 @@ impl FeatureSchema {
             if !column.default.is_finite() {
                 return Err(Error::settings(
                     "bad_schema",
-                    format!("column {index} needs a finite default, got {}", column.default),
+                    format!("column {index} needs a finite default, got {}", shown(column.default.into())),
                 ));
             }
         }

@@ -1,7 +1,7 @@
 //! Listening events as the app reports them, and how they become rewards.
 
 use crate::clock::{MINUTE_MS, Timestamp};
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::history::MAX_PLAYED_MS;
 use crate::log::DecisionId;
 use crate::page::{CardHandle, ShelfHandle};
@@ -87,7 +87,9 @@ pub fn played_ms(ms: Option<f64>) -> Result<Option<u32>, Error> {
     match ms {
         None => Ok(None),
         Some(ms) if ms.is_finite() && (0.0..=f64::from(MAX_PLAYED_MS)).contains(&ms) => Ok(Some(ms as u32)),
-        Some(ms) => Err(Error::event("bad_duration", format!("expected 0 to {MAX_PLAYED_MS} milliseconds played, got {ms}"))),
+        Some(ms) => {
+            Err(Error::event("bad_duration", format!("expected 0 to {MAX_PLAYED_MS} milliseconds played, got {}", shown(ms))))
+        }
     }
 }
 

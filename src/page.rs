@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// Most shelves on one page.
 pub const MAX_SHELVES: usize = 200;
@@ -227,7 +227,7 @@ impl Catalogue {
         if let Some(popularity) = card.popularity
             && !(0.0..=1.0).contains(&popularity)
         {
-            return Err(Error::page("bad_card", format!("popularity must be within 0 and 1, got {popularity}")));
+            return Err(Error::page("bad_card", format!("popularity must be within 0 and 1, got {}", shown(popularity.into()))));
         }
         let size = card.embedding.len();
         if size > MAX_EMBEDDING || (size > 0 && self.dimensions > 0 && size != self.dimensions) {
@@ -468,11 +468,11 @@ impl Page {
             if value.is_finite() && value >= 0.0 && value == value.trunc() && value <= limit as f32 {
                 Ok(value as usize)
             } else {
-                Err(Error::page(code, format!("expected at most {limit} {what}, got {value}")))
+                Err(Error::page(code, format!("expected at most {limit} {what}, got {}", shown(value.into()))))
             }
         };
         if words[0] != PAGE_FORMAT as f32 {
-            return Err(format("page format 1", words[0].to_string()));
+            return Err(format("page format 1", shown(words[0].into())));
         }
         let shelves = count(1, MAX_SHELVES, "page_too_large", "shelves")?;
         let cards = count(2, MAX_CARDS, "page_too_large", "cards")?;
@@ -485,7 +485,7 @@ impl Page {
         let context = count(7, MAX_COLUMNS, "column_count", "context columns")?;
         let offset = words[8];
         if !(-1_440.0..=1_440.0).contains(&offset) {
-            return Err(format("a UTC offset within a day", offset.to_string()));
+            return Err(format("a UTC offset within a day", shown(offset.into())));
         }
         let shelf_start = PAGE_HEADER + context;
         let card_start = shelf_start + 4 * shelves;
@@ -498,18 +498,22 @@ impl Page {
             .with_local(LocalShelves(local as u8))
             .with_utc_offset_minutes(offset as i32)
             .with_context(words[PAGE_HEADER..shelf_start].to_vec());
-        let unknown =
-            |code: &'static str, value: f32| Error::page(code, format!("expected a handle given out before, got {value}"));
+        let unknown = |code: &'static str, value: f32| {
+            Error::page(code, format!("expected a handle given out before, got {}", shown(value.into())))
+        };
+        // A whole number that 32-bit floats hold exactly.
+        let number = |value: f32| (value >= 0.0 && value <= 16_777_216.0 && value == value.trunc()).then_some(value as u32);
         let mut next = 0;
         for shelf in words[shelf_start..card_start].chunks_exact(4) {
-            let handle = catalogue.shelf_handle(shelf[0] as u32).ok_or_else(|| unknown("unknown_shelf", shelf[0]))?;
+            let handle =
+                number(shelf[0]).and_then(|n| catalogue.shelf_handle(n)).ok_or_else(|| unknown("unknown_shelf", shelf[0]))?;
             let size = shelf[1];
-            if !(size >= 0.0 && size <= (cards - next) as f32) {
-                return Err(format("card counts that add up", size.to_string()));
+            if number(size).is_none_or(|size| size as usize > cards - next) {
+                return Err(format("card counts that add up", shown(size.into())));
             }
             builder.shelf(handle, shelf[2] == 1.0);
             for place in words[card_start + 2 * next..card_start + 2 * (next + size as usize)].chunks_exact(2) {
-                let card = catalogue.handle(place[0] as u32).ok_or_else(|| unknown("unknown_card", place[0]))?;
+                let card = number(place[0]).and_then(|n| catalogue.handle(n)).ok_or_else(|| unknown("unknown_card", place[0]))?;
                 builder.card(card, place[1] == 1.0);
             }
             next += size as usize;
@@ -644,14 +648,14 @@ impl PageBuilder {
                 "not_finite",
                 format!(
                     "expected finite features, got {} at card {} column {}",
-                    page.features[at],
+                    shown(page.features[at].into()),
                     at / page.given,
                     at % page.given
                 ),
             ));
         }
         if let Some(value) = page.context.iter().find(|v| !v.is_finite()) {
-            return Err(Error::page("not_finite", format!("expected finite context values, got {value}")));
+            return Err(Error::page("not_finite", format!("expected finite context values, got {}", shown((*value).into()))));
         }
         Ok(page)
     }

@@ -6,7 +6,7 @@
 
 use rand_core::Rng;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shown};
 use crate::math::{exp, falling};
 use crate::random::unit;
 use crate::slate::{Candidates, Placed, PlacedShelf, Slate};
@@ -203,7 +203,9 @@ impl Policy {
         };
         match rates.iter().find(|rate| !(0.0..=1.0).contains(*rate)) {
             None => Ok(self),
-            Some(rate) => Err(Error::settings("bad_policy", format!("a floor or epsilon must be within 0 and 1, got {rate}"))),
+            Some(rate) => {
+                Err(Error::settings("bad_policy", format!("a floor or epsilon must be within 0 and 1, got {}", shown(*rate))))
+            }
         }
     }
 
@@ -225,7 +227,9 @@ impl Policy {
             Err(Error::settings(
                 "not_for_logging",
                 format!(
-                    "expected conditional probabilities of at least {MIN_LOGGED_PROPENSITY}, this policy can give {smallest}"
+                    "expected conditional probabilities of at least {}, this policy can give {}",
+                    shown(MIN_LOGGED_PROPENSITY),
+                    shown(smallest)
                 ),
             ))
         }

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 
 /// A JSON-like value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -153,7 +153,10 @@ impl<'a> Field<'a> {
         if number >= 0.0 && number <= f64::from(most) && number == number.trunc() {
             Ok(number as u32)
         } else {
-            Err(Error::settings(self.code, format!("{} must be a whole number from 0 to {most}, got {number}", self.path)))
+            Err(Error::settings(
+                self.code,
+                format!("{} must be a whole number from 0 to {most}, got {}", self.path, shown(number)),
+            ))
         }
     }
 

@@ -35,7 +35,7 @@ impl Core {
     /// A ranker from the model option and an optional seed of 32 bytes, which makes every draw repeatable.
     #[wasm_bindgen(constructor)]
     pub fn new(settings: JsValue, seed: Option<Vec<u8>>) -> Result<Core, Error> {
-        let bundle = Bundle::new(BundleSettings::read(&from_js(settings, "bad_model")?)?)?;
+        let bundle = Bundle::new(BundleSettings::read(&from_js(&settings, "bad_model")?)?)?;
         let ranker = match seed {
             Some(bytes) => Ranker::seeded(bundle, host::seed_from(&bytes)?)?,
             None => Ranker::new(bundle, host::fresh_seed()?, Box::new(host::Crypto), Box::new(host::Crypto))?,
@@ -208,7 +208,7 @@ impl Core {
     /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
     #[wasm_bindgen(js_name = setManifest)]
     pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
-        let settings = ManifestSettings::read(&from_js(parsed, "bad_manifest")?)?;
+        let settings = ManifestSettings::read(&from_js(&parsed, "bad_manifest")?)?;
         self.ranker.set_manifest(Manifest::new(bytes, settings)?);
         Ok(())
     }

@@ -97,10 +97,10 @@ function describe(home, ranked) {
     byId('lede').textContent = 'The server’s order, as everybody gets it.';
     notice(explainBaseline(home, ranked));
   } else {
-    const history = home.summary().historyEmpty;
-    byId('lede').textContent = history
-      ? 'Nothing is known about you. Play something, then come back.'
-      : 'Ordered on this device, from what was played on this device.';
+    const played = ranked.shelves.some(({ local }) => local);
+    byId('lede').textContent = played ? 'Ordered on this device, from what was played on this device.'
+      : home.summary().historyEmpty ? 'Nothing is known about you. Play something, then come back.'
+      : 'You have looked around, and played nothing yet.';
   }
   announce(`Home is ready: ${ranked.shelves.length} shelves`);
 }

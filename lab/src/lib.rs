@@ -5,6 +5,7 @@
 //! | command | does |
 //! |---|---|
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
+//! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 
 pub mod error;
@@ -12,4 +13,5 @@ pub mod golden;
 pub mod interval;
 pub mod progress;
 pub mod replay;
+pub mod simulate;
 pub mod table;

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
+use ears_lab::simulate::{self, Settings};
 use ears_lab::{golden, progress, table};
+use ears_only::bundle::BundleSettings;
+use ears_world::constants::{DAYS, LISTENERS};
 
 /// Native tools around the on-device ranker.
 #[derive(Parser)]
@@ -25,6 +28,33 @@ enum Command {
         /// Directory of the data files that golden files name. Default: DIRECTORY/../data.
         #[arg(long)]
         data: Option<PathBuf>,
+    },
+    /// Runs the shipped core for simulated listeners, against baselines and the best possible.
+    Simulate {
+        /// Which world: demo.
+        #[arg(long, default_value = "demo")]
+        world: String,
+        /// Number of runs, each with listeners of its own.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// Seed of the first run; the others follow.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Listeners of each run.
+        #[arg(long, default_value_t = LISTENERS)]
+        listeners: u32,
+        /// Days of each run, two visits each.
+        #[arg(long, default_value_t = DAYS)]
+        days: u32,
+        /// A model for the core as JSON, in place of the built-in one.
+        #[arg(long)]
+        model: Option<PathBuf>,
+        /// Threads; the result does not depend on it. Default: one for each processor.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Where the report goes as JSON; - for standard output, in place of the table.
+        #[arg(long)]
+        json: Option<PathBuf>,
     },
     /// Hides half of the artists of real listeners and counts how many of them the ranked page brings back.
     Replay {
@@ -55,6 +85,15 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::CheckGolden { directory, data } => check_golden(&directory, data.as_deref()),
+        Command::Simulate { world, seeds, first_seed, listeners, days, model, threads, json } => {
+            simulate(&world, model.as_deref(), json.as_deref(), |model| Settings {
+                seeds: (first_seed..first_seed.saturating_add(seeds)).collect(),
+                listeners,
+                days,
+                model,
+                threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            })
+        }
         Command::Replay { data, listeners, seed, json } => replay(&data, &listeners, seed, json.as_deref()),
     };
     done.unwrap_or_else(|error| {
@@ -96,6 +135,34 @@ fn replay(data: &Path, listeners: &str, seed: u64, json: Option<&Path>) -> Resul
     let counts = lastfm::read(data)?;
     let bar = progress::bar("listeners");
     let report = replay::run(&counts, replay::Settings { listeners, seed }, &mut |done, all| progress::show(&bar, done, all))?;
+    bar.finish_and_clear();
+    if json != Some(Path::new("-")) {
+        print!("{}", report.table());
+    }
+    if let Some(target) = json {
+        table::write_json(&report, target)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn simulate(
+    world: &str,
+    model: Option<&Path>,
+    json: Option<&Path>,
+    settings: impl FnOnce(BundleSettings) -> Settings,
+) -> Result<ExitCode, LabError> {
+    if world != "demo" {
+        return Err(LabError::unreadable(format!("expected the world demo, got {world}")));
+    }
+    let model = match model {
+        None => BundleSettings::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
+            serde_json::from_str(&text).map_err(|error| LabError::file(path, "a model", error))?
+        }
+    };
+    let bar = progress::bar("policy runs");
+    let report = simulate::run(&settings(model), &|done, all| progress::show(&bar, done, all))?;
     bar.finish_and_clear();
     if json != Some(Path::new("-")) {
         print!("{}", report.table());

@@ -1,6 +1,6 @@
 //! Bayesian logistic regression with a Gaussian posterior, updated one outcome at a time.
 
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::math::{decay, sigmoid};
 use crate::store::{Tape, TapeReader};
 use nalgebra::{DMatrix, DVector};
@@ -34,13 +34,16 @@ impl HeadPrior {
             ));
         }
         if let Some(value) = mean.iter().find(|v| !v.is_finite() || v.abs() > 1e6) {
-            return Err(Error::settings("bad_prior", format!("a mean must be finite and within 1e6, got {value}")));
+            return Err(Error::settings("bad_prior", format!("a mean must be finite and within 1e6, got {}", shown(*value))));
         }
         if let Some(value) = sd.iter().find(|v| !(1e-6..=1e3).contains(*v)) {
-            return Err(Error::settings("bad_prior", format!("a standard deviation must be within 1e-6 and 1000, got {value}")));
+            return Err(Error::settings(
+                "bad_prior",
+                format!("a standard deviation must be within 1e-6 and 1000, got {}", shown(*value)),
+            ));
         }
         if half_life_ms.is_nan() || half_life_ms <= 0.0 {
-            return Err(Error::settings("bad_prior", format!("half-life must be > 0, got {half_life_ms}")));
+            return Err(Error::settings("bad_prior", format!("half-life must be > 0, got {}", shown(half_life_ms))));
         }
         Ok(Self { mean, variance: sd.iter().map(|s| s * s).collect(), half_life_ms })
     }

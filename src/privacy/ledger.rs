@@ -41,6 +41,20 @@ pub enum Refusal {
     Calendar,
 }
 
+impl Refusal {
+    /// Its name in messages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Period => "28 days",
+            Self::Year => "year",
+            Self::ClockBack => "clock",
+            Self::Calendar => "calendar",
+        }
+    }
+}
+
 /// The right to make one record. Made by [`Ledger::debit`] only, used up by [`super::release`].
 #[derive(Debug)]
 pub struct Permit {
@@ -140,7 +154,9 @@ impl Ledger {
             Refusal::ClockBack => {
                 Error::privacy("clock_back", "expected a clock that does not go back, the ledger has later dates")
             }
-            other => Error::privacy("budget_spent", format!("expected budget left, the limit of the {other:?} is reached")),
+            other => {
+                Error::privacy("budget_spent", format!("expected budget left, the limit of the {} is reached", other.name()))
+            }
         })?;
         self.latest_at = now;
         self.paid = Some(probe);

@@ -166,7 +166,12 @@ impl Manifest {
             return bad(format!("expected format 1, got {}", settings.format));
         }
         if settings.epochs[0] > settings.epochs[1] || settings.epochs[1] > super::MAX_EPOCH {
-            return bad(format!("expected epochs in order and at most {}, got {:?}", super::MAX_EPOCH, settings.epochs));
+            return bad(format!(
+                "expected epochs in order and at most {}, got {} and {}",
+                super::MAX_EPOCH,
+                settings.epochs[0],
+                settings.epochs[1]
+            ));
         }
         if settings.slots.is_empty() || settings.slots.len() > MAX_SLOTS {
             return bad(format!("expected 1 to {MAX_SLOTS} slots, got {}", settings.slots.len()));

@@ -1,7 +1,7 @@
 //! Shapes on the JavaScript side, and the way between them and the domain.
 
 use serde::Serialize;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::Error;
 use crate::page::{Card, CardKind};
@@ -18,17 +18,53 @@ const RECORD: char = '\u{1e}';
 /// First word of a ranked page.
 const RESULT_FORMAT: f64 = 1.0;
 
-/// Reads a small, cold value.
-pub(super) fn from_js(value: JsValue, code: &'static str) -> Result<Value, Error> {
-    serde_wasm_bindgen::from_value(value)
-        .map_err(|error| Error::settings(code, format!("expected the documented shape: {error}")))
+/// Deepest nesting of settings.
+const MAX_DEPTH: usize = 8;
+
+/// Reads a small, cold value. Written out because the general deserialiser brings 20 kB that nothing else needs.
+///
+/// # Errors
+/// `code` for functions, symbols and the like, and for nesting deeper than [`MAX_DEPTH`].
+pub(super) fn from_js(value: &JsValue, code: &'static str) -> Result<Value, Error> {
+    read(value, code, MAX_DEPTH)
+}
+
+fn read(value: &JsValue, code: &'static str, depth: usize) -> Result<Value, Error> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(Value::Null);
+    }
+    if let Some(flag) = value.as_bool() {
+        return Ok(Value::Flag(flag));
+    }
+    if let Some(number) = value.as_f64() {
+        return Ok(Value::Number(number));
+    }
+    if let Some(text) = value.as_string() {
+        return Ok(Value::Text(text));
+    }
+    if depth == 0 || !value.is_object() || value.is_function() {
+        return Err(Error::settings(code, format!("expected plain data nested at most {MAX_DEPTH} deep, got something else")));
+    }
+    if js_sys::Array::is_array(value) {
+        let mut list = Vec::new();
+        for entry in js_sys::Array::from(value).iter() {
+            list.push(read(&entry, code, depth - 1)?);
+        }
+        return Ok(Value::List(list));
+    }
+    let mut fields = Vec::new();
+    for entry in js_sys::Object::entries(value.unchecked_ref()).iter() {
+        let pair = js_sys::Array::from(&entry);
+        fields.push((pair.get(0).as_string().unwrap_or_default(), read(&pair.get(1), code, depth - 1)?));
+    }
+    Ok(Value::Map(fields))
 }
 
 /// Writes a small, cold value as plain objects and arrays.
 pub(super) fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Error> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|error| Error::settings("boundary", format!("expected a value that JavaScript can hold: {error}")))
+        .map_err(|_| Error::settings("boundary", "expected a value that JavaScript can hold"))
 }
 
 /// Splits records of `N` strings.

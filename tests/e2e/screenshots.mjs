@@ -43,6 +43,23 @@ for (const [size, width, height] of [['desktop', 1440, 900], ['phone', 390, 844]
       await page.waitForTimeout(300);
       await shot(`${number}-${tab}`);
     }
+    // The weekly record: from one step to the next, until it is made.
+    await page.click('#tab-left');
+    await page.check('#consent-contribute');
+    await page.waitForSelector('[data-contribution="spent"]');
+    for (let step = 0; step < 12 && await page.locator('.record').count() === 0; step += 1) {
+      const visit = await page.textContent('#visit');
+      const leaves = await page.textContent('#ahead') === 'Next visit';
+      await page.click('#ahead');
+      if (leaves) {
+        await page.waitForFunction((old) => document.documentElement.dataset.source && document.getElementById('visit').textContent !== old, visit);
+        await page.waitForTimeout(2500);
+        if (phone) await page.click('#open-panel');
+      }
+      await page.waitForSelector('#pane-left:not([aria-busy]) [data-contribution]');
+    }
+    await page.locator('.record').scrollIntoViewIfNeeded();
+    await shot('9-record');
     await context.close();
   }
 }

@@ -1,0 +1,286 @@
+// The package as it is shipped, through its own name. Needs `npm run build`.
+import 'fake-indexeddb/auto';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { outline, samplePage } from './homes.mjs';
+import { FaultyStorage } from './world.mjs';
+
+const root = new URL('../', import.meta.url);
+const { createHome, HomeError, ...others } = await import('ears-only');
+const node = (code, ...flags) => execFileSync(process.execPath, [...flags, '--input-type=module', '-e', code], { cwd: fileURLToPath(root), encoding: 'utf8' }).trim();
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+describe('the files', () => {
+  test('one entry, one lazy chunk, no bare imports', () => {
+    const scripts = readdirSync(new URL('dist/', root)).filter((name) => name.endsWith('.js'));
+    assert.deepEqual(scripts.sort(), ['index.js', 'wasm-inline.js']);
+    for (const name of scripts) {
+      const text = readFileSync(new URL(`dist/${name}`, root), 'utf8');
+      const imports = [...text.matchAll(/\b(?:from|import)\s*\(?\s*["'`]([^"'`]+)["'`]/g)].map((match) => match[1]);
+      assert.deepEqual(imports, name === 'index.js' ? ['./wasm-inline.js'] : []);
+      assert.ok(!/\beval\(|new Function|import\.meta/.test(text.slice(0, 100_000)));
+    }
+    assert.ok(!/[^\x20-\x7e\n]/.test(readFileSync(new URL('dist/wasm-inline.js', root), 'latin1')), 'the chunk is printable ASCII');
+  });
+
+  test('the text in the chunk is the module', async () => {
+    const { bytes } = await import('../dist/wasm-inline.js');
+    assert.ok(Buffer.compare(bytes(), readFileSync(new URL('dist/core_bg.wasm', root))) === 0);
+  });
+
+  test('the entry exports createHome and HomeError', () => {
+    assert.deepEqual(Object.keys(others), []);
+    assert.equal(typeof createHome, 'function');
+    assert.ok(new HomeError('csp', 'x') instanceof Error);
+  });
+
+  test('declarations hide what is internal', () => {
+    const declared = readdirSync(new URL('dist/', root)).filter((name) => name.endsWith('.d.ts')).sort();
+    assert.deepEqual(declared, ['errors.d.ts', 'index.d.ts', 'types.d.ts']);
+  });
+
+  test('the licence of what is bundled is there', () => {
+    assert.match(readFileSync(new URL('dist/THIRD-PARTY.txt', root), 'utf8'), /idb[\s\S]*Permission to use, copy, modify/);
+  });
+});
+
+describe('importing', () => {
+  test('does nothing: no global is read or made, nothing is loaded', () => {
+    const output = node(`
+      const before = Object.getOwnPropertyNames(globalThis).length;
+      const touched = [];
+      for (const name of ['fetch', 'WebAssembly', 'indexedDB', 'navigator', 'document', 'setTimeout', 'BroadcastChannel']) {
+        const value = globalThis[name];
+        Object.defineProperty(globalThis, name, { configurable: true, get() { touched.push(name); return value; } });
+      }
+      const names = Object.getOwnPropertyNames(globalThis).length;
+      await import('ears-only');
+      console.log(JSON.stringify({ touched, made: Object.getOwnPropertyNames(globalThis).length - names }));
+    `);
+    assert.deepEqual(JSON.parse(output), { touched: [], made: 0 });
+  });
+
+  test('works on a server: the server\'s order, no wasm, and the process ends', () => {
+    const output = node(`
+      import { createHome } from 'ears-only';
+      const home = createHome();
+      const page = { shelves: [{ id: 'a', cards: [{ id: 'x' }, { id: 'y' }] }] };
+      const early = home.rankSync(page);
+      const status = await home.ready;
+      const late = home.rankSync(page);
+      console.log(JSON.stringify([early.error.code, status.state, status.reason, late.error.code, late.shelves[0].cards.map((card) => card.id)]));
+    `);
+    assert.deepEqual(JSON.parse(output), ['not_ready', 'degraded', 'server', 'server', ['x', 'y']]);
+  });
+
+  test('without WebAssembly: degraded, no-wasm', () => {
+    const output = node(`
+      delete globalThis.WebAssembly;
+      const { createHome } = await import('ears-only');
+      const home = createHome({ storage: 'memory' });
+      console.log(JSON.stringify([(await home.ready).reason, home.rankSync({ shelves: [{ id: 'a', cards: [{ id: 'x' }] }] }).error.code]));
+    `);
+    assert.deepEqual(JSON.parse(output), ['no-wasm', 'no_wasm']);
+  });
+
+  test('without SIMD: degraded, no-simd', () => {
+    const output = node(`
+      WebAssembly.validate = () => false;
+      const { createHome } = await import('ears-only');
+      console.log((await createHome({ storage: 'memory' }).ready).reason);
+    `);
+    assert.equal(output, 'no-simd');
+  });
+
+  test('where a policy forbids to compile: degraded, csp', () => {
+    const output = node(`
+      const refuse = () => { throw new WebAssembly.CompileError('blocked'); };
+      WebAssembly.compile = async () => refuse();
+      WebAssembly.Module = class { constructor() { refuse(); } };
+      const { createHome } = await import('ears-only');
+      const home = createHome({ storage: 'memory' });
+      const status = await home.ready;
+      console.log(JSON.stringify([status.state, status.reason, home.rankSync({ shelves: [{ id: 'a', cards: [{ id: 'x' }] }] }).error.code]));
+    `);
+    assert.deepEqual(JSON.parse(output), ['degraded', 'csp', 'csp']);
+  });
+});
+
+describe('the core from elsewhere', () => {
+  const bytes = readFileSync(new URL('dist/core_bg.wasm', root));
+  for (const [what, make] of [
+    ['bytes', async () => bytes],
+    ['a compiled module', () => WebAssembly.compile(bytes)],
+    ['a response', async () => new Response(bytes)],
+  ]) {
+    test(what, async () => {
+      const home = createHome({ storage: 'memory', wasm: await make() });
+      assert.equal((await home.ready).state, 'ready');
+      assert.equal(home.rankSync(samplePage({ shelves: [{ id: 'a', cards: [{ id: 'x' }] }] })).source, 'policy');
+      await home.close();
+    });
+  }
+
+  test('something else: degraded, load', async () => {
+    for (const wasm of [new Uint8Array([1, 2, 3]), new Response('<html>'), new Response('', { status: 404 })]) {
+      const home = createHome({ storage: 'memory', wasm });
+      assert.equal((await home.ready).reason, 'load');
+      await home.close();
+    }
+  });
+});
+
+/** The page without features: the model that is built in has no columns for them. */
+const plainPage = (change) => {
+  const page = samplePage(change);
+  return { ...page, shelves: page.shelves.map((shelf) => ({ ...shelf, cards: shelf.cards.map(({ features, ...card }) => card) })) };
+};
+
+describe('the whole loop, on IndexedDB', () => {
+  test('the quick start: rank, track, come back, and the history is there', async () => {
+    const page = plainPage({ local: ['recently_played'] });
+    const home = createHome({ namespace: 'loop', seed: 1 });
+    assert.deepEqual((({ state, storage, writer }) => ({ state, storage, writer }))(await home.ready), { state: 'ready', storage: 'indexeddb', writer: true });
+    const ranked = home.rankSync(page);
+    for (const shelf of page.shelves) for (const card of shelf.cards.slice(0, 2)) {
+      home.track({ type: 'finish', decisionId: ranked.decisionId, shelfId: shelf.id, cardId: card.id, msPlayed: 200_000 });
+    }
+    const before = home.summary();
+    assert.equal(before.events, 5);
+    await home.close();
+    const again = createHome({ namespace: 'loop', seed: 1 });
+    await again.ready;
+    assert.equal(again.summary().events, 5);
+    const next = again.rankSync(page);
+    const local = next.shelves.find((shelf) => shelf.local);
+    assert.equal(local.title, 'Recently played');
+    assert.equal(local.cards.length, 5);
+    assert.equal(local.cards.find((card) => card.id === 'album:dummy').title, 'Dummy');
+    await again.reset();
+    assert.equal(again.summary().events, 0);
+    await again.close();
+  });
+
+  test('a seed makes pages repeatable, and without one they differ', async () => {
+    const pages = async (seed) => {
+      const home = createHome({ storage: 'memory', ...(seed === undefined ? {} : { seed }), clock: () => Date.UTC(2026, 10, 23) });
+      await home.ready;
+      const result = Array.from({ length: 5 }, () => home.rankSync(plainPage()));
+      await home.close();
+      return result.map((page) => [page.decisionId, outline(page), page.shelves.map((shelf) => shelf.propensity)]);
+    };
+    assert.deepEqual(await pages(5), await pages(5));
+    assert.notDeepEqual(await pages(5), await pages(6));
+    assert.notDeepEqual(await pages(), await pages());
+  });
+
+  test('explain and marginals agree and sum to 1', async () => {
+    const home = createHome({ storage: 'memory', seed: 1 });
+    await home.ready;
+    const page = plainPage();
+    const { decisionId, shelves } = home.rankSync(page);
+    const explanation = home.explain(decisionId);
+    const marginals = home.marginals(decisionId);
+    assert.deepEqual([...marginals], [...explanation.marginalValues]);
+    assert.ok(Math.abs(explanation.marginals.reduce((sum, one) => sum + one.probability, 0) - 1) < 1e-12);
+    assert.deepEqual(explanation.shelves.map((shelf) => [shelf.id, shelf.propensity, shelf.reason]), shelves.map((shelf) => [shelf.id, shelf.propensity, shelf.reason]));
+    assert.deepEqual(explanation.shelves[0].cards[0].reason, shelves[0].cards[0].reason);
+    await home.close();
+  });
+
+  test('one record, from the consent to the wire', async () => {
+    let now = Date.UTC(2026, 10, 23, 8);
+    const week = Math.floor((now - Date.UTC(2026, 0, 5)) / (7 * DAY));
+    const manifest = new TextEncoder().encode(JSON.stringify({
+      format: 1, epochs: [week, week + 20], modelVersion: 'built-in',
+      slots: [{ shelf: 'morning', shelfPosition: 0, cardPosition: 0 }],
+      arms: [{ card: 'album:kind-of-blue', weight: 32768 }, { card: 'album:blue-train', weight: 32768 }],
+      questions: ['played_30s'], epsilonIndex: 2, reward: { kind: 'played', atLeastMs: 30_000 }, windowMs: 1_800_000,
+    }));
+    const delivered = [];
+    const failures = [];
+    const storage = new FaultyStorage();
+    const open = () => createHome({
+      storage, seed: 4, clock: () => now, consent: { contribute: true }, onError: (error) => failures.push(error),
+      upload: { manifest, transport: async (body, record) => { delivered.push([body, record]); } },
+    });
+    const state = async (home) => (await home.outbox()).contribution.state;
+    let home = open();
+    await home.ready;
+    await home.flush();
+    assert.equal(await state(home), 'spent', 'a new ledger starts fully spent');
+    now += 27 * DAY;
+    assert.equal(home.rankSync(plainPage()).probe, false);
+    // After 28 days: some hour of a following week is due.
+    let probe;
+    for (let hours = 0; hours < 24 * 16 && !probe; hours++) {
+      now += HOUR;
+      const ranked = home.rankSync(plainPage());
+      if (ranked.probe) probe = ranked;
+      // The same week's coin survives a reload.
+      if (hours % 50 === 49) {
+        await home.close();
+        home = open();
+        await home.ready;
+        await home.flush();
+      }
+    }
+    assert.ok(probe, 'a probe was shown');
+    const { shelves: [{ id, cards: [card] }] } = probe;
+    assert.equal(id, 'morning');
+    assert.equal(card.reason.code, 'probe');
+    assert.equal(await state(home), 'watching');
+    home.track({ type: 'finish', decisionId: probe.decisionId, shelfId: id, cardId: card.id, msPlayed: 240_000 });
+    now += 31 * 60_000;
+    const { waiting, sent } = await home.flush();
+    assert.deepEqual([waiting, sent, delivered.length], [1, 0, 0]);
+    const { records: [record], budget } = await home.outbox();
+    assert.equal(record.bytes.length, 16);
+    assert.equal(record.fields.propensityNumerator, 32768);
+    assert.equal(record.fields.epsilon, 1);
+    assert.equal(record.fields.epoch, Math.floor((now - Date.UTC(2026, 0, 5)) / (7 * DAY)));
+    assert.match(record.sentence, /chance 50 %\).*27 % of the time this answer is a lie/);
+    assert.ok(record.sendAfter - now > 22 * HOUR && record.sendAfter - now < 73 * HOUR);
+    assert.equal(budget.recordsThisPeriod >= 1, true);
+    await home.close();
+    home = open();
+    await home.ready;
+    now += 73 * HOUR;
+    await home.flush();
+    assert.equal(delivered.length, 1);
+    assert.equal(delivered[0][0].length, 256);
+    assert.deepEqual(delivered[0][0].subarray(0, 16), record.bytes);
+    assert.equal((await home.outbox()).records[0].state, 'sent');
+    await home.flush();
+    assert.equal(delivered.length, 1);
+    await home.close();
+    assert.deepEqual(failures, []);
+  });
+});
+
+test('the bench adapter keeps the contract of the bench', async () => {
+  const { default: adapter } = await import('../bench-adapter.mjs');
+  const n = 200, d = 32;
+  const x = Float32Array.from({ length: n * d }, (_, i) => Math.sin(i * 12.9898) / Math.sqrt(d));
+  const own = Object.create(adapter);
+  await own.init({ d, n });
+  const handle = own.prepare({ n, d, seed: 1, x, ids: Array.from({ length: n }, (_, i) => `card:1:${i}`), rewards: new Uint8Array(n) });
+  for (let i = 0; i < 100; i++) {
+    const { chosen, p, pmf, order } = own.rank(handle);
+    assert.equal(new Set(order).size, n);
+    assert.equal(order[0], chosen);
+    assert.equal(pmf[chosen], p);
+    assert.ok(Math.abs(pmf.reduce((sum, q) => sum + q, 0) - 1) < 1e-9);
+  }
+  const before = own.home.summary().updates;
+  for (let i = 0; i < 100; i++) own.learn(handle, (7 * i) % n, 0.5, i % 2);
+  assert.equal(own.home.summary().updates - before, 100);
+  assert.equal(own.error, undefined);
+  assert.ok((await own.save()).length > 0);
+  await own.dispose();
+});
