@@ -89,7 +89,7 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
 
 /// The numbers of `pairs` by falling value; equal values by rising number.
 ///
-/// The one sort of the core: every use of another element type would cost kilobytes of machine code in the browser.
+/// The one sort of the core.
 #[must_use]
 pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
     // Order-preserving bits (flip all of a negative number, the sign of a positive one), inverted to make the order fall.
@@ -97,9 +97,28 @@ pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
         let bits = value.to_bits();
         !(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
     };
-    let mut keyed: Vec<(u64, u32)> = pairs.iter().map(|(value, number)| (key(*value), *number)).collect();
-    keyed.sort_unstable();
-    keyed.into_iter().map(|(_, number)| number).collect()
+    let mut from: Vec<(u64, u32)> = pairs.iter().map(|(value, number)| (key(*value), *number)).collect();
+    let mut to = from.clone();
+    // Bottom-up merge sort: the standard library's sort is five times the machine code.
+    let mut width = 1;
+    while width < from.len() {
+        for start in (0..from.len()).step_by(2 * width) {
+            let (middle, end) = ((start + width).min(from.len()), (start + 2 * width).min(from.len()));
+            let (mut left, mut right) = (start, middle);
+            for place in &mut to[start..end] {
+                if right >= end || (left < middle && from[left] <= from[right]) {
+                    *place = from[left];
+                    left += 1;
+                } else {
+                    *place = from[right];
+                    right += 1;
+                }
+            }
+        }
+        std::mem::swap(&mut from, &mut to);
+        width *= 2;
+    }
+    from.into_iter().map(|(_, number)| number).collect()
 }
 
 #[cfg(test)]
@@ -150,5 +169,9 @@ mod tests {
         let pairs = [(1.0, 4), (f64::INFINITY, 9), (-2.0, 1), (1.0, 2), (0.0, 3), (f64::NEG_INFINITY, 0)];
         assert_eq!(falling(&pairs), [9, 2, 4, 3, 1, 0]);
         assert!(falling(&[]).is_empty());
+        let many: Vec<(f64, u32)> = (0..1_000).map(|i| (f64::from(i * 7_919 % 1_000 / 3), i)).collect();
+        let mut want = many.clone();
+        want.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        assert_eq!(falling(&many), want.iter().map(|pair| pair.1).collect::<Vec<u32>>());
     }
 }

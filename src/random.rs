@@ -1,10 +1,13 @@
 //! The one named generator, and one independent stream of it for each decision.
 //!
-//! `ChaCha8` is fixed by its specification (D. J. Bernstein, 2008, "ChaCha, a variant of Salsa20"), so the same seed gives
-//! the same bits on every target and in every release.
+//! PCG32 is fixed by its specification (M. E. O'Neill, 2014, "PCG: A family of simple fast space-efficient statistically good
+//! algorithms for random number generation", HMC-CS-2014-0905), so the same seed gives the same bits on every target and in
+//! every release. State and sequence of each stream are SHA-256 of seed, purpose and index: streams share nothing. Privacy does
+//! not rest on this generator: in production the coin and the flip take their bytes from the host ([`Entropy`]).
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
+use rand_core::Rng;
+use rand_pcg::Pcg32;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind};
 
@@ -51,16 +54,20 @@ impl Seed {
     /// # Determinism
     /// The same seed, purpose and index give the same words on every target.
     #[must_use]
-    pub fn stream(&self, purpose: Purpose, index: u64) -> ChaCha8Rng {
-        let mut rng = ChaCha8Rng::from_seed(self.0);
-        let lane = match purpose {
+    pub fn stream(&self, purpose: Purpose, index: u64) -> Pcg32 {
+        let purpose = match purpose {
             Purpose::Rank => 0,
             Purpose::Coin => 1,
             Purpose::Flip => 2,
             Purpose::Host => 3,
         };
-        rng.set_stream(index << 2 | lane);
-        rng
+        let mut bytes = [0u8; 41];
+        bytes[..32].copy_from_slice(&self.0);
+        bytes[32] = purpose;
+        bytes[33..].copy_from_slice(&index.to_le_bytes());
+        let digest = Sha256::digest(bytes);
+        let word = |at: usize| digest[at..at + 8].iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+        Pcg32::new(word(0), word(8))
     }
 }
 

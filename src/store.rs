@@ -1,6 +1,5 @@
 //! Bytes that outlive a visit: a sealed envelope with format, version and checksum. Where they are kept is the host's business.
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
@@ -42,7 +41,7 @@ impl Kind {
 /// A state written out field by field: whole numbers, fractions and texts, each in the order of writing.
 ///
 /// Three plain columns instead of a nested structure keep the code that reads them small: it runs in every browser.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tape {
     whole: Vec<u64>,
     fractions: Vec<f64>,
@@ -95,17 +94,73 @@ impl Tape {
     }
 
     /// Puts the tape into an envelope.
-    pub(crate) fn seal(&self, kind: Kind) -> Result<Vec<u8>, Error> {
+    pub(crate) fn seal(&self, kind: Kind) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(4_096);
         bytes.extend_from_slice(&MAGIC);
         bytes.push(kind.tag());
         bytes.push(0);
         bytes.extend_from_slice(&kind.version().to_le_bytes());
-        let mut bytes = postcard::to_extend(self, bytes).map_err(|_| kind.corrupt("the state could not be written"))?;
+        push_varint(&mut bytes, self.whole.len() as u64);
+        for value in &self.whole {
+            push_varint(&mut bytes, *value);
+        }
+        push_varint(&mut bytes, self.fractions.len() as u64);
+        for value in &self.fractions {
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        push_varint(&mut bytes, self.texts.len() as u64);
+        for text in &self.texts {
+            push_varint(&mut bytes, text.len() as u64);
+            bytes.extend_from_slice(text.as_bytes());
+        }
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum[..CHECKSUM_BYTES]);
-        Ok(bytes)
+        bytes
     }
+}
+
+/// A whole number in groups of seven bits, the lowest first; the top bit says that more follow (LEB128).
+fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+/// Takes `count` bytes off the front.
+fn take<'a>(rest: &mut &'a [u8], count: u64) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(usize::try_from(count).ok()?)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = take(rest, 1)?[0];
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn take_tape(mut rest: &[u8]) -> Option<Tape> {
+    let rest = &mut rest;
+    let mut tape = Tape::default();
+    for _ in 0..take_varint(rest)? {
+        tape.whole.push(take_varint(rest)?);
+    }
+    for _ in 0..take_varint(rest)? {
+        tape.fractions.push(f64::from_le_bytes(take(rest, 8)?.try_into().ok()?));
+    }
+    for _ in 0..take_varint(rest)? {
+        let length = take_varint(rest)?;
+        tape.texts.push(std::str::from_utf8(take(rest, length)?).ok()?.to_owned());
+    }
+    rest.is_empty().then_some(tape)
 }
 
 /// Reads a [`Tape`] back in the order of writing.
@@ -139,8 +194,8 @@ impl TapeReader {
         if Sha256::digest(body)[..CHECKSUM_BYTES] != *checksum {
             return Err(kind.corrupt("expected a matching checksum, got another: the bytes are cut or changed"));
         }
-        let tape = postcard::from_bytes(&body[HEADER_BYTES..])
-            .map_err(|_| kind.corrupt("expected a complete state, got one that does not parse"))?;
+        let tape = take_tape(&body[HEADER_BYTES..])
+            .ok_or_else(|| kind.corrupt("expected a complete state, got one that does not parse"))?;
         Ok(Self { kind, tape, next: [0; 3] })
     }
 
@@ -228,7 +283,7 @@ mod tests {
 
     #[test]
     fn reads_back_what_was_written() {
-        let mut reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot).unwrap()).unwrap();
+        let mut reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
         assert_eq!(reader.number().unwrap(), 7);
         assert_eq!(reader.signed().unwrap(), -9);
         assert!(reader.flag().unwrap());
@@ -237,13 +292,13 @@ mod tests {
         assert_eq!(reader.maybe(TapeReader::whole).unwrap(), None);
         assert_eq!(reader.time().unwrap().ms(), 12);
         reader.end().unwrap();
-        let reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot).unwrap()).unwrap();
+        let reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
         assert_eq!(reader.end().unwrap_err().code(), "snapshot_corrupt");
     }
 
     #[test]
     fn every_single_change_is_seen() {
-        let bytes = tape().seal(Kind::Snapshot).unwrap();
+        let bytes = tape().seal(Kind::Snapshot);
         let code = |bytes: &[u8]| TapeReader::open(Kind::Snapshot, bytes).map_or_else(|e| e.code(), |_| "ok");
         assert_eq!(code(&bytes), "ok");
         for at in 0..bytes.len() {
@@ -259,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_and_another_kind_are_named() {
-        let mut bytes = tape().seal(Kind::Ledger).unwrap();
+        let mut bytes = tape().seal(Kind::Ledger);
         let code = |kind, bytes: &[u8]| TapeReader::open(kind, bytes).map_or_else(|e| e.code(), |_| "ok");
         assert_eq!(code(Kind::Snapshot, &bytes), "snapshot_corrupt");
         bytes[6] = 2;

@@ -182,7 +182,7 @@ impl Core {
     }
 
     /// Everything that outlives a visit.
-    pub fn snapshot(&self) -> Result<Vec<u8>, Error> {
+    pub fn snapshot(&self) -> Vec<u8> {
         self.ranker.snapshot()
     }
 
@@ -214,14 +214,14 @@ impl Core {
     }
 
     /// The ledger's bytes, if there is one.
-    pub fn ledger(&self) -> Result<Option<Vec<u8>>, Error> {
+    pub fn ledger(&self) -> Option<Vec<u8>> {
         self.ranker.ledger()
     }
 
     /// Starts a fully spent ledger unless there is one; its bytes.
     #[wasm_bindgen(js_name = startLedger)]
     pub fn start_ledger(&mut self, now: f64) -> Result<Vec<u8>, Error> {
-        self.ranker.start_ledger(time(now)?)
+        Ok(self.ranker.start_ledger(time(now)?))
     }
 
     /// Takes a stored ledger.

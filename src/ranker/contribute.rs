@@ -126,19 +126,14 @@ impl Ranker {
     }
 
     /// Starts a fully spent ledger unless there is one; the ledger's bytes.
-    ///
-    /// # Errors
-    /// As [`Ledger::to_bytes`].
-    pub fn start_ledger(&mut self, now: Timestamp) -> Result<Vec<u8>, Error> {
+    pub fn start_ledger(&mut self, now: Timestamp) -> Vec<u8> {
         self.contribution.ledger.get_or_insert_with(|| Ledger::start(now)).to_bytes()
     }
 
     /// The ledger's bytes, if there is one.
-    ///
-    /// # Errors
-    /// As [`Ledger::to_bytes`].
-    pub fn ledger(&self) -> Result<Option<Vec<u8>>, Error> {
-        self.contribution.ledger.as_ref().map(Ledger::to_bytes).transpose()
+    #[must_use]
+    pub fn ledger(&self) -> Option<Vec<u8>> {
+        self.contribution.ledger.as_ref().map(Ledger::to_bytes)
     }
 
     /// Takes a stored ledger. What was debited on the one before and not saved is void, and so is the right it gave.
@@ -285,7 +280,7 @@ impl Ranker {
                 }
             }
         }
-        ledger.to_bytes().map(Some)
+        Ok(Some(ledger.to_bytes()))
     }
 
     /// Reads the outcome, randomises it, makes the record. Only after the bytes of [`Ranker::debit`] were saved.

@@ -92,15 +92,13 @@ impl Ranker {
     /// Everything that outlives a visit, at most [`MAX_SNAPSHOT_BYTES`].
     ///
     /// When it would be larger, the oldest half of events and decisions is left out, again and again.
-    ///
-    /// # Errors
-    /// `snapshot_corrupt` when the state cannot be written.
-    pub fn snapshot(&self) -> Result<Vec<u8>, Error> {
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
         let mut halvings = 0;
         loop {
-            let bytes = self.tape(halvings).seal(Kind::Snapshot)?;
+            let bytes = self.tape(halvings).seal(Kind::Snapshot);
             if bytes.len() <= MAX_SNAPSHOT_BYTES || halvings >= 12 {
-                return Ok(bytes);
+                return bytes;
             }
             halvings += 1;
         }
@@ -226,23 +224,24 @@ impl Ranker {
     /// Takes back a snapshot. Cards already registered keep their handles and what the app says of them.
     ///
     /// # Errors
-    /// `snapshot_corrupt` or `snapshot_newer`; nothing has changed then.
+    /// `snapshot_corrupt` or `snapshot_newer`; nothing of the listener's state has changed then.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<Restored, Error> {
         let mut tape = TapeReader::open(Kind::Snapshot, bytes)?;
-        let mut catalogue = self.catalogue.clone();
+        // Cards that are only added to what the app has registered harm nothing if the rest cannot be read.
+        let catalogue = &mut self.catalogue;
         let columns = tape.list(TapeReader::text)?;
         let head = HeadState::load(&mut tape)?;
         let decisions = tape.whole()?;
         let last_event_at = tape.time()?;
         let utc_offset_minutes = i32::try_from(tape.signed()?).map_err(|_| tape.broken())?;
         let known = Known {
-            cards: tape.list(|tape| load_card(tape, &mut catalogue))?,
+            cards: tape.list(|tape| load_card(tape, catalogue))?,
             shelves: tape.list(|tape| {
                 let (id, kind, title) = (tape.text()?, tape.text()?, tape.text()?);
                 catalogue.find_shelf(&id).map_or_else(|| catalogue.register_shelf(&id, &kind, &title), Ok)
             })?,
         };
-        let history = load_history(&mut tape, &known, &mut catalogue)?;
+        let history = load_history(&mut tape, &known, catalogue)?;
         let mut log = DecisionLog::default();
         for record in tape.list(|tape| load_decision(tape, &known))? {
             log.push(record);
@@ -289,7 +288,6 @@ impl Ranker {
                 impression.features.clear();
             }
         }
-        self.catalogue = catalogue;
         self.history = history;
         self.log = log;
         self.open.clear();
