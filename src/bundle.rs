@@ -121,8 +121,7 @@ impl BundleSettings {
         }
         let schema = field(fields, "schema", "bad_schema");
         if !schema.is_null() {
-            let columns = field(schema.object(&["columns"])?, "columns", "bad_schema").list()?;
-            settings.columns = Some(columns.map(read_column).collect::<Result<_, _>>()?);
+            settings.columns = Some(field(schema.object(&["columns"])?, "columns", "bad_schema").list(read_column)?);
         }
         let prior = field(fields, "prior", "bad_prior");
         if !prior.is_null() {

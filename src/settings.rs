@@ -174,12 +174,14 @@ impl<'a> Field<'a> {
         }
     }
 
-    pub(crate) fn list(&self) -> Result<impl ExactSizeIterator<Item = Field<'a>> + use<'a>, Error> {
-        let (path, code) = (self.path, self.code);
-        match self.value {
-            Value::List(values) => Ok(values.iter().map(move |value| Field { value, path, code })),
-            _ => Err(self.expected("a list")),
+    /// Reads each entry of a list.
+    pub(crate) fn list<T>(&self, mut read: impl FnMut(Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+        let Value::List(values) = self.value else { return Err(self.expected("a list")) };
+        let mut list = Vec::with_capacity(values.len());
+        for value in values {
+            list.push(read(Field { value, ..*self })?);
         }
+        Ok(list)
     }
 }
 
@@ -203,9 +205,8 @@ mod tests {
         let value = read(r#"{"a": [1, -2.5, null], "b": "x", "c": true}"#);
         let root = Field::root(&value, "it", "bad_it");
         let fields = root.object(&["a", "b", "c"]).unwrap();
-        let list: Vec<Field<'_>> = field(fields, "a", "bad_it").list().unwrap().collect();
-        assert_eq!(list[1].number().unwrap(), -2.5);
-        assert!(list[2].is_null());
+        let list = field(fields, "a", "bad_it").list(|entry| if entry.is_null() { Ok(0.0) } else { entry.number() });
+        assert_eq!(list.unwrap(), [1.0, -2.5, 0.0]);
         assert_eq!(field(fields, "b", "bad_it").text().unwrap(), "x");
         assert!(field(fields, "c", "bad_it").flag().unwrap());
         assert!(field(fields, "d", "bad_it").is_null());

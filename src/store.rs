@@ -255,7 +255,11 @@ impl TapeReader {
     /// Reads a list.
     pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
         let count = self.count()?;
-        (0..count).map(|_| read(self)).collect()
+        let mut list = Vec::with_capacity(count);
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(list)
     }
 
     /// Checks that everything was read.

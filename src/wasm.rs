@@ -82,19 +82,21 @@ impl Core {
     /// Registers cards; see [`types::cards`] for the layout. Returns their handles.
     #[wasm_bindgen(js_name = registerCards)]
     pub fn register_cards(&mut self, strings: &str, numbers: &[f32]) -> Result<Vec<u32>, Error> {
-        types::cards(strings, numbers)?
-            .into_iter()
-            .map(|card| self.ranker.catalogue_mut().register(card).map(|handle| handle.index()))
-            .collect()
+        let mut handles = Vec::new();
+        for card in types::cards(strings, numbers)? {
+            handles.push(self.ranker.catalogue_mut().register(card)?.index());
+        }
+        Ok(handles)
     }
 
     /// Registers shelves: id, kind and title of each. Returns their handles.
     #[wasm_bindgen(js_name = registerShelves)]
     pub fn register_shelves(&mut self, strings: &str) -> Result<Vec<u32>, Error> {
-        types::records::<3>(strings)?
-            .into_iter()
-            .map(|[id, kind, title]| self.ranker.catalogue_mut().register_shelf(id, kind, title).map(|handle| handle.index()))
-            .collect()
+        let mut handles = Vec::new();
+        for [id, kind, title] in types::records::<3>(strings)? {
+            handles.push(self.ranker.catalogue_mut().register_shelf(id, kind, title)?.index());
+        }
+        Ok(handles)
     }
 
     /// What is known of a card.

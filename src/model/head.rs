@@ -158,14 +158,20 @@ impl Head {
     #[must_use]
     pub fn variance(&self, row: &[f32]) -> f64 {
         let x = self.input(row);
-        match &self.covariance {
-            Covariance::Full(s) => (s * &x).dot(&x),
-            Covariance::Diagonal(s) => x.iter().zip(s.iter()).map(|(x, s)| x * x * s).sum(),
-        }
+        sum_of_products(&self.times_covariance(&x), &x)
     }
 
-    fn input(&self, row: &[f32]) -> DVector<f64> {
-        DVector::from_iterator(self.mean.len(), row.iter().take(self.mean.len()).map(|v| f64::from(*v)))
+    fn input(&self, row: &[f32]) -> Vec<f64> {
+        row.iter().take(self.mean.len()).map(|v| f64::from(*v)).collect()
+    }
+
+    /// S x, each element summed in index order.
+    fn times_covariance(&self, x: &[f64]) -> Vec<f64> {
+        match &self.covariance {
+            // Columns of a symmetric matrix are its rows.
+            Covariance::Full(s) => s.as_slice().chunks_exact(x.len()).map(|column| sum_of_products(column, x)).collect(),
+            Covariance::Diagonal(s) => s.iter().zip(x).map(|(s, x)| s * x).collect(),
+        }
     }
 
     fn refresh(&mut self) {
@@ -185,15 +191,12 @@ impl Head {
     /// - `reward`: within [0, 1]; fractions are allowed.
     pub fn learn(&mut self, row: &[f32], reward: f64) {
         let x = self.input(row);
-        let sx = match &self.covariance {
-            Covariance::Full(s) => s * &x,
-            Covariance::Diagonal(s) => s.component_mul(&x),
-        };
-        let v = sx.dot(&x);
+        let sx = self.times_covariance(&x);
+        let v = sum_of_products(&sx, &x);
         if !v.is_finite() || v <= 0.0 {
             return;
         }
-        let a = self.mean.dot(&x);
+        let a = sum_of_products(self.mean.as_slice(), &x);
         // t lies within [reward - 1, reward]; bisection guards the Newton steps.
         let (mut low, mut high) = (reward - 1.0, reward);
         let mut t = (reward - sigmoid(a)) / (1.0 + v * sigmoid(a) * (1.0 - sigmoid(a)));
@@ -215,7 +218,9 @@ impl Head {
         }
         let p = sigmoid(a + t * v);
         let h = p * (1.0 - p);
-        self.mean.axpy(t, &sx, 1.0);
+        for (mean, sx) in self.mean.iter_mut().zip(&sx) {
+            *mean += t * sx;
+        }
         match &mut self.covariance {
             Covariance::Full(s) => {
                 let scale = -h / (1.0 + h * v);
@@ -229,7 +234,7 @@ impl Head {
                 }
             }
             Covariance::Diagonal(s) => {
-                for (s, x) in s.iter_mut().zip(x.iter()) {
+                for (s, x) in s.iter_mut().zip(&x) {
                     *s /= 1.0 + h * x * x * *s;
                 }
             }
@@ -258,8 +263,15 @@ impl Head {
         match &mut self.covariance {
             Covariance::Full(s) => {
                 let Some(inverse) = s.clone().cholesky().map(|c| c.inverse()) else { return };
-                let mut precision = inverse * g;
-                let mut shift = &precision * &self.mean;
+                let mut precision = inverse;
+                for value in precision.as_mut_slice() {
+                    *value *= g;
+                }
+                let width = self.mean.len();
+                let mut shift = DVector::from_iterator(
+                    width,
+                    precision.as_slice().chunks_exact(width).map(|column| sum_of_products(column, self.mean.as_slice())),
+                );
                 for i in 0..self.mean.len() {
                     precision[(i, i)] += (1.0 - g) * prior_precision[i];
                     shift[i] += (1.0 - g) * prior_precision[i] * prior_mean[i];
@@ -331,6 +343,11 @@ impl Head {
         head.refresh();
         Some(head)
     }
+}
+
+/// Sum of products in index order.
+fn sum_of_products(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! It is written before a record exists and never gives back. A new ledger starts fully spent, so that wiping a device's
 //! storage cannot buy a fresh budget.
 
-use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, Epsilon, epoch_of};
+use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, Epsilon, epoch_of, epoch_start};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::store::{Kind, Tape, TapeReader};
@@ -182,6 +182,10 @@ impl Ledger {
             over = over.saturating_sub(debit.milli);
             next_at = debit.at.plus_ms(BUDGET_PERIOD_MS);
         }
+        // One record a week, whatever is left of the rest.
+        if let Some(last) = self.debits.iter().map(|debit| debit.epoch).max() {
+            next_at = next_at.max(epoch_start(last.saturating_add(1)));
+        }
         Budget {
             spent: f64::from(spent) / 1_000.0,
             left: f64::from(PERIOD_MILLI.saturating_sub(spent)) / 1_000.0,
@@ -290,6 +294,7 @@ mod tests {
         for week in (4..52).chain(53..100) {
             assert!(pay(&mut ledger, one(), day(7 * week)).is_ok(), "week {week}");
             assert_eq!(ledger.allows(one(), day(7 * week + 6)), Err(Refusal::Week));
+            assert!(ledger.budget(day(7 * week + 1)).next_at >= day(7 * week + 7));
             if week == 51 {
                 // The four weeks it started with and 48 records: the year's 52 are spent until its last day is over.
                 assert_eq!(ledger.allows(one(), day(364)), Err(Refusal::Year));

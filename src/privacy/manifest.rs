@@ -107,7 +107,7 @@ impl ManifestSettings {
             "windowMs",
         ])?;
         let of = |name| field(fields, name, CODE);
-        let epochs: Vec<u32> = of("epochs").list()?.map(|epoch| epoch.whole(65_535)).collect::<Result<_, _>>()?;
+        let epochs = of("epochs").list(|epoch| epoch.whole(65_535))?;
         let [first, last] = epochs[..] else {
             return Err(Error::privacy(CODE, format!("epochs must be a first and a last one, got {}", epochs.len())));
         };
@@ -131,9 +131,9 @@ impl ManifestSettings {
             format: of("format").whole(u32::MAX)?,
             epochs: [first as u16, last as u16],
             model_version: of("modelVersion").text()?.to_owned(),
-            slots: of("slots").list()?.map(slot).collect::<Result<_, _>>()?,
-            arms: of("arms").list()?.map(arm).collect::<Result<_, _>>()?,
-            questions: of("questions").list()?.map(|q| q.text().map(str::to_owned)).collect::<Result<_, _>>()?,
+            slots: of("slots").list(slot)?,
+            arms: of("arms").list(arm)?,
+            questions: of("questions").list(|question| question.text().map(str::to_owned))?,
             epsilon_index: of("epsilonIndex").whole(255)? as u8,
             reward: RewardSettings {
                 kind: field(reward, "kind", CODE).text()?.to_owned(),

@@ -97,22 +97,21 @@ pub(super) fn cards(strings: &str, numbers: &[f32]) -> Result<Vec<Card>, Error> 
         rest = left;
         Ok(taken)
     };
-    records::<5>(strings)?
-        .into_iter()
-        .map(|[id, title, artist, family, kind]| {
-            let [duration, popularity, size] = *take(3)? else { return Err(short()) };
-            Ok(Card {
-                id: id.to_owned(),
-                title: title.to_owned(),
-                artist: artist.to_owned(),
-                family: family.to_owned(),
-                kind: CardKind::from_name(kind),
-                duration_ms: (duration >= 0.0).then_some(duration as u32),
-                popularity: (popularity >= 0.0 || popularity.is_nan()).then_some(popularity),
-                embedding: take(size as usize)?.to_vec(),
-            })
-        })
-        .collect()
+    let mut cards = Vec::new();
+    for [id, title, artist, family, kind] in records::<5>(strings)? {
+        let [duration, popularity, size] = *take(3)? else { return Err(short()) };
+        cards.push(Card {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            artist: artist.to_owned(),
+            family: family.to_owned(),
+            kind: CardKind::from_name(kind),
+            duration_ms: (duration >= 0.0).then_some(duration as u32),
+            popularity: (popularity >= 0.0 || popularity.is_nan()).then_some(popularity),
+            embedding: take(size as usize)?.to_vec(),
+        });
+    }
+    Ok(cards)
 }
 
 /// A ranked page as numbers.

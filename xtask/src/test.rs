@@ -189,6 +189,9 @@ impl Desk {
     /// `npm test` in a folder that has its own package file.
     fn folder_tests(&self, folder: &str, settings: &[(&str, &Path)]) -> Outcome {
         let path = project::root().join(folder);
+        if !path.join("package.json").exists() {
+            return Outcome::failed(format!("{folder}/package.json is missing"));
+        }
         if path.join("package-lock.json").exists() {
             let installed = install::node_packages(&path, "the tests there", &mut |run| self.step(run));
             if let Err(problem) = installed {
