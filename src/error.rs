@@ -26,15 +26,25 @@ pub enum ErrorKind {
 ///
 /// Messages never hold a title, a card id or anything else from the listener's history.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Facts>);
+
+/// Boxed, so that a result with an error in it is as small as one without.
+#[derive(Clone, PartialEq, Eq)]
+struct Facts {
     kind: ErrorKind,
     code: &'static str,
     message: String,
 }
 
 impl Error {
+    #[cold]
+    #[inline(never)]
+    fn make(kind: ErrorKind, code: &'static str, message: String) -> Self {
+        Self(Box::new(Facts { kind, code, message }))
+    }
+
     pub(crate) fn new(kind: ErrorKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into() }
+        Self::make(kind, code, message.into())
     }
 
     pub(crate) fn page(code: &'static str, message: impl Into<String>) -> Self {
@@ -60,25 +70,25 @@ impl Error {
     /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// A stable, documented code such as `page_too_large`; what JavaScript sees as `error.code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// What was expected and what was found.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.code(), self.message())
     }
 }
 
