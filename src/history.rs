@@ -62,6 +62,11 @@ impl Decayed {
         Ok(Self { value: tape.fraction()?, at: tape.signed()? })
     }
 
+    /// Time of the latest addition, in milliseconds.
+    pub(crate) fn last(&self) -> f64 {
+        self.at as f64
+    }
+
     pub(crate) fn value(&self, now: Timestamp, half_life_ms: f64) -> f64 {
         self.value * decay((now.ms() - self.at) as f64, half_life_ms)
     }

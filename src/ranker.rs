@@ -216,6 +216,12 @@ impl Ranker {
         &self.bundle
     }
 
+    /// Mean of the head's posterior, the bias first, in log-odds.
+    #[must_use]
+    pub fn weights(&self) -> &[f64] {
+        self.bundle.model.head().mean()
+    }
+
     /// The listening history.
     #[must_use]
     pub fn history(&self) -> &History {

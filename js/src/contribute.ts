@@ -72,7 +72,7 @@ export class Contributor {
 
   /** When something waits for its time next, or nothing. */
   nextTime(): number | undefined {
-    const times = this.#host.outbox.waiting.map((entry) => Math.max(entry.sendAfter, entry.nextTryAt));
+    const times = this.#host.outbox.waiting.map((entry) => entry.nextTryAt);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
@@ -162,7 +162,7 @@ export class Contributor {
     let delivered = 0;
     for (const entry of outbox.waiting) {
       const now = this.#host.now();
-      if (now < entry.sendAfter || now < entry.nextTryAt) continue;
+      if (now < entry.nextTryAt) continue;
       if (!this.allowed() || !outbox.entries.includes(entry)) break;
       try {
         // Counted before it is tried: a crash in between must not make it try without a pause for ever.

@@ -15,6 +15,7 @@ export interface OutboxEntry {
   readonly sendAfter: number;
   sentAt?: number;
   attempts: number;
+  /** First the time of sending, then a pause after each failure. */
   nextTryAt: number;
 }
 

@@ -65,7 +65,6 @@ export class Packer {
     if (this.#words.length < length) this.#words = new Float32Array(Math.max(length, 2 * this.#words.length));
     const words = this.#words;
 
-    words.fill(0, 9, HEADER_WORDS);
     words[0] = PAGE_FORMAT;
     words[1] = shelves.length;
     words[2] = cards;
@@ -75,6 +74,7 @@ export class Packer {
     words[6] = localMask(page.local);
     words[7] = K;
     words[8] = utcOffsetMinutes;
+    // Words 9 to 15 are never written, so they stay zero.
     for (let k = 0; k < K; k++) {
       words[HEADER_WORDS + k] = numberOf(context?.[contextColumns[k]!], contextColumns[k]!) ?? contextDefaults[k]!;
     }

@@ -94,6 +94,7 @@ describe('making a record', () => {
       const ledgerSaved = c.storage.values.get('ledger')[1] === 1;
       if (done.includes('makeRecord')) assert.ok(ledgerSaved, 'a record is made only after the debit is on disk');
       assert.ok(!c.storage.values.has('default/outbox'));
+      assert.deepEqual((await c.home.outbox()).records, [], 'nor is it shown as if it waited');
       assert.ok(c.errors.length > 0);
       // Everything works again: later attempts, and a new visit, make at most one record in all.
       for (const fault of Object.keys(c.storage.faults)) delete c.storage.faults[fault];
@@ -178,6 +179,29 @@ describe('making a record', () => {
     await c.home.flush();
     assert.ok(!c.storage.values.has('ledger'));
     assert.ok(c.errors.some((error) => error.code === 'contribution_failed'));
+    await c.home.close();
+  });
+
+  test('a slow save of the week\'s coin cannot undo a debit', async () => {
+    const c = contributing();
+    await c.home.ready;
+    await c.world.settle();
+    const [core] = c.program.instances;
+    core.ledgerBytes = Uint8Array.of(0x4c, 0, 7);
+    const spent = [];
+    const set = c.storage.values.set.bind(c.storage.values);
+    c.storage.values.set = (key, bytes) => { if (key === 'ledger') spent.push(bytes[1]); return set(key, bytes); };
+    let finish;
+    c.storage.faults.put = (key) => key.startsWith('ledger') && finish === undefined ? new Promise((resolve) => { finish = resolve; }) : undefined;
+    c.platform.events.hidden();
+    await c.world.settle();
+    outcomeIsReady(c);
+    const flushed = c.home.flush();
+    await c.world.settle();
+    finish();
+    await flushed;
+    assert.deepEqual(spent, [0, 1]);
+    assert.equal((await c.home.outbox()).records.length, 1);
     await c.home.close();
   });
 
@@ -308,6 +332,15 @@ describe('sending a record', () => {
     c.world.skip(100 * HOUR);
     await c.home.flush();
     assert.equal((await c.home.outbox()).records[0].state, 'waiting');
+    await c.home.close();
+  });
+
+  test('an attempt that cannot be stored is not made', async () => {
+    const c = await withRecord();
+    c.world.skip(72 * HOUR);
+    c.storage.faults.put = (key) => key.startsWith('default/outbox') ? new Error('broken') : undefined;
+    await c.home.flush();
+    assert.deepEqual(c.world.requests, []);
     await c.home.close();
   });
 

@@ -200,6 +200,41 @@ describe('when it is saved', () => {
     await home.close();
   });
 
+  test('never two saves at once, and the last one has everything', async () => {
+    const world = new World();
+    const storage = new FaultyStorage();
+    const { home, platform } = makeHome({ world, storage });
+    await listen(home);
+    let open = 0;
+    let most = 0;
+    storage.faults.put = async () => {
+      most = Math.max(most, ++open);
+      await world.settle();
+      open--;
+    };
+    platform.events.hidden();
+    home.track({ type: 'play', cardId: 'album:dummy' });
+    platform.events.hidden();
+    await home.flush();
+    assert.equal(most, 1);
+    assert.equal(JSON.parse(new TextDecoder().decode(storage.values.get(KEY))).events.length, 2);
+    await home.close();
+  });
+
+  test('a save under way does not come back after a wipe', async () => {
+    const world = new World();
+    const storage = new FaultyStorage();
+    const { home, platform } = makeHome({ world, storage });
+    await listen(home);
+    storage.faults.put = () => world.settle();
+    platform.events.hidden();
+    await home.reset();
+    await world.settle();
+    assert.ok(!storage.values.has(KEY));
+    storage.faults = {};
+    await home.close();
+  });
+
   test('at once when the page is hidden, and the session ends when it is gone', async () => {
     const world = new World();
     const storage = new FaultyStorage();

@@ -36,7 +36,10 @@ test('defaults: three shelves of six cards visible, no local shelf, the default 
 
 test('the buffer is reused and nothing of an earlier page stays in it', async () => {
   const { packer: p } = await packer();
-  const first = p.pack(samplePage(), undefined, 0);
+  const page = samplePage();
+  page.shelves[1].fixed = true;
+  const first = p.pack(page, undefined, 0);
+  assert.equal(first[23], 1, 'where the smaller page has its padding');
   const buffer = first.buffer;
   const small = { shelves: [{ id: 'one', cards: [{ id: 'a' }] }] };
   const words = p.pack(small, undefined, 0);

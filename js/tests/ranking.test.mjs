@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { guardedCore } from '../build/modules/core.js';
 import { HomeError } from '../build/modules/errors.js';
 import { coded, fakeProgram } from './fake-core.mjs';
 import { CORES, makeHome, outline, samplePage } from './homes.mjs';
@@ -339,6 +340,18 @@ describe('where ranking cannot be had', () => {
     assert.deepEqual([...storage.values.get(`default/aside/panic/${world.now}`)], [1, 2]);
     assert.equal(home.rankSync(samplePage()).source, 'policy');
     await home.close();
+  });
+
+  test('a core that stopped is not touched again', async () => {
+    const log = [];
+    const core = (await fakeProgram({ rank: () => new WebAssembly.RuntimeError('unreachable') }, log).instantiate()).create();
+    const traps = [];
+    const guarded = guardedCore(core, (error) => traps.push(error.code));
+    assert.equal(guarded.modelVersion(), 'fake-1');
+    assert.throws(() => guarded.rank(new Float32Array(), 0), { name: 'HomeError', code: 'panic' });
+    assert.throws(() => guarded.modelVersion(), { code: 'panic' });
+    assert.deepEqual(log, ['modelVersion', 'rank']);
+    assert.deepEqual(traps, ['panic']);
   });
 
   test('a core error without a code is a trap, one with a code is not', async () => {

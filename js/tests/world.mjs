@@ -91,7 +91,8 @@ export class World {
   skip(ms) { this.now += ms; }
 }
 
-/** A storage in memory that counts, and fails on demand: `faults[method] = (key) => error | 'hang' | undefined`. */
+/** A storage in memory that counts, and fails on demand: `faults[method] = (key) => error | 'hang' | undefined`, or
+ * a promise of one of them. */
 export class FaultyStorage {
   values = new Map();
   faults = {};
@@ -101,7 +102,7 @@ export class FaultyStorage {
 
   async #do(method, key, work) {
     this.log.push(`${method} ${key}`);
-    const fault = this.faults[method]?.(key);
+    const fault = await this.faults[method]?.(key);
     if (fault === 'hang') return new Promise(() => {});
     if (fault) throw fault;
     return work();

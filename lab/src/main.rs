@@ -67,6 +67,9 @@ enum Command {
         /// Draws listeners, halves and pages.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// A model for the core as JSON, in place of the built-in one.
+        #[arg(long)]
+        model: Option<PathBuf>,
         /// Where the report goes as JSON; - for standard output, in place of the table.
         #[arg(long)]
         json: Option<PathBuf>,
@@ -94,7 +97,9 @@ fn main() -> ExitCode {
                 threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             })
         }
-        Command::Replay { data, listeners, seed, json } => replay(&data, &listeners, seed, json.as_deref()),
+        Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
+            Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
+        }),
     };
     done.unwrap_or_else(|error| {
         eprintln!("ears-lab: {error}");
@@ -125,16 +130,29 @@ fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabEr
     Ok(ExitCode::from(exit))
 }
 
-fn replay(data: &Path, listeners: &str, seed: u64, json: Option<&Path>) -> Result<ExitCode, LabError> {
+/// The model in a file, or the built-in one.
+fn read_model(path: Option<&Path>) -> Result<BundleSettings, LabError> {
+    let Some(path) = path else { return Ok(BundleSettings::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
+    serde_json::from_str(&text).map_err(|error| LabError::file(path, "a model", error))
+}
+
+fn replay(
+    data: &Path,
+    listeners: &str,
+    json: Option<&Path>,
+    settings: impl FnOnce(Option<usize>) -> Result<replay::Settings, LabError>,
+) -> Result<ExitCode, LabError> {
     let listeners = match listeners {
         "all" => None,
         number => Some(
             number.parse().map_err(|_| LabError::unreadable(format!("expected a number of listeners or all, got {number}")))?,
         ),
     };
+    let settings = settings(listeners)?;
     let counts = lastfm::read(data)?;
     let bar = progress::bar("listeners");
-    let report = replay::run(&counts, replay::Settings { listeners, seed }, &mut |done, all| progress::show(&bar, done, all))?;
+    let report = replay::run(&counts, &settings, &mut |done, all| progress::show(&bar, done, all))?;
     bar.finish_and_clear();
     if json != Some(Path::new("-")) {
         print!("{}", report.table());
@@ -154,13 +172,7 @@ fn simulate(
     if world != "demo" {
         return Err(LabError::unreadable(format!("expected the world demo, got {world}")));
     }
-    let model = match model {
-        None => BundleSettings::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
-            serde_json::from_str(&text).map_err(|error| LabError::file(path, "a model", error))?
-        }
-    };
+    let model = read_model(model)?;
     let bar = progress::bar("policy runs");
     let report = simulate::run(&settings(model), &|done, all| progress::show(&bar, done, all))?;
     bar.finish_and_clear();

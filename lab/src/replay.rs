@@ -50,12 +50,14 @@ const VISIT_MS: i64 = 1_800_000_000_000;
 const PLAY_MS: u32 = 180_000;
 
 /// What to replay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Test listeners; `None` takes all that have enough artists.
     pub listeners: Option<usize>,
     /// Draws test listeners, halves and pages.
     pub seed: u64,
+    /// The model that the core starts with; the baselines replace its policy.
+    pub model: BundleSettings,
 }
 
 /// Hidden favourites among the visible cards, one number for each test listener.
@@ -130,7 +132,7 @@ impl Report {
 ///
 /// # Errors
 /// When there are fewer listeners than asked for, or the core refuses a page.
-pub fn run(counts: &PlayCounts, settings: Settings, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, LabError> {
+pub fn run(counts: &PlayCounts, settings: &Settings, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, LabError> {
     let mut test: Vec<usize> = (0..counts.listeners.len()).filter(|&l| counts.listeners[l].len() >= MIN_ARTISTS).collect();
     trial::shuffle(&mut test, &mut Seed::from_number(settings.seed).stream(Purpose::Coin, 0));
     let wanted = settings.listeners.unwrap_or(test.len());
@@ -151,11 +153,16 @@ pub fn run(counts: &PlayCounts, settings: Settings, progress: &mut dyn FnMut(u64
             hidden += trial.hidden.len();
             cards += trial.page.len();
             let draw = Seed::from_number(settings.seed ^ (listener as u64) << 20);
-            ears.push(hits(counts, &others, &trial, PolicySettings::default(), &draw)?);
-            let by_popularity = PolicySettings { kind: PolicyKind::Popularity, ..PolicySettings::default() };
-            popularity.push(hits(counts, &others, &trial, by_popularity, &draw)?);
-            let uniform = PolicySettings { floor_shelves: 1.0, floor_cards: 1.0, ..PolicySettings::default() };
-            random.push(hits(counts, &others, &trial, uniform, &draw)?);
+            let policy = settings.model.policy.unwrap_or_default();
+            let mut ranked_by = |policy: PolicySettings| {
+                let model = BundleSettings { policy: Some(policy), ..settings.model.clone() };
+                hits(counts, &others, &trial, model, &draw)
+            };
+            ears.push(ranked_by(policy)?);
+            let by_popularity = PolicySettings { kind: PolicyKind::Popularity, ..policy };
+            popularity.push(ranked_by(by_popularity)?);
+            let uniform = PolicySettings { kind: PolicyKind::PlackettLuce, floor_shelves: 1.0, floor_cards: 1.0, ..policy };
+            random.push(ranked_by(uniform)?);
             progress(ears.len() as u64, wanted as u64);
         }
     }
@@ -214,10 +221,9 @@ impl Others {
     }
 }
 
-/// Hidden favourites among the visible cards of the page that the shipped core ranks under `policy`.
-fn hits(counts: &PlayCounts, others: &Others, trial: &Trial, policy: PolicySettings, seed: &Seed) -> Result<f64, LabError> {
-    let bundle = Bundle::new(BundleSettings { policy: Some(policy), ..BundleSettings::default() })?;
-    let mut ranker = Ranker::seeded(bundle, seed.clone())?;
+/// Hidden favourites among the visible cards of the page that the shipped core ranks, starting with `model`.
+fn hits(counts: &PlayCounts, others: &Others, trial: &Trial, model: BundleSettings, seed: &Seed) -> Result<f64, LabError> {
+    let mut ranker = Ranker::seeded(Bundle::new(model)?, seed.clone())?;
     let register = |ranker: &mut Ranker, artist: u32| -> Result<CardHandle, LabError> {
         let embedding = &others.embeddings[artist as usize * embedding::DIMENSIONS..][..embedding::DIMENSIONS];
         let known = embedding.iter().any(|v| *v != 0.0);
@@ -277,11 +283,11 @@ mod tests {
 
     #[test]
     fn finds_the_circle_of_a_listener_and_repeats_itself() {
-        let settings = Settings { listeners: Some(20), seed: 4 };
-        let report = run(&circles(), settings, &mut |_, _| ()).unwrap();
+        let settings = Settings { listeners: Some(20), seed: 4, model: BundleSettings::default() };
+        let report = run(&circles(), &settings, &mut |_, _| ()).unwrap();
         assert_eq!(report.policies.ears.hits.len(), 20);
         assert!(report.policies.ears.mean > report.policies.random.mean + 1.0, "{:?}", report.comparisons);
-        assert_eq!(report, run(&circles(), settings, &mut |_, _| ()).unwrap());
-        assert!(run(&circles(), Settings { listeners: Some(61), seed: 4 }, &mut |_, _| ()).is_err());
+        assert_eq!(report, run(&circles(), &settings, &mut |_, _| ()).unwrap());
+        assert!(run(&circles(), &Settings { listeners: Some(61), ..settings }, &mut |_, _| ()).is_err());
     }
 }

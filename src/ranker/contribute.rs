@@ -290,8 +290,11 @@ impl Ranker {
     /// stays paid.
     pub fn make_record(&mut self) -> Result<ProbeRecord, Error> {
         let lane = &mut self.contribution;
-        let (Some(permit), Some(watch), Some(manifest)) = (lane.permit.take(), lane.watch.take(), lane.manifest.as_ref()) else {
+        let (Some(permit), Some(manifest)) = (lane.permit.take(), lane.manifest.as_ref()) else {
             return Err(Error::privacy("not_paid", "expected a debit that was saved, found none"));
+        };
+        let Some(watch) = lane.watch.take() else {
+            return Err(Error::privacy("not_paid", "expected a probe that is over, found none"));
         };
         release(Private::new(watch.played), permit, manifest, &watch.coin, lane.flip.as_mut())
     }

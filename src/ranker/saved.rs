@@ -176,9 +176,10 @@ impl Ranker {
             tape.whole(mentions.card(CardHandle(*card)));
             history.cards.get(*card).copied().unwrap_or_default().save(tape);
         }
-        save_named(tape, &self.catalogue.artists, &history.artists);
-        save_named(tape, &self.catalogue.families, &history.families);
-        save_named(tape, &self.catalogue.shelf_kinds, &history.willingness);
+        let most = (2 * MAX_AGGREGATES) >> halvings;
+        save_named(tape, &self.catalogue.artists, &history.artists, most, |s| age(s.followed, s.touched));
+        save_named(tape, &self.catalogue.families, &history.families, most, |s| s.plays.last());
+        save_named(tape, &self.catalogue.shelf_kinds, &history.willingness, most, |s| s.seen.last());
         history.total.save(tape);
         history.short_taste.save(tape);
         history.long_taste.save(tape);
@@ -308,17 +309,22 @@ impl Ranker {
         self.open.clear();
         self.open_play = None;
         self.last_event_at = Timestamp::default();
+        self.utc_offset_minutes = 0;
         self.decisions = 0;
         self.bundle.model.head_mut().restart();
         self.contribution.watch = None;
     }
 }
 
-fn save_named<T: Stats>(tape: &mut Tape, names: &Names, table: &Table<T>) {
-    tape.count(table.len());
-    for (number, stats) in table.iter() {
-        tape.text(names.name(number));
-        stats.save(tape);
+/// The `most` entries with the largest `age`.
+fn save_named<T: Stats>(tape: &mut Tape, names: &Names, table: &Table<T>, most: usize, age: impl Fn(&T) -> f64) {
+    let ages: Vec<(f64, u32)> = table.iter().map(|(number, stats)| (age(stats), number)).collect();
+    let latest = falling(&ages);
+    let kept = latest.len().min(most);
+    tape.count(kept);
+    for number in &latest[..kept] {
+        tape.text(names.name(*number));
+        table.get(*number).copied().unwrap_or_default().save(tape);
     }
 }
 

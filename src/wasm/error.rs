@@ -5,6 +5,8 @@ use wasm_bindgen::JsValue;
 use crate::error::Error;
 
 impl From<Error> for JsValue {
+    #[cold]
+    #[inline(never)]
     fn from(error: Error) -> Self {
         let js = js_sys::Error::new(error.message());
         // Setting a property of a fresh object cannot fail.

@@ -57,7 +57,7 @@ pub fn build(run: Runner) -> Result<()> {
         .arg(&out))?;
     let bound = out.join("core_bg.wasm");
     let optimised = out.join("core_bg.optimised.wasm");
-    run(command(&opt).arg(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&optimised))?;
+    run(command(&opt).args(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&optimised))?;
     std::fs::rename(&optimised, &bound).map_err(|error| format!("cannot replace {}: {error}", bound.display()))?;
     project::write(&stamp, stamped(&products)?)
 }
