@@ -24,6 +24,7 @@ pub fn day(day: i64) -> Timestamp {
     FIRST_EPOCH.plus_ms(30 * 7 * DAY_MS + day * DAY_MS)
 }
 
+/// A ranker with the built-in model whose every draw follows from `seed`.
 pub fn ranker(seed: u64) -> Result<Ranker, Error> {
     Ranker::seeded(Bundle::new(BundleSettings::default())?, Seed::from_number(seed))
 }

@@ -24,8 +24,11 @@ mkdirSync(at('dist'), { recursive: true });
 const require = createRequire(import.meta.url);
 execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescript/package.json')), 'bin/tsc')], { cwd: root, stdio: 'inherit' });
 
-writeFileSync(at('build/modules/glue.js'), await glueModule());
-writeFileSync(at('build/modules/wasm-inline.js'), inlineModule());
+/** Begin a byte of two characters; below every character that stands for one. */
+const PREFIXES = ['!', '"'];
+const core = withShortImports(readFileSync(wasm), readFileSync(bindings, 'utf8'));
+writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
+writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
 
 await build({
   entryPoints: [at('build/modules/index.js')],
@@ -48,14 +51,64 @@ for (const name of readdirSync(at('dist'))) {
   writeFileSync(at('dist', name), readFileSync(at('dist', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, ''));
 }
 copyDeclarations('index.d.ts');
-copyFileSync(wasm, at('dist/core_bg.wasm'));
+writeFileSync(at('dist/core_bg.wasm'), core.module);
 writeFileSync(at('dist/THIRD-PARTY.txt'), `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`);
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
 
 /** The generated bindings keep their instance in module variables; inside a function, each call has its own. */
-async function glueModule() {
-  const { code } = await transform(readFileSync(bindings, 'utf8'), { format: 'iife', globalName: 'bindings', target: 'es2022' });
+async function glueModule(source) {
+  const { code } = await transform(source, { format: 'iife', globalName: 'bindings', target: 'es2022' });
   return `export function glue() {\n${code}\nreturn bindings;\n}\n`;
+}
+
+/**
+ * Gives the functions that the module imports names of one or two letters, in the module and in its bindings: the
+ * generated ones end in hashes, which do not compress.
+ */
+function withShortImports(module, glue) {
+  const IMPORTS = 2;
+  const names = new Map();
+  const sections = [];
+  const reader = { at: 8 };
+  const number = () => {
+    for (let value = 0, shift = 0; ; shift += 7) {
+      const byte = module[reader.at++];
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  const bytesOf = (value) => value < 128 ? [value] : [(value & 127) | 128, ...bytesOf(Math.floor(value / 128))];
+  while (reader.at < module.length) {
+    const start = reader.at;
+    const id = module[reader.at++];
+    const size = number();
+    const end = reader.at + size;
+    if (id === IMPORTS) {
+      const count = number();
+      const body = bytesOf(count);
+      for (let i = 0; i < count; i++) {
+        const from = reader.at;
+        const moduleLength = number();
+        reader.at += moduleLength;
+        body.push(...module.subarray(from, reader.at));
+        const length = number();
+        const name = module.toString('utf8', reader.at, reader.at += length);
+        const kind = module[reader.at++];
+        if (kind !== 0) throw new Error(`expected imported functions only, got kind ${kind} for ${name}`);
+        const type = number();
+        if (!names.has(name)) names.set(name, `i${names.size.toString(36)}`);
+        const short = Buffer.from(names.get(name));
+        body.push(...bytesOf(short.length), ...short, kind, ...bytesOf(type));
+      }
+      sections.push(Buffer.from([id, ...bytesOf(body.length), ...body]));
+    } else {
+      sections.push(module.subarray(start, end));
+    }
+    reader.at = end;
+  }
+  const renamed = glue.replace(/\b__wb[a-z]+_\w+(?=: function)/g, (name) => names.get(name) ?? name);
+  for (const name of names.keys()) if (new RegExp(`\\b${name}: function`).test(renamed)) throw new Error(`${name} keeps its name in the bindings`);
+  return { module: Buffer.concat([module.subarray(0, 8), ...sections]), glue: renamed };
 }
 
 /**
@@ -63,13 +116,12 @@ async function glueModule() {
  * sees through this (brotli stays within 4 % of the bare module; gzip and base64 first would cost 25 %), and no bundler
  * can take it for anything but a string.
  */
-function inlineModule() {
-  const bytes = readFileSync(wasm);
+function inlineModule(bytes) {
   const counts = new Uint32Array(256);
   for (const byte of bytes) counts[byte]++;
   const byFrequency = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
   const characters = [];
-  for (let code = 32; code < 125; code++) if (!['\\', "'", '`', '$'].includes(String.fromCharCode(code))) characters.push(code);
+  for (let code = 35; code < 127; code++) if (!['\\', "'"].includes(String.fromCharCode(code))) characters.push(code);
 
   // A byte that is a usable character stands for itself where it can; text in the module stays text.
   const frequent = new Set(byFrequency.slice(0, characters.length));
@@ -77,7 +129,7 @@ function inlineModule() {
   const code = new Array(256);
   const assign = (byte, page, character) => {
     table[128 * page + character] = byte;
-    code[byte] = (page === 0 ? '' : String.fromCharCode(124 + page)) + String.fromCharCode(character);
+    code[byte] = (page === 0 ? '' : PREFIXES[page - 1]) + String.fromCharCode(character);
   };
   const free = characters.filter((character) => !frequent.has(character));
   for (const byte of frequent) if (characters.includes(byte)) assign(byte, 0, byte);
@@ -91,7 +143,7 @@ export function bytes() {
   const bytes = new Uint8Array(${bytes.length});
   for (let from = 0, to = 0; from < text.length; to++) {
     const character = text.charCodeAt(from++);
-    bytes[to] = character < 125 ? table[character] : table[128 * (character - 124) + text.charCodeAt(from++)];
+    bytes[to] = character > 34 ? table[character] : table[128 * (character - 32) + text.charCodeAt(from++)];
   }
   return bytes;
 }
