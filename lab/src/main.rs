@@ -9,6 +9,7 @@ use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::{self, Settings};
 use ears_lab::{golden, progress, table};
 use ears_only::bundle::BundleSettings;
+use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
 
 /// Native tools around the on-device ranker.
@@ -134,7 +135,8 @@ fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabEr
 fn read_model(path: Option<&Path>) -> Result<BundleSettings, LabError> {
     let Some(path) = path else { return Ok(BundleSettings::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
-    serde_json::from_str(&text).map_err(|error| LabError::file(path, "a model", error))
+    let value: Value = serde_json::from_str(&text).map_err(|error| LabError::file(path, "JSON", error))?;
+    BundleSettings::read(&value).map_err(|error| LabError::file(path, "a model", error))
 }
 
 fn replay(

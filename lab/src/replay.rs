@@ -153,9 +153,9 @@ pub fn run(counts: &PlayCounts, settings: &Settings, progress: &mut dyn FnMut(u6
             hidden += trial.hidden.len();
             cards += trial.page.len();
             let draw = Seed::from_number(settings.seed ^ (listener as u64) << 20);
-            let policy = settings.model.policy.unwrap_or_default();
-            let mut ranked_by = |policy: PolicySettings| {
-                let model = BundleSettings { policy: Some(policy), ..settings.model.clone() };
+            let policy = settings.model.policy;
+            let ranked_by = |policy: PolicySettings| {
+                let model = BundleSettings { policy, ..settings.model.clone() };
                 hits(counts, &others, &trial, model, &draw)
             };
             ears.push(ranked_by(policy)?);
