@@ -1,8 +1,5 @@
 //! What the server sent: a page of shelves of cards; and the catalogue of cards the device has met.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::error::{Error, shown};
 
 /// Most shelves on one page.
@@ -119,53 +116,61 @@ impl ShelfHandle {
     }
 }
 
-/// FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo): small, and the same on every target. Nothing walks a map in its order.
-#[derive(Clone, Copy)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// From a name to its number.
-type Numbers = HashMap<String, u32, BuildHasherDefault<Fnv>>;
-
-/// A table of distinct names; the empty name is always number 0.
-#[derive(Clone, Debug)]
+/// Distinct names, numbered in the order they came.
+///
+/// An open hash table with linear probing over FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo). The general map of the standard
+/// library is several times the machine code, and keeps each name twice where its number must lead back to it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     names: Vec<String>,
-    numbers: Numbers,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self { names: vec![String::new()], numbers: Numbers::from_iter([(String::new(), 0)]) }
-    }
+    /// Number of a name plus one, by hash; 0 is empty. At most half full.
+    slots: Vec<u32>,
 }
 
 impl Names {
+    /// Names in which the empty one has number 0.
+    fn with_empty() -> Self {
+        let mut names = Self::default();
+        names.number("");
+        names
+    }
+
+    /// The slot that holds `name`, or the empty one where it belongs.
+    fn slot(&self, name: &str) -> usize {
+        let hash =
+            name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let mask = self.slots.len() - 1;
+        let mut slot = (hash ^ hash >> 32) as usize & mask;
+        while self.slots[slot] != 0 && self.names[self.slots[slot] as usize - 1] != name {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    /// The number of a name that was given one.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        self.slots[self.slot(name)].checked_sub(1)
+    }
+
+    /// The number of a name; the next free one when it is new.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
+        if let Some(number) = self.find(name) {
             return number;
         }
-        let number = self.names.len() as u32;
+        if self.slots.len() < 2 * (self.names.len() + 1) {
+            self.slots = vec![0; (4 * self.slots.len()).max(64)];
+            for number in 0..self.names.len() {
+                let slot = self.slot(&self.names[number]);
+                self.slots[slot] = number as u32 + 1;
+            }
+        }
+        let slot = self.slot(name);
         self.names.push(name.to_owned());
-        self.numbers.insert(name.to_owned(), number);
-        number
+        self.slots[slot] = self.names.len() as u32;
+        self.names.len() as u32 - 1
     }
 
     pub(crate) fn name(&self, number: u32) -> &str {
@@ -190,17 +195,33 @@ pub(crate) struct ShelfIdentity {
 }
 
 /// The cards and shelf identities this session has met. Kept in memory only.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Catalogue {
     cards: Vec<Registered>,
-    by_id: Numbers,
+    card_ids: Names,
     shelves: Vec<ShelfIdentity>,
-    shelf_by_id: Numbers,
+    shelf_ids: Names,
     pub(crate) artists: Names,
     pub(crate) families: Names,
     pub(crate) shelf_kinds: Names,
     dimensions: usize,
     units: Vec<f32>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self {
+            cards: Vec::new(),
+            card_ids: Names::default(),
+            shelves: Vec::new(),
+            shelf_ids: Names::default(),
+            artists: Names::with_empty(),
+            families: Names::with_empty(),
+            shelf_kinds: Names::with_empty(),
+            dimensions: 0,
+            units: Vec::new(),
+        }
+    }
 }
 
 fn clip(mut text: String) -> String {
@@ -240,7 +261,7 @@ impl Catalogue {
         let (card, embedding) = self.checked(card);
         let artist = self.artists.number(&card.artist);
         let family = self.families.number(&card.family);
-        if let Some(&handle) = self.by_id.get(&card.id) {
+        if let Some(handle) = self.card_ids.find(&card.id) {
             let known = &mut self.cards[handle as usize];
             let start = if embedding.is_empty() {
                 known.embedding
@@ -261,8 +282,7 @@ impl Catalogue {
         }
         let start = if embedding.is_empty() { u32::MAX } else { self.units.len() as u32 };
         self.units.extend_from_slice(&embedding);
-        let handle = self.cards.len() as u32;
-        self.by_id.insert(card.id.clone(), handle);
+        let handle = self.card_ids.number(&card.id);
         self.cards.push(Registered { card, artist, family, embedding: start });
         Ok(CardHandle(handle))
     }
@@ -296,15 +316,14 @@ impl Catalogue {
         }
         let kind = self.shelf_kinds.number(&clip(kind.to_owned()));
         let identity = ShelfIdentity { id: id.to_owned(), title: clip(title.to_owned()), kind };
-        if let Some(&handle) = self.shelf_by_id.get(id) {
+        if let Some(handle) = self.shelf_ids.find(id) {
             self.shelves[handle as usize] = identity;
             return Ok(ShelfHandle(handle));
         }
         if self.shelves.len() >= MAX_REGISTERED {
             return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} shelves in a session")));
         }
-        let handle = self.shelves.len() as u32;
-        self.shelf_by_id.insert(id.to_owned(), handle);
+        let handle = self.shelf_ids.number(id);
         self.shelves.push(identity);
         Ok(ShelfHandle(handle))
     }
@@ -312,7 +331,7 @@ impl Catalogue {
     /// The handle of the card with this id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<CardHandle> {
-        self.by_id.get(id).copied().map(CardHandle)
+        self.card_ids.find(id).map(CardHandle)
     }
 
     /// The handle with this number, if it has been given out.
@@ -364,7 +383,7 @@ impl Catalogue {
     }
 
     pub(crate) fn find_shelf(&self, id: &str) -> Option<ShelfHandle> {
-        self.shelf_by_id.get(id).copied().map(ShelfHandle)
+        self.shelf_ids.find(id).map(ShelfHandle)
     }
 
     /// Shelf kinds as names, by number.
@@ -693,6 +712,18 @@ mod tests {
         words.resize(words.len().next_multiple_of(4), 0.0);
         words.extend((0..cards * given).map(|i| i as f32));
         words
+    }
+
+    #[test]
+    fn names_keep_their_numbers_while_the_table_grows() {
+        let mut names = Names::with_empty();
+        for round in 0..2 {
+            for i in 0..5_000u32 {
+                assert_eq!(names.number(&format!("name {i}")), i + 1, "round {round}");
+            }
+        }
+        assert_eq!((names.find(""), names.find("name 7"), names.find("other")), (Some(0), Some(8), None));
+        assert_eq!((names.name(8), names.name(99_999)), ("name 7", ""));
     }
 
     #[test]

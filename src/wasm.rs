@@ -93,8 +93,8 @@ impl Core {
     #[wasm_bindgen(js_name = registerShelves)]
     pub fn register_shelves(&mut self, strings: &str) -> Result<Vec<u32>, Error> {
         let mut handles = Vec::new();
-        for [id, kind, title] in types::records::<3>(strings)? {
-            handles.push(self.ranker.catalogue_mut().register_shelf(id, kind, title)?.index());
+        for shelf in types::records(strings, 3)?.chunks_exact(3) {
+            handles.push(self.ranker.catalogue_mut().register_shelf(shelf[0], shelf[1], shelf[2])?.index());
         }
         Ok(handles)
     }
@@ -154,13 +154,13 @@ impl Core {
     /// Takes in many events of the past; returns the indices of those refused.
     #[wasm_bindgen(js_name = observeMany)]
     pub fn observe_many(&mut self, strings: &str, numbers: &[f64], now: f64) -> Result<Vec<u32>, Error> {
-        let records = types::records::<2>(strings)?;
-        if numbers.len() != 2 * records.len() {
-            return Err(Error::event("page_format", format!("expected {} numbers, got {}", 2 * records.len(), numbers.len())));
+        let records = types::records(strings, 2)?;
+        if numbers.len() != records.len() {
+            return Err(Error::event("page_format", format!("expected {} numbers, got {}", records.len(), numbers.len())));
         }
         let mut refused = Vec::new();
-        for (index, ([kind, card], numbers)) in records.into_iter().zip(numbers.chunks_exact(2)).enumerate() {
-            if self.observe(kind, "", "", card, numbers[0], numbers[1], now).is_err() {
+        for (index, (event, numbers)) in records.chunks_exact(2).zip(numbers.chunks_exact(2)).enumerate() {
+            if self.observe(event[0], "", "", event[1], numbers[0], numbers[1], now).is_err() {
                 refused.push(index as u32);
             }
         }

@@ -1,6 +1,6 @@
 // Builds dist/: one entry, one lazy chunk with the compiled core, the type declarations. Needs build/wasm/core.js and
 // core_bg.wasm, which `cargo xtask build` makes.
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -55,10 +55,21 @@ writeFileSync(at('dist/core_bg.wasm'), core.module);
 writeFileSync(at('dist/THIRD-PARTY.txt'), `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`);
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
 
-/** The generated bindings keep their instance in module variables; inside a function, each call has its own. */
+/**
+ * The generated bindings keep their instance in module variables; inside a function, each call has its own. What they
+ * bring for fetching and compiling falls away: the package does that itself.
+ */
 async function glueModule(source) {
-  const { code } = await transform(source, { format: 'iife', globalName: 'bindings', target: 'es2022' });
-  return `export function glue() {\n${code}\nreturn bindings;\n}\n`;
+  writeFileSync(at('build/modules/bindings.js'), `${source}
+export async function start(module) {
+  __wbg_finalize_init(await WebAssembly.instantiate(module, __wbg_get_imports()), module);
+}
+`);
+  const { outputFiles: [{ text }] } = await build({
+    stdin: { contents: "export { Core, start } from './bindings.js';", resolveDir: at('build/modules') },
+    bundle: true, format: 'iife', globalName: 'bindings', target: 'es2022', write: false, legalComments: 'none', logLevel: 'warning',
+  });
+  return `export function glue() {\n${text}\nreturn bindings;\n}\n`;
 }
 
 /**

@@ -6,6 +6,13 @@ export function completeConsent(consent: Partial<Consent> | undefined): Consent 
   return Object.freeze({ personalize: consent?.personalize ?? true, contribute: consent?.contribute === true });
 }
 
+/** The choices in `base`, except where `change` says otherwise. */
+export function withChoice(base: Partial<Consent>, change: Partial<Consent>): Partial<Consent> {
+  const personalize = change.personalize ?? base.personalize;
+  const contribute = change.contribute ?? base.contribute;
+  return { ...(personalize === undefined ? {} : { personalize }), ...(contribute === undefined ? {} : { contribute }) };
+}
+
 export function encodeConsent(consent: Consent): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ format: 1, ...consent }));
 }

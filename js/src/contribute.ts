@@ -35,11 +35,15 @@ export class Contributor {
   #manifest: Uint8Array | undefined;
   /** The ledger as it is on disk, as far as this tab knows. */
   #known: Uint8Array | undefined;
+  #stopped = false;
   #ledgerTurn: Promise<unknown> = Promise.resolve();
   #failures = 0;
   #prepareAfter = 0;
 
   constructor(host: ContributeHost) { this.#host = host; }
+
+  /** Makes and sends nothing more. */
+  stop(): void { this.#stopped = true; }
 
   /** Whether anything may be made or sent now. */
   allowed(): boolean {
@@ -77,10 +81,10 @@ export class Contributor {
   }
 
   async #work(): Promise<number> {
-    if (!this.allowed()) return 0;
+    if (this.#stopped || !this.allowed()) return 0;
     try {
       if (!this.#prepared) await this.#prepareInTime();
-      if (this.#prepared && this.allowed()) await this.#make();
+      if (this.#prepared && !this.#stopped && this.allowed()) await this.#make();
     } catch (thrown) {
       this.#host.report(toHomeError(thrown, 'contribution_failed'));
     }
@@ -163,7 +167,7 @@ export class Contributor {
     for (const entry of outbox.waiting) {
       const now = this.#host.now();
       if (now < entry.nextTryAt) continue;
-      if (!this.allowed() || !outbox.entries.includes(entry)) break;
+      if (this.#stopped || !this.allowed() || !outbox.entries.includes(entry)) break;
       try {
         // Counted before it is tried: a crash in between must not make it try without a pause for ever.
         entry.attempts++;

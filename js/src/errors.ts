@@ -4,10 +4,12 @@
  *
  * Pages: `page_invalid`, `page_format`, `page_empty`, `page_too_large`, `shelf_empty`, `duplicate_shelf`, `duplicate_card`,
  * `id_invalid`, `not_finite`, `column_count`, `visible_range`.
- * Events: `event_invalid`, `unknown_card`, `queue_full`, and the core's own.
+ * Events: `event_invalid`, `unknown_card`, `unknown_decision` (the play counts all the same), `queue_full`,
+ * `not_personalized`, and the core's own.
  * Start: `csp`, `no_wasm`, `no_simd`, `server`, `load`, `model`, `not_ready`, `closed`, `panic`.
  * Storage: `storage_unavailable`, `storage_timeout`, `storage_full`, `storage_failed`, `snapshot_corrupt`,
- * `snapshot_newer`.
+ * `snapshot_newer`, `outbox_corrupt`, and the core's own for the ledger.
+ * Contribution: `manifest_unavailable`, `contribution_failed`, `send_failed`, `send_refused`, and the core's own.
  */
 export type HomeErrorCode =
   | 'page_invalid' | 'page_format' | 'page_empty' | 'page_too_large' | 'shelf_empty' | 'duplicate_shelf'
@@ -15,7 +17,7 @@ export type HomeErrorCode =
   | 'event_invalid' | 'unknown_card' | 'unknown_decision' | 'queue_full' | 'not_personalized'
   | 'csp' | 'no_wasm' | 'no_simd' | 'server' | 'load' | 'model' | 'not_ready' | 'closed' | 'panic'
   | 'storage_unavailable' | 'storage_timeout' | 'storage_full' | 'storage_failed'
-  | 'snapshot_corrupt' | 'snapshot_newer'
+  | 'snapshot_corrupt' | 'snapshot_newer' | 'outbox_corrupt'
   | 'manifest_unavailable' | 'contribution_failed' | 'send_failed' | 'send_refused'
   | (string & {});
 

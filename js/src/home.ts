@@ -1,6 +1,6 @@
 // The Home: what an app holds. It starts in the background, ranks at once, and never lets a failure reach a render.
 import { baseline } from './baseline.js';
-import { completeConsent, decodeConsent, encodeConsent } from './consent.js';
+import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
 import { Contributor } from './contribute.js';
 import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
 import { Engine } from './engine.js';
@@ -8,6 +8,7 @@ import { HomeError, toHomeError } from './errors.js';
 import { completeEvent, MAX_QUEUED_EVENTS, type CompleteEvent } from './events.js';
 import { importHistory } from './import-history.js';
 import { Outbox, outboxView } from './outbox.js';
+import { afterPatience } from './patience.js';
 import type { Platform, TabMessage } from './platform.js';
 import { Saver } from './saver.js';
 import { seedBytes, seededRandom } from './seed.js';
@@ -54,6 +55,8 @@ export class HomeRuntime implements Home {
 
   #status: Status = Object.freeze({ state: 'loading', storage: 'none', writer: false });
   #consent: Consent;
+  /** What `setConsent` was told on this page. */
+  #chosen: Partial<Consent> = {};
   #storage: StorageAdapter = memoryStorage();
   #storageKind: Status['storage'] = 'none';
   #storageProblem: HomeError | undefined;
@@ -67,6 +70,8 @@ export class HomeRuntime implements Home {
   #failure: HomeError | undefined;
   #failureReason: StatusReason = 'load';
   #restarts = 0;
+  /** How often everything was forgotten: a snapshot read before a wipe must not come back after it. */
+  #wipes = 0;
   #outbox: Outbox;
   #contributor: Contributor | undefined;
   #channel: { send(message: TabMessage): void; close(): void } | undefined;
@@ -107,7 +112,7 @@ export class HomeRuntime implements Home {
     try {
       if (!this.#consent.personalize) return baseline(page, this.#modelVersion());
       if (engine === undefined) {
-        this.#waitingPages = [...this.#waitingPages, page].slice(-MAX_WAITING_PAGES);
+        if (this.#mayStart()) this.#waitingPages = [...this.#waitingPages, page].slice(-MAX_WAITING_PAGES);
         return baseline(page, this.#modelVersion(), this.#whyNot());
       }
       const now = this.#now();
@@ -137,7 +142,7 @@ export class HomeRuntime implements Home {
     try {
       const complete = completeEvent(event, this.#now());
       if (this.#engine) this.#observe(this.#engine, complete);
-      else if (this.#failure === undefined || this.#failure.code === 'panic') this.#queue(complete);
+      else if (this.#mayStart()) this.#queue(complete);
     } catch (thrown) {
       this.#report(toHomeError(thrown, 'event_invalid'));
     }
@@ -146,7 +151,7 @@ export class HomeRuntime implements Home {
   readonly registerCards = (cards: Iterable<CardInput>): void => {
     try {
       if (this.#engine) this.#engine.registerCards(cards);
-      else if (this.#failure === undefined) this.#queuedCards.push(...cards);
+      else if (this.#mayStart()) this.#queuedCards.push(...cards);
     } catch (thrown) {
       this.#report(toHomeError(thrown, 'page_invalid'));
     }
@@ -189,13 +194,10 @@ export class HomeRuntime implements Home {
   // --------------------------------------------------------------------------------------------- what leaves, consent
 
   readonly setConsent = async (change: Partial<Consent>): Promise<void> => {
-    const consent = Object.freeze({
-      personalize: change.personalize ?? this.#consent.personalize,
-      contribute: change.contribute ?? this.#consent.contribute,
-    });
-    this.#useConsent(consent);
+    this.#chosen = withChoice(this.#chosen, change);
+    this.#useConsent(completeConsent(withChoice(this.#consent, change)));
     await this.ready;
-    this.#useConsent(consent);
+    const consent = this.#consent;
     this.#channel?.send({ type: 'consent', ...consent });
     const dropped = consent.contribute ? undefined : this.#contributor?.dropWaiting();
     await Promise.all([this.#storage.put(this.#keys.consent, encodeConsent(consent), 'strict'), dropped]);
@@ -204,6 +206,8 @@ export class HomeRuntime implements Home {
 
   readonly outbox = async (): Promise<OutboxView> => {
     await this.ready;
+    // The tab that writes may have added to it.
+    if (!this.#writer.active) await this.#outbox.load().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
     return outboxView(this.#outbox.view(), this.#engine?.core.contribution(this.#now()));
   };
 
@@ -296,6 +300,7 @@ export class HomeRuntime implements Home {
     await Promise.resolve();
     this.#refresh();
     this.#stopPageEvents?.();
+    this.#contributor?.stop();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     await this.#patiently(Promise.all([this.ready, this.#contributor?.idle()]));
     this.#quietly(() => this.#engine?.core.endSession(this.#now()));
@@ -310,21 +315,22 @@ export class HomeRuntime implements Home {
 
   /** Waits, but not for ever. */
   async #patiently(work: Promise<unknown>): Promise<void> {
-    let timer: unknown;
-    const enough = new Promise<void>((resolve) => { timer = this.#platform.setTimer(resolve, PATIENCE_MS); });
+    let stop = () => {};
+    const enough = new Promise<void>((resolve) => { stop = afterPatience(this.#platform, PATIENCE_MS, resolve); });
     await Promise.race([work, enough]);
-    this.#platform.clearTimer(timer);
+    stop();
   }
 
   #forget(): void {
+    this.#wipes++;
     this.#queuedEvents = [];
     this.#readerEvents = [];
     this.#waitingPages = [];
     this.#outbox.forget();
-    const engine = this.#engine;
+    this.#parked?.registry.clear();
     this.#quietly(() => {
-      engine?.core.reset();
-      engine?.registry.clear();
+      this.#engine?.core.reset();
+      this.#engine?.registry.clear();
     });
     this.#tellConsent();
     this.#notify();
@@ -391,10 +397,11 @@ export class HomeRuntime implements Home {
     try {
       await this.#writer.request(this.#platform, lockName && `${lockName}:${this.#keys.prefix}`, () => void this.#promoted());
       if (lockName) this.#channel = this.#platform.channel(`${lockName}:${this.#keys.prefix}`, (message) => this.#hear(message));
-      const [consent, snapshot] = await Promise.all([
+      const [consent, snapshot, unreadable] = await Promise.all([
         this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#outbox.load(),
       ]);
-      this.#consent = completeConsent({ ...decodeConsent(consent), ...this.#options.consent });
+      if (unreadable) await this.#keepAside(unreadable, new HomeError('outbox_corrupt', 'the stored outbox cannot be read'));
+      this.#consent = completeConsent(withChoice(withChoice(decodeConsent(consent), this.#options.consent ?? {}), this.#chosen));
       return snapshot;
     } catch (thrown) {
       // What is stored may be fine: leave it alone and go on in memory.
@@ -419,13 +426,13 @@ export class HomeRuntime implements Home {
       random: this.#random,
       now: () => this.#now(),
       mayContribute: () => this.#consent.contribute && this.#consent.personalize && this.#writer.active
-        && this.#storageProblem === undefined && !this.#closing,
+        && this.#storageProblem === undefined,
       withCore: (run) => run(this.#mustHaveEngine().core),
       report: (error) => this.#report(error),
     }) : undefined;
   }
 
-  async #startEngine(snapshot: Uint8Array | undefined): Promise<void> {
+  async #startEngine(snapshot: Uint8Array | undefined, wipes = this.#wipes): Promise<void> {
     let core = await this.#newCore();
     if (snapshot !== undefined) {
       try {
@@ -437,6 +444,7 @@ export class HomeRuntime implements Home {
       }
     }
     if (this.#closing) return core.free();
+    if (this.#wipes !== wipes) core.reset();
     const engine = this.#parked ?? new Engine(core);
     if (this.#parked) engine.moveTo(core);
     this.#parked = undefined;
@@ -506,6 +514,7 @@ export class HomeRuntime implements Home {
   }
 
   async #restart(): Promise<void> {
+    const wipes = this.#wipes;
     let snapshot: Uint8Array | undefined;
     try {
       snapshot = await this.#storage.get(this.#keys.snapshot);
@@ -514,7 +523,7 @@ export class HomeRuntime implements Home {
       this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));
     }
     if (this.#closing) return;
-    await this.#startEngine(snapshot);
+    await this.#startEngine(snapshot, wipes);
     void this.#contribute();
   }
 
@@ -602,6 +611,11 @@ export class HomeRuntime implements Home {
   #statusReason(): StatusReason {
     if (!this.#failure) return 'storage';
     return REASONS[this.#failure.code] ?? this.#failureReason;
+  }
+
+  /** Whether there is no engine yet, but may still be one. */
+  #mayStart(): boolean {
+    return !this.#closing && (this.#failure === undefined || (this.#parked !== undefined && this.#restarts <= MAX_RESTARTS));
   }
 
   #whyNot(): HomeError {

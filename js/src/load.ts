@@ -1,5 +1,5 @@
 // Gets the compiled core into memory: lazily, once per page, and again for a fresh instance after a trap.
-import type { Core, CoreModule, CoreProgram } from './core.js';
+import type { CoreModule, CoreProgram } from './core.js';
 import { HomeError } from './errors.js';
 import { glue } from './glue.js';
 import type { HomeOptions } from './types.js';
@@ -32,11 +32,8 @@ export async function loadCore(wasm: HomeOptions['wasm']): Promise<CoreProgram> 
 
 async function instantiate(module: WebAssembly.Module): Promise<CoreModule> {
   try {
-    const { default: start, Core } = glue() as {
-      default(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
-      Core: new (settings: unknown, seed: Uint8Array | undefined) => Core;
-    };
-    await start({ module_or_path: module });
+    const { start, Core } = glue();
+    await start(module);
     return { create: (settings, seed) => new Core(settings, seed) };
   } catch (thrown) {
     throw loadError(thrown);

@@ -1,5 +1,4 @@
 // Records that wait or have left, kept so that the listener can see every byte.
-import { HomeError } from './errors.js';
 import { recordSentence } from './sentence.js';
 import type { Core } from './core.js';
 import type { Contribution, OutboxRecord, OutboxView, RecordFields, StorageAdapter } from './types.js';
@@ -29,13 +28,12 @@ export class Outbox {
     this.#key = key;
   }
 
-  /** Reads what was stored. Throws a `HomeError` when it cannot be read; the bytes then stay where they are. */
-  async load(): Promise<void> {
+  /** Reads what was stored. Resolves to the bytes that make no sense, where there are such. */
+  async load(): Promise<Uint8Array | undefined> {
     const bytes = await this.#storage.get(this.#key);
-    if (bytes === undefined) return;
-    const parsed = parse(bytes);
-    if (parsed === undefined) throw new HomeError('storage_failed', 'the stored outbox cannot be read');
-    this.#entries = parsed;
+    const parsed = bytes === undefined ? [] : parse(bytes);
+    this.#entries = parsed ?? [];
+    return parsed ? undefined : bytes;
   }
 
   /** Oldest first. */
@@ -58,6 +56,7 @@ export class Outbox {
 
   /** Stores the present state of the entries. */
   async save(): Promise<void> {
+    if (this.#entries.length === 0) return this.#storage.delete(this.#key);
     const text = JSON.stringify({ format: 1, records: this.#entries });
     await this.#storage.put(this.#key, new TextEncoder().encode(text), 'strict');
   }

@@ -1,5 +1,6 @@
 // Where bytes are kept: which adapter, what its keys are called, and how long it may take to answer.
 import { HomeError } from './errors.js';
+import { afterPatience } from './patience.js';
 import type { Platform } from './platform.js';
 import { openIndexedDb } from './storage/indexeddb.js';
 import { memoryStorage } from './storage/memory.js';
@@ -69,16 +70,16 @@ function withDeadline(adapter: StorageAdapter, platform: Platform): StorageAdapt
 function deadline<T>(platform: Platform, what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     let over = false;
-    const timer = platform.setTimer(() => {
+    const stop = afterPatience(platform, STORAGE_DEADLINE_MS, () => {
       over = true;
       reject(new HomeError('storage_timeout', `${what} the storage took longer than ${STORAGE_DEADLINE_MS} ms`));
-    }, STORAGE_DEADLINE_MS);
+    });
     work.then((value) => {
-      platform.clearTimer(timer);
+      stop();
       if (over) late?.(value);
       else resolve(value);
     }, (thrown: unknown) => {
-      platform.clearTimer(timer);
+      stop();
       reject(thrown);
     });
   });

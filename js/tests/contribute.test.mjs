@@ -153,6 +153,15 @@ describe('making a record', () => {
     await c.home.close();
   });
 
+  test('the coin of the week is saved on leaving', async () => {
+    const c = contributing();
+    await c.home.ready;
+    await c.world.settle();
+    c.program.instances[0].ledgerBytes = Uint8Array.of(0x4c, 0, 9);
+    await c.home.close();
+    assert.deepEqual([...c.storage.values.get('ledger')], [0x4c, 0, 9]);
+  });
+
   test('two namespaces of one origin spend from one ledger', async () => {
     const world = new World();
     const storage = Object.assign(new FaultyStorage(), { lockName: 'origin' });
@@ -325,6 +334,29 @@ describe('sending a record', () => {
     assert.deepEqual(c.world.requests, []);
     assert.equal((await c.home.outbox()).records[0].state, 'sent');
     await c.home.close();
+  });
+
+  test('an outbox that cannot be read is put aside', async () => {
+    const storage = new FaultyStorage({ 'default/outbox': Uint8Array.of(1, 2) });
+    const c = contributing({ storage });
+    assert.equal((await c.home.ready).state, 'ready');
+    assert.deepEqual(c.errors.map((error) => error.code), ['outbox_corrupt']);
+    assert.deepEqual([...storage.values.get(`default/aside/outbox_corrupt/${c.world.now}`)], [1, 2]);
+    await c.home.close();
+  });
+
+  test('another tab sees what the writer made', async () => {
+    const world = new World();
+    const storage = Object.assign(new FaultyStorage(), { lockName: 'origin' });
+    const writer = contributing({ world, storage });
+    await writer.home.ready;
+    const reader = contributing({ world, storage });
+    await world.advance(200);
+    outcomeIsReady(writer);
+    await writer.home.flush();
+    assert.equal((await reader.home.outbox()).records.length, 1);
+    await reader.home.close();
+    await writer.home.close();
   });
 
   test('without an address and without a transport it waits in the outbox', async () => {
@@ -508,6 +540,15 @@ describe('two consents', () => {
     assert.equal(c.home.consent.personalize, false);
     assert.equal(c.home.rankSync(samplePage()).source, 'baseline');
     await assert.rejects(c.home.importHistory([{ at: 1, msPlayed: 1, title: 'x' }]), { code: 'not_personalized' });
+    await c.home.close();
+  });
+
+  test('a choice made before ready leaves the other one as it was saved', async () => {
+    const storage = new FaultyStorage({ 'consent/default/': new TextEncoder().encode('{"format":1,"personalize":false,"contribute":true}') });
+    const c = contributing({ storage, consent: undefined });
+    await c.home.setConsent({ contribute: false });
+    assert.deepEqual(c.home.consent, { personalize: false, contribute: false });
+    assert.equal(new TextDecoder().decode(storage.values.get('consent/default/')), '{"format":1,"personalize":false,"contribute":false}');
     await c.home.close();
   });
 

@@ -4,7 +4,7 @@ import { guardedCore } from '../build/modules/core.js';
 import { HomeError } from '../build/modules/errors.js';
 import { coded, fakeProgram } from './fake-core.mjs';
 import { CORES, makeHome, outline, samplePage } from './homes.mjs';
-import { World } from './world.mjs';
+import { FaultyStorage, World } from './world.mjs';
 
 const inServerOrder = (page, input, code) => {
   assert.equal(page.source, 'baseline');
@@ -315,6 +315,24 @@ describe('where ranking cannot be had', () => {
     await home.close();
   });
 
+  test('a wipe while the core is being replaced holds', async () => {
+    const world = new World();
+    const program = fakeProgram();
+    const storage = new FaultyStorage();
+    const { home } = makeHome({ world, program, storage });
+    await home.ready;
+    home.rankSync(samplePage());
+    home.track({ type: 'finish', cardId: 'album:dummy', msPlayed: 60_000 });
+    await home.flush();
+    program.faults.rank = () => { delete program.faults.rank; return new WebAssembly.RuntimeError('unreachable'); };
+    home.rankSync(samplePage());
+    await home.reset();
+    await world.settle();
+    assert.equal(home.status.state, 'ready');
+    assert.equal(home.summary().events, 0);
+    await home.close();
+  });
+
   test('a core that always traps is given up, and never blocks the page', async () => {
     const world = new World();
     const program = fakeProgram({ rank: () => new WebAssembly.RuntimeError('unreachable') });
@@ -333,7 +351,6 @@ describe('where ranking cannot be had', () => {
   test('a snapshot on which the core traps is put aside', async () => {
     const world = new World();
     const program = fakeProgram({ restore: () => { delete program.faults.restore; return new WebAssembly.RuntimeError('unreachable'); } });
-    const { FaultyStorage } = await import('./world.mjs');
     const storage = new FaultyStorage({ 'default/snapshot': Uint8Array.of(1, 2) });
     const { home } = makeHome({ world, program, storage });
     assert.equal((await home.ready).state, 'ready');

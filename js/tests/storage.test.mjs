@@ -64,6 +64,21 @@ describe('opening', () => {
     await reading;
   });
 
+  test('a page that was busy does not count as a storage that was slow', async () => {
+    const world = new World();
+    const storage = new FaultyStorage({ a: Uint8Array.of(7) });
+    let answer;
+    storage.faults.get = () => new Promise((resolve) => { answer = resolve; });
+    const { adapter } = await openStorage(storage, world.platform());
+    const reading = adapter.get('a');
+    // The page was blocked for five seconds; then the overdue timer comes first, the answer right after it.
+    world.now += 5000;
+    const [overdue] = world.timers.splice(0, 1);
+    overdue.run();
+    answer();
+    assert.deepEqual([...await reading], [7]);
+  });
+
   test('failures have stable codes', async () => {
     const storage = new FaultyStorage();
     const { adapter } = await openStorage(storage, new World().platform());

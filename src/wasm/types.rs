@@ -11,9 +11,9 @@ use crate::reasons::Reason;
 use crate::settings::Value;
 
 /// Separates the fields of a record of strings.
-const FIELD: char = '\u{1f}';
+const FIELD: u8 = 0x1f;
 /// Ends a record of strings.
-const RECORD: char = '\u{1e}';
+const RECORD: u8 = 0x1e;
 
 /// First word of a ranked page.
 const RESULT_FORMAT: f64 = 1.0;
@@ -67,24 +67,26 @@ pub(super) fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Error> {
         .map_err(|_| Error::settings("boundary", "expected a value that JavaScript can hold"))
 }
 
-/// Splits records of `N` strings.
-pub(super) fn records<const N: usize>(text: &str) -> Result<Vec<[&str; N]>, Error> {
-    let mut records = Vec::new();
-    for record in text.split_terminator(RECORD) {
-        let mut fields = [""; N];
-        let mut count = 0;
-        for field in record.split(FIELD) {
-            if count < N {
-                fields[count] = field;
+/// Splits records of `fields` strings each; the strings of all records in one list.
+pub(super) fn records(text: &str, fields: usize) -> Result<Vec<&str>, Error> {
+    let mut strings = Vec::new();
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == FIELD || byte == RECORD {
+            strings.push(text.get(start..at).unwrap_or_default());
+            start = at + 1;
+            if byte == RECORD && strings.len() % fields != 0 {
+                return Err(Error::page(
+                    "page_format",
+                    format!("expected {fields} fields in a record, got {}", strings.len() % fields),
+                ));
             }
-            count += 1;
         }
-        if count != N {
-            return Err(Error::page("page_format", format!("expected {N} fields in a record, got {count}")));
-        }
-        records.push(fields);
     }
-    Ok(records)
+    if start != text.len() || strings.len() % fields != 0 {
+        return Err(Error::page("page_format", "expected the mark of a record's end, found none"));
+    }
+    Ok(strings)
 }
 
 /// Cards from strings (id, title, artist, family, kind of each) and numbers (length in ms or -1, popularity or -1, size of the
@@ -98,7 +100,8 @@ pub(super) fn cards(strings: &str, numbers: &[f32]) -> Result<Vec<Card>, Error> 
         Ok(taken)
     };
     let mut cards = Vec::new();
-    for [id, title, artist, family, kind] in records::<5>(strings)? {
+    for card in records(strings, 5)?.chunks_exact(5) {
+        let [id, title, artist, family, kind] = [card[0], card[1], card[2], card[3], card[4]];
         let [duration, popularity, size] = *take(3)? else { return Err(short()) };
         cards.push(Card {
             id: id.to_owned(),

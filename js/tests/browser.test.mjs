@@ -1,0 +1,146 @@
+// The built package in a real browser: IndexedDB, locks between tabs, Content-Security-Policy. The browser is found by
+// CHROME_PATH, else at /usr/bin/chromium; without one there is nothing here to run.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const executablePath = process.env.CHROME_PATH ?? '/usr/bin/chromium';
+const root = fileURLToPath(new URL('../', import.meta.url));
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+];
+const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="importmap">{"imports":{"idb":"/node_modules/idb/build/index.js"}}</script>';
+const PAGE = {
+  local: ['recently_played'],
+  shelves: [
+    { id: 'morning', kind: 'made_for_you', title: 'Morning commute', cards: ['a', 'b', 'c', 'd'].map((id) => ({ id, title: id.toUpperCase(), artist: `Artist ${id}` })) },
+    { id: 'fresh', title: 'Fresh this week', cards: [{ id: 'e' }, { id: 'f' }] },
+  ],
+};
+
+if (!existsSync(executablePath)) {
+  console.log(`# no browser at ${executablePath}: set CHROME_PATH to run the browser tests of the package`);
+} else describe('in the browser', () => {
+  const profile = mkdtempSync(path.join(os.tmpdir(), 'ears-only-test-'));
+  let policy;
+  let context;
+  let origin;
+  const server = http.createServer((request, response) => {
+    const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
+    const allowed = /^\/(dist|build\/modules|tests|node_modules\/idb)\//.test(name) && existsSync(path.join(root, name));
+    const headers = { 'content-type': name.endsWith('js') ? 'text/javascript' : 'text/html', ...(policy ? { 'content-security-policy': policy } : {}) };
+    if (name !== '/' && !allowed) response.writeHead(404).end();
+    else response.writeHead(200, headers).end(name === '/' ? HTML : readFileSync(path.join(root, name)));
+  });
+
+  before(async () => {
+    const { chromium } = await import('playwright-core');
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${server.address().port}/`;
+    context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
+  });
+  after(async () => {
+    await context?.close();
+    server.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
+
+  const open = async () => {
+    const tab = await context.newPage();
+    await tab.goto(origin);
+    return tab;
+  };
+  /** Runs the text of a function in the tab, with the package and a page. */
+  const run = (tab, work) => tab.evaluate(
+    `import('/dist/index.js').then(({ createHome }) => (${work})({ createHome, page: ${JSON.stringify(PAGE)} }))`,
+  );
+
+  test('the IndexedDB adapter conforms', async () => {
+    const tab = await open();
+    const failures = await tab.evaluate(async () => {
+      const { storageConformance } = await import('/tests/storage-conformance.mjs');
+      const { openIndexedDb } = await import('/build/modules/storage/indexeddb.js');
+      const failed = [];
+      for (const one of storageConformance(openIndexedDb, { persistent: true })) {
+        await one.run().catch((thrown) => failed.push(`${one.title}: ${thrown.message}`));
+      }
+      return failed;
+    });
+    assert.deepEqual(failures, []);
+    await tab.close();
+  });
+
+  test('what was heard is there after a reload; a second tab ranks, and takes over when the first one closes', async () => {
+    const first = await open();
+    const listened = await run(first, `async ({ createHome, page }) => {
+      const home = createHome();
+      const { state, storage, writer } = await home.ready;
+      const ranked = home.rankSync(page);
+      for (const cardId of ['a', 'b', 'c']) home.track({ type: 'finish', cardId, decisionId: ranked.decisionId, shelfId: 'morning', msPlayed: 60000 });
+      const { saved } = await home.flush();
+      return { state, storage, writer, source: ranked.source, saved, events: home.summary().events };
+    }`);
+    assert.deepEqual(listened, { state: 'ready', storage: 'indexeddb', writer: true, source: 'policy', saved: true, events: 3 });
+    const second = await open();
+    const reading = await run(second, `async ({ createHome, page }) => {
+      const home = window.home = createHome();
+      const { state, writer } = await home.ready;
+      const ranked = home.rankSync(page);
+      home.track({ type: 'finish', cardId: 'e', msPlayed: 60000 });
+      return { state, writer, local: ranked.shelves.find((shelf) => shelf.local)?.cards.length };
+    }`);
+    assert.deepEqual(reading, { state: 'ready', writer: false, local: 3 });
+    await first.close();
+    await second.waitForFunction('home.status.writer');
+    assert.deepEqual(await second.evaluate('home.flush().then(({ saved }) => [saved, home.summary().events])'), [true, 4]);
+    await second.reload();
+    const reloaded = await run(second, `async ({ createHome }) => {
+      const home = createHome();
+      await home.ready;
+      const { events } = home.summary();
+      await home.reset();
+      return [events, home.summary().events];
+    }`);
+    assert.deepEqual(reloaded, [4, 0]);
+    await second.close();
+  });
+
+  test('made, closed and made again at once: the second Home writes', async () => {
+    const tab = await open();
+    const result = await run(tab, `async ({ createHome }) => {
+      const first = createHome({ namespace: 'strict' });
+      first.close();
+      const second = createHome({ namespace: 'strict' });
+      const { state, writer } = await second.ready;
+      await second.close();
+      return [state, writer, first.status.state];
+    }`);
+    assert.deepEqual(result, ['ready', true, 'closed']);
+    await tab.close();
+  });
+
+  for (const [csp, expected] of [
+    ["script-src 'self' 'unsafe-inline'", ['degraded', 'csp', 'baseline', 'csp']],
+    ["default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'", ['ready', null, 'policy', null]],
+  ]) {
+    test(`under the policy ${csp}: ${expected[0]}`, async () => {
+      policy = csp;
+      const tab = await open();
+      const result = await run(tab, `async ({ createHome, page }) => {
+        const home = createHome({ namespace: 'csp' });
+        const status = await home.ready;
+        const ranked = home.rankSync(page);
+        await home.close();
+        return [status.state, status.reason ?? null, ranked.source, ranked.error?.code ?? null];
+      }`);
+      policy = undefined;
+      assert.deepEqual(result, expected);
+      await tab.close();
+    });
+  }
+});
