@@ -100,6 +100,8 @@ pub struct FeatureSchema {
     columns: Vec<Column>,
     given: Vec<usize>,
     context: Vec<usize>,
+    /// How many given columns stand before the first other one.
+    leading_given: usize,
 }
 
 impl FeatureSchema {
@@ -126,8 +128,9 @@ impl FeatureSchema {
             }
         }
         let of = |source: Source| (0..columns.len()).filter(|&i| columns[i].source == source).collect();
-        let (given, context) = (of(Source::Given), of(Source::Context));
-        Ok(Self { columns, given, context })
+        let (given, context): (Vec<usize>, Vec<usize>) = (of(Source::Given), of(Source::Context));
+        let leading_given = given.iter().enumerate().take_while(|(place, column)| place == *column).count();
+        Ok(Self { columns, given, context, leading_given })
     }
 
     /// The columns, without the bias.
@@ -196,11 +199,13 @@ impl<'a> FeatureMaker<'a> {
     /// - `given`: one value for each given column, in schema order; short or empty takes the defaults.
     /// - `row`: [`FeatureSchema::stride`] values; what lies past the width is set to 0.
     pub fn write(&self, card: CardHandle, shelf_kind: u32, given: &[f32], row: &mut [f32]) {
-        let mut next_given = 0;
-        let mut next_context = 0;
         row.fill(0.0);
         row[0] = 1.0;
-        for (value, column) in row[1..].iter_mut().zip(&self.schema.columns) {
+        // Given columns that stand first are copied as they lie.
+        let mut next_given = self.schema.leading_given.min(given.len());
+        row[1..=next_given].copy_from_slice(&given[..next_given]);
+        let mut next_context = 0;
+        for (value, column) in row[1..].iter_mut().zip(&self.schema.columns).skip(next_given) {
             *value = match column.source {
                 Source::Given => {
                     next_given += 1;

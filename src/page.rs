@@ -478,69 +478,127 @@ impl Page {
     /// # Errors
     /// `page_format` when the words do not have that shape; the codes of [`PageBuilder::build`] otherwise.
     pub fn from_words(words: &[f32], catalogue: &Catalogue) -> Result<Self, Error> {
-        let format = |what: &str, found: String| Error::page("page_format", format!("expected {what}, got {found}"));
-        if words.len() < PAGE_HEADER {
-            return Err(format("a header of 16 words", words.len().to_string()));
+        let malformed = || Error::page("page_format", "expected a page packed as documented, got other words");
+        if words.len() < PAGE_HEADER || words[0] != PAGE_FORMAT as f32 {
+            return Err(malformed());
         }
-        let count = |index: usize, limit: usize, code: &'static str, what: &str| -> Result<usize, Error> {
-            let value = words[index];
-            if value.is_finite() && value >= 0.0 && value == value.trunc() && value <= limit as f32 {
-                Ok(value as usize)
-            } else {
-                Err(Error::page(code, format!("expected at most {limit} {what}, got {}", shown(value.into()))))
-            }
-        };
-        if words[0] != PAGE_FORMAT as f32 {
-            return Err(format("page format 1", shown(words[0].into())));
+        // A whole number that 32-bit floats hold exactly.
+        let number = |value: f32| (value >= 0.0 && value <= 16_777_216.0 && value == value.trunc()).then_some(value as u32);
+        let limits = [
+            (MAX_SHELVES, "page_too_large", "shelves"),
+            (MAX_CARDS, "page_too_large", "cards"),
+            (MAX_COLUMNS, "column_count", "given columns"),
+            (MAX_SHELVES, "visible_range", "visible shelves"),
+            (MAX_CARDS, "visible_range", "visible cards"),
+            (255, "page_format", "as local shelf bits"),
+            (MAX_COLUMNS, "column_count", "context columns"),
+        ];
+        let mut counts = [0usize; 7];
+        for (count, (value, (limit, code, what))) in counts.iter_mut().zip(words[1..].iter().zip(limits)) {
+            *count = match number(*value) {
+                Some(number) if number as usize <= limit => number as usize,
+                _ => return Err(Error::page(code, format!("expected at most {limit} {what}, got {}", shown((*value).into())))),
+            };
         }
-        let shelves = count(1, MAX_SHELVES, "page_too_large", "shelves")?;
-        let cards = count(2, MAX_CARDS, "page_too_large", "cards")?;
-        let given = count(3, MAX_COLUMNS, "column_count", "columns")?;
-        let visible = Visible {
-            shelves: count(4, MAX_SHELVES, "visible_range", "visible shelves")?,
-            cards: count(5, MAX_CARDS, "visible_range", "visible cards")?,
-        };
-        let local = count(6, 255, "page_format", "as local shelf bits")?;
-        let context = count(7, MAX_COLUMNS, "column_count", "context columns")?;
-        let offset = words[8];
-        if !(-1_440.0..=1_440.0).contains(&offset) {
-            return Err(format("a UTC offset within a day", shown(offset.into())));
-        }
+        let [shelves, cards, given, visible_shelves, visible_cards, local, context] = counts;
         let shelf_start = PAGE_HEADER + context;
         let card_start = shelf_start + 4 * shelves;
         let feature_start = (card_start + 2 * cards).next_multiple_of(4);
         let end = feature_start + cards * given;
-        if words.len() < end {
-            return Err(format(&format!("{end} words"), words.len().to_string()));
+        let offset = words[8];
+        if words.len() < end || !(-1_440.0..=1_440.0).contains(&offset) {
+            return Err(malformed());
         }
-        let mut builder = Self::builder(visible)
-            .with_local(LocalShelves(local as u8))
-            .with_utc_offset_minutes(offset as i32)
-            .with_context(words[PAGE_HEADER..shelf_start].to_vec());
         let unknown = |code: &'static str, value: f32| {
             Error::page(code, format!("expected a handle given out before, got {}", shown(value.into())))
         };
-        // A whole number that 32-bit floats hold exactly.
-        let number = |value: f32| (value >= 0.0 && value <= 16_777_216.0 && value == value.trunc()).then_some(value as u32);
+        let mut page = Self {
+            visible: Visible { shelves: visible_shelves, cards: visible_cards },
+            local: LocalShelves(local as u8),
+            utc_offset_minutes: offset as i32,
+            context: words[PAGE_HEADER..shelf_start].to_vec(),
+            shelves: Vec::with_capacity(shelves),
+            cards: Vec::with_capacity(cards),
+            given,
+            features: words[feature_start..end].to_vec(),
+        };
+        for place in words[card_start..card_start + 2 * cards].chunks_exact(2) {
+            let card = number(place[0]).and_then(|n| catalogue.handle(n)).ok_or_else(|| unknown("unknown_card", place[0]))?;
+            page.cards.push(CardPlace { card, fixed: place[1] == 1.0 });
+        }
         let mut next = 0;
-        for shelf in words[shelf_start..card_start].chunks_exact(4) {
-            let handle =
-                number(shelf[0]).and_then(|n| catalogue.shelf_handle(n)).ok_or_else(|| unknown("unknown_shelf", shelf[0]))?;
-            let size = shelf[1];
-            if number(size).is_none_or(|size| size as usize > cards - next) {
-                return Err(format("card counts that add up", shown(size.into())));
-            }
-            builder.shelf(handle, shelf[2] == 1.0);
-            for place in words[card_start + 2 * next..card_start + 2 * (next + size as usize)].chunks_exact(2) {
-                let card = number(place[0]).and_then(|n| catalogue.handle(n)).ok_or_else(|| unknown("unknown_card", place[0]))?;
-                builder.card(card, place[1] == 1.0);
-            }
-            next += size as usize;
+        for words in words[shelf_start..card_start].chunks_exact(4) {
+            let shelf =
+                number(words[0]).and_then(|n| catalogue.shelf_handle(n)).ok_or_else(|| unknown("unknown_shelf", words[0]))?;
+            let size = number(words[1]).filter(|size| *size as usize <= cards - next).ok_or_else(malformed)? as usize;
+            page.shelves.push(Shelf { shelf, fixed: words[2] == 1.0, cards: next..next + size });
+            next += size;
         }
         if next != cards {
-            return Err(format(&format!("{cards} cards in the shelves"), next.to_string()));
+            return Err(malformed());
         }
-        builder.features(given, words[feature_start..end].to_vec()).build()
+        page.checked()
+    }
+
+    /// Checks the page; see [`PageBuilder::build`].
+    fn checked(self) -> Result<Self, Error> {
+        let page = self;
+        if page.shelves.is_empty() {
+            return Err(Error::page("page_empty", "expected at least one shelf, got none"));
+        }
+        if page.shelves.len() > MAX_SHELVES {
+            return Err(Error::page(
+                "page_too_large",
+                format!("expected at most {MAX_SHELVES} shelves, got {}", page.shelves.len()),
+            ));
+        }
+        if page.cards.len() > MAX_CARDS {
+            return Err(Error::page("page_too_large", format!("expected at most {MAX_CARDS} cards, got {}", page.cards.len())));
+        }
+        if page.visible.shelves == 0 || page.visible.cards == 0 {
+            return Err(Error::page(
+                "visible_range",
+                format!("expected at least one visible shelf and card, got {} and {}", page.visible.shelves, page.visible.cards),
+            ));
+        }
+        if page.features.len() != page.cards.len() * page.given {
+            return Err(Error::page(
+                "column_count",
+                format!("expected {} x {} feature values, got {}", page.cards.len(), page.given, page.features.len()),
+            ));
+        }
+        // One mark for each handle: the number of the last shelf that had it.
+        let size = |handles: &mut dyn Iterator<Item = u32>| handles.max().map_or(0, |largest| largest as usize + 1);
+        let mut shelf_marks = vec![false; size(&mut page.shelves.iter().map(|shelf| shelf.shelf.0))];
+        let mut card_marks = vec![u8::MAX; size(&mut page.cards.iter().map(|place| place.card.0))];
+        for (index, shelf) in page.shelves.iter().enumerate() {
+            if shelf.cards.is_empty() {
+                return Err(Error::page("shelf_empty", format!("expected at least one card in shelf {index}, got none")));
+            }
+            if std::mem::replace(&mut shelf_marks[shelf.shelf.0 as usize], true) {
+                return Err(Error::page("duplicate_shelf", format!("shelf {index} has the id of an earlier shelf")));
+            }
+            for place in &page.cards[shelf.cards.clone()] {
+                if std::mem::replace(&mut card_marks[place.card.0 as usize], index as u8) == index as u8 {
+                    return Err(Error::page("duplicate_card", format!("a card id stands twice in shelf {index}")));
+                }
+            }
+        }
+        if let Some(at) = page.features.iter().position(|v| !v.is_finite()) {
+            return Err(Error::page(
+                "not_finite",
+                format!(
+                    "expected finite features, got {} at card {} column {}",
+                    shown(page.features[at].into()),
+                    at / page.given,
+                    at % page.given
+                ),
+            ));
+        }
+        if let Some(value) = page.context.iter().find(|v| !v.is_finite()) {
+            return Err(Error::page("not_finite", format!("expected finite context values, got {}", shown((*value).into()))));
+        }
+        Ok(page)
     }
 
     /// Number of shelves.
@@ -620,63 +678,7 @@ impl PageBuilder {
     /// `page_empty`, `page_too_large`, `visible_range`, `shelf_empty`, `duplicate_shelf`, `duplicate_card` (twice in one shelf),
     /// `column_count` (features are not cards x columns), `not_finite` (a feature or context value is NaN or infinite).
     pub fn build(self) -> Result<Page, Error> {
-        let page = self.page;
-        if page.shelves.is_empty() {
-            return Err(Error::page("page_empty", "expected at least one shelf, got none"));
-        }
-        if page.shelves.len() > MAX_SHELVES {
-            return Err(Error::page(
-                "page_too_large",
-                format!("expected at most {MAX_SHELVES} shelves, got {}", page.shelves.len()),
-            ));
-        }
-        if page.cards.len() > MAX_CARDS {
-            return Err(Error::page("page_too_large", format!("expected at most {MAX_CARDS} cards, got {}", page.cards.len())));
-        }
-        if page.visible.shelves == 0 || page.visible.cards == 0 {
-            return Err(Error::page(
-                "visible_range",
-                format!("expected at least one visible shelf and card, got {} and {}", page.visible.shelves, page.visible.cards),
-            ));
-        }
-        if page.features.len() != page.cards.len() * page.given {
-            return Err(Error::page(
-                "column_count",
-                format!("expected {} x {} feature values, got {}", page.cards.len(), page.given, page.features.len()),
-            ));
-        }
-        // One mark for each handle: the number of the last shelf that had it.
-        let size = |handles: &mut dyn Iterator<Item = u32>| handles.max().map_or(0, |largest| largest as usize + 1);
-        let mut shelf_marks = vec![false; size(&mut page.shelves.iter().map(|shelf| shelf.shelf.0))];
-        let mut card_marks = vec![u8::MAX; size(&mut page.cards.iter().map(|place| place.card.0))];
-        for (index, shelf) in page.shelves.iter().enumerate() {
-            if shelf.cards.is_empty() {
-                return Err(Error::page("shelf_empty", format!("expected at least one card in shelf {index}, got none")));
-            }
-            if std::mem::replace(&mut shelf_marks[shelf.shelf.0 as usize], true) {
-                return Err(Error::page("duplicate_shelf", format!("shelf {index} has the id of an earlier shelf")));
-            }
-            for place in &page.cards[shelf.cards.clone()] {
-                if std::mem::replace(&mut card_marks[place.card.0 as usize], index as u8) == index as u8 {
-                    return Err(Error::page("duplicate_card", format!("a card id stands twice in shelf {index}")));
-                }
-            }
-        }
-        if let Some(at) = page.features.iter().position(|v| !v.is_finite()) {
-            return Err(Error::page(
-                "not_finite",
-                format!(
-                    "expected finite features, got {} at card {} column {}",
-                    shown(page.features[at].into()),
-                    at / page.given,
-                    at % page.given
-                ),
-            ));
-        }
-        if let Some(value) = page.context.iter().find(|v| !v.is_finite()) {
-            return Err(Error::page("not_finite", format!("expected finite context values, got {}", shown((*value).into()))));
-        }
-        Ok(page)
+        self.page.checked()
     }
 }
 

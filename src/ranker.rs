@@ -111,7 +111,6 @@ pub struct RankedPage {
 }
 
 /// A decision with everything needed to learn from it and to explain it.
-#[derive(Clone, Debug)]
 struct OpenDecision {
     id: DecisionId,
     at: Timestamp,

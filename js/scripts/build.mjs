@@ -24,9 +24,13 @@ mkdirSync(at('dist'), { recursive: true });
 const require = createRequire(import.meta.url);
 execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescript/package.json')), 'bin/tsc')], { cwd: root, stdio: 'inherit' });
 
-/** Begin a byte of two characters; below every character that stands for one. */
+/** Begin a byte of two characters. */
 const PREFIXES = ['!', '"'];
-const core = withShortImports(readFileSync(wasm), readFileSync(bindings, 'utf8'));
+/** Stand for no byte of their own: the prefixes, the quote and the backslash. */
+const NOT_SINGLE = [33, 34, 39, 92];
+/** Where a panic would be: a trap prints nothing, and some of these paths name the machine of the build. */
+const LOCATIONS = /(?:\/rustc\/[0-9a-f]{40}\/library\/|\/[\w./@-]*?\/registry\/src\/[\w.-]+\/|src\/)[\w./-]*?\.rs/g;
+const core = slimmed(readFileSync(wasm), readFileSync(bindings, 'utf8'));
 writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
 writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
 
@@ -67,17 +71,20 @@ export async function start(module) {
 `);
   const { outputFiles: [{ text }] } = await build({
     stdin: { contents: "export { Core, start } from './bindings.js';", resolveDir: at('build/modules') },
-    bundle: true, format: 'iife', globalName: 'bindings', target: 'es2022', write: false, legalComments: 'none', logLevel: 'warning',
+    bundle: true, format: 'esm', target: 'es2022', write: false, legalComments: 'none', logLevel: 'warning',
   });
-  return `export function glue() {\n${text}\nreturn bindings;\n}\n`;
+  const body = text.replace(/export \{\s*Core,\s*start\s*\};\s*$/, 'return { Core, start };');
+  if (body === text) throw new Error('expected the bindings to end with their exports');
+  return `export function glue() {\n${body}\n}\n`;
 }
 
 /**
  * Gives the functions that the module imports names of one or two letters, in the module and in its bindings: the
- * generated ones end in hashes, which do not compress.
+ * generated ones end in hashes, which do not compress. Blanks the paths of source files.
  */
-function withShortImports(module, glue) {
+function slimmed(module, glue) {
   const IMPORTS = 2;
+  const DATA = 11;
   const names = new Map();
   const sections = [];
   const reader = { at: 8 };
@@ -113,7 +120,8 @@ function withShortImports(module, glue) {
       }
       sections.push(Buffer.from([id, ...bytesOf(body.length), ...body]));
     } else {
-      sections.push(module.subarray(start, end));
+      const section = module.subarray(start, end);
+      sections.push(id === DATA ? Buffer.from(section.toString('latin1').replace(LOCATIONS, (path) => '\0'.repeat(path.length)), 'latin1') : section);
     }
     reader.at = end;
   }
@@ -132,29 +140,32 @@ function inlineModule(bytes) {
   for (const byte of bytes) counts[byte]++;
   const byFrequency = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
   const characters = [];
-  for (let code = 35; code < 127; code++) if (!['\\', "'"].includes(String.fromCharCode(code))) characters.push(code);
+  for (let code = 32; code < 127; code++) if (!NOT_SINGLE.includes(code)) characters.push(code);
 
   // A byte that is a usable character stands for itself where it can; text in the module stays text.
-  const frequent = new Set(byFrequency.slice(0, characters.length));
-  const table = new Array(3 * 128).fill(0);
-  const code = new Array(256);
-  const assign = (byte, page, character) => {
-    table[128 * page + character] = byte;
-    code[byte] = (page === 0 ? '' : PREFIXES[page - 1]) + String.fromCharCode(character);
-  };
-  const free = characters.filter((character) => !frequent.has(character));
-  for (const byte of frequent) if (characters.includes(byte)) assign(byte, 0, byte);
-  for (const byte of [...frequent].sort((a, b) => a - b)) if (code[byte] === undefined) assign(byte, 0, free.shift());
-  byFrequency.slice(characters.length).sort((a, b) => a - b)
-    .forEach((byte, index) => assign(byte, 1 + Math.floor(index / characters.length), characters[index % characters.length]));
+  const frequent = byFrequency.slice(0, characters.length).sort((a, b) => a - b);
+  const others = frequent.filter((byte) => !characters.includes(byte));
+  const single = characters.map((character) => frequent.includes(character) ? character : others.shift());
+  const rare = [...counts.keys()].filter((byte) => !single.includes(byte));
+  const text = Array.from({ length: 256 });
+  single.forEach((byte, index) => { text[byte] = String.fromCharCode(characters[index]); });
+  rare.forEach((byte, index) => {
+    text[byte] = PREFIXES[Math.floor(index / characters.length)] + String.fromCharCode(characters[index % characters.length]);
+  });
 
-  return `const table = [${table}];
-const text = '${Array.from(bytes, (byte) => code[byte]).join('')}';
+  return `const single = [${single}];
+const text = '${Array.from(bytes, (byte) => text[byte]).join('')}';
 export function bytes() {
+  const order = [...single];
+  for (let byte = 0; byte < 256; byte++) if (!single.includes(byte)) order.push(byte);
+  const table = new Uint8Array(384);
+  for (let page = 0, next = 0; page < 384; page += 128) {
+    for (let code = 32; code < 127; code++) if (![${NOT_SINGLE}].includes(code)) table[page + code] = order[next++];
+  }
   const bytes = new Uint8Array(${bytes.length});
   for (let from = 0, to = 0; from < text.length; to++) {
-    const character = text.charCodeAt(from++);
-    bytes[to] = character > 34 ? table[character] : table[128 * (character - 32) + text.charCodeAt(from++)];
+    const code = text.charCodeAt(from++);
+    bytes[to] = code === 33 || code === 34 ? table[128 * (code - 32) + text.charCodeAt(from++)] : table[code];
   }
   return bytes;
 }

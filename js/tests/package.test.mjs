@@ -33,6 +33,14 @@ describe('the files', () => {
     assert.ok(Buffer.compare(bytes(), readFileSync(new URL('dist/core_bg.wasm', root))) === 0);
   });
 
+  test('nothing names the machine it was built on', () => {
+    for (const name of readdirSync(new URL('dist/', root))) {
+      const text = readFileSync(new URL(`dist/${name}`, root), 'latin1');
+      assert.doesNotMatch(text, /\/registry\/src\/|crates\.io|\/rustc\/[0-9a-f]{8}|file:\/\/\/|\/home\/\w+\//, name);
+      assert.ok(!text.includes(fileURLToPath(root)), name);
+    }
+  });
+
   test('the entry exports createHome and HomeError', () => {
     assert.deepEqual(Object.keys(others), []);
     assert.equal(typeof createHome, 'function');

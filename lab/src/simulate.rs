@@ -99,6 +99,9 @@ pub struct Report {
     pub gap: Gap,
 }
 
+/// Seed and policy by index, and what came of them.
+type Done = (usize, usize, Result<u64, LabError>);
+
 /// Streams of one run, in the order ears, random, server, popularity, oracle.
 type Run = [u64; 5];
 
@@ -118,7 +121,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
     let world = World::demo();
     let candidates = Candidates::new(world.catalogue());
     let jobs: Vec<(usize, usize)> = (0..settings.seeds.len()).flat_map(|seed| (0..5).map(move |policy| (seed, policy))).collect();
-    let done: Mutex<Vec<(usize, usize, Result<u64, LabError>)>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<Done>> = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..settings.threads.clamp(1, jobs.len()) {

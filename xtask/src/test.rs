@@ -42,7 +42,7 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: world, lab, xtask", &[], |desk| {
+    stage("lint: world, lab, xtask", &["lint: core"], |desk| {
         desk.checks(["world", "lab", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);

@@ -1,0 +1,68 @@
+//! Checks against the reference data, which may not be passed on with the project: the variable `EARS_SHARED` names their folder.
+//!
+//! Without it a line says of each check that it was not run, and the closing line counts it as such; hence a runner of its own.
+
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const CHECKS: [(&str, fn(&Path)); 2] = [
+    ("the reference values are met", golden),
+    ("real listeners find more of what they like than by popularity or by chance", replay),
+];
+
+fn main() -> ExitCode {
+    let Some(shared) = reference() else {
+        for (name, _) in CHECKS {
+            println!("not run: {name} (EARS_SHARED names no folder)");
+        }
+        println!("0 passed, 0 failed, {} skipped", CHECKS.len());
+        return ExitCode::SUCCESS;
+    };
+    let mut failed = 0;
+    for (name, check) in CHECKS {
+        let passed = catch_unwind(|| check(&shared)).is_ok();
+        println!("{name}: {}", if passed { "ok" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
+    println!("{} passed, {failed} failed, 0 skipped", CHECKS.len() - failed);
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// The folder of the reference data, where there is one.
+fn reference() -> Option<PathBuf> {
+    std::env::var_os("EARS_SHARED").map(PathBuf::from).filter(|folder| folder.is_dir())
+}
+
+/// Exit code and standard output of `ears-lab`.
+fn ears_lab(command: &str, arguments: &[&Path]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ears-lab")).arg(command).args(arguments).output();
+    output.map_or((None, String::new()), |o| (o.status.code(), String::from_utf8_lossy(&o.stdout).into_owned()))
+}
+
+fn golden(shared: &Path) {
+    let (code, out) = ears_lab("check-golden", &[&shared.join("golden")]);
+    assert_eq!(code, Some(0), "{out}");
+    let line = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    assert!(line("policy_two_level.json").contains(": 4 of 4 cases, worst "), "{out}");
+    assert!(line("policy_propensities.json").contains(": 5 of 19 cases, worst "), "{out}");
+    for known in ["policy_two_level.json", "policy_propensities.json"] {
+        assert!(line(known).ends_with(", tolerance 1e-9, ok"), "{out}");
+    }
+    assert_eq!(line("obp_estimates.json"), "obp_estimates.json: unknown kind obp_estimates");
+    assert_eq!(out.lines().filter(|line| line.starts_with("models/kuairand/")).count(), 10);
+}
+
+fn replay(shared: &Path) {
+    let (code, out) = ears_lab("replay", &["--data".as_ref(), &shared.join("data"), "--json".as_ref(), "-".as_ref()]);
+    assert_eq!(code, Some(0), "{out}");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+    assert_eq!((report["listeners"].as_u64(), report["visible"].as_u64()), (Some(500), Some(12)));
+    assert_eq!(report["policies"]["ears"]["hits"].as_array().map(Vec::len), Some(500));
+    for against in ["popularity", "random"] {
+        let found =
+            report["comparisons"].as_array().into_iter().flatten().find(|c| c["policy"] == "ears" && c["against"] == against);
+        let low = found.and_then(|comparison| comparison["low"].as_f64());
+        assert!(low.is_some_and(|low| low > 0.0), "against {against}: {found:?}");
+    }
+}
