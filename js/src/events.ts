@@ -1,9 +1,6 @@
-// Events as they come from the app: checked before they are kept, kept until they can be used.
+// Events as they come from the app: checked before anything is done with them.
 import { HomeError } from './errors.js';
 import type { EventType, HomeEvent } from './types.js';
-
-/** Events kept while the core is not there. */
-export const MAX_QUEUED_EVENTS = 1000;
 
 const TYPES: readonly EventType[] = ['impression', 'play', 'progress', 'finish', 'skip', 'like', 'follow', 'hide'];
 

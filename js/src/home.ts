@@ -1,11 +1,12 @@
 // The Home: what an app holds. It starts in the background, ranks at once, and never lets a failure reach a render.
 import { baseline } from './baseline.js';
+import { BeforeReady, MAX_EVENTS } from './before-ready.js';
 import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
 import { Contributor } from './contribute.js';
 import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
 import { Engine } from './engine.js';
 import { HomeError, toHomeError } from './errors.js';
-import { completeEvent, MAX_QUEUED_EVENTS, type CompleteEvent } from './events.js';
+import { completeEvent, type CompleteEvent } from './events.js';
 import { importHistory } from './import-history.js';
 import { Outbox, outboxView } from './outbox.js';
 import { afterPatience } from './patience.js';
@@ -24,8 +25,6 @@ import { Writer } from './writer.js';
 const PATIENCE_MS = 2000;
 /** A core that stops more often than this is not started again. */
 const MAX_RESTARTS = 5;
-/** Pages shown before `ready` whose cards are made known then. */
-const MAX_WAITING_PAGES = 4;
 /** The longest the package sleeps while a record waits. */
 const LONGEST_NAP_MS = 3_600_000;
 
@@ -79,10 +78,7 @@ export class HomeRuntime implements Home {
   #timer: unknown;
   #closing: Promise<void> | undefined;
 
-  #queuedEvents: CompleteEvent[] = [];
-  #queuedCards: CardInput[] = [];
-  #waitingPages: PageInput[] = [];
-  #queueFull = false;
+  #beforeReady = new BeforeReady();
   /** Events this tab saw while another one was the writer. */
   #readerEvents: CompleteEvent[] = [];
 
@@ -112,7 +108,7 @@ export class HomeRuntime implements Home {
     try {
       if (!this.#consent.personalize) return baseline(page, this.#modelVersion());
       if (engine === undefined) {
-        if (this.#mayStart()) this.#waitingPages = [...this.#waitingPages, page].slice(-MAX_WAITING_PAGES);
+        if (this.#mayStart()) this.#beforeReady.page(page);
         return baseline(page, this.#modelVersion(), this.#whyNot());
       }
       const now = this.#now();
@@ -142,7 +138,7 @@ export class HomeRuntime implements Home {
     try {
       const complete = completeEvent(event, this.#now());
       if (this.#engine) this.#observe(this.#engine, complete);
-      else if (this.#mayStart()) this.#queue(complete);
+      else if (this.#mayStart()) this.#beforeReady.event(complete);
     } catch (thrown) {
       this.#report(toHomeError(thrown, 'event_invalid'));
     }
@@ -151,7 +147,7 @@ export class HomeRuntime implements Home {
   readonly registerCards = (cards: Iterable<CardInput>): void => {
     try {
       if (this.#engine) this.#engine.registerCards(cards);
-      else if (this.#mayStart()) this.#queuedCards.push(...cards);
+      else if (this.#mayStart()) this.#beforeReady.cards.push(...cards);
     } catch (thrown) {
       this.#report(toHomeError(thrown, 'page_invalid'));
     }
@@ -177,18 +173,9 @@ export class HomeRuntime implements Home {
 
   #observe(engine: Engine, event: CompleteEvent): void {
     engine.observe(event, this.#now());
-    if (!this.#writer.active && this.#readerEvents.length < MAX_QUEUED_EVENTS) this.#readerEvents.push(event);
+    if (!this.#writer.active && this.#readerEvents.length < MAX_EVENTS) this.#readerEvents.push(event);
     this.#saver.touch();
     this.#notify();
-  }
-
-  #queue(event: CompleteEvent): void {
-    if (this.#queuedEvents.length < MAX_QUEUED_EVENTS) {
-      this.#queuedEvents.push(event);
-    } else if (!this.#queueFull) {
-      this.#queueFull = true;
-      throw new HomeError('queue_full', `expected at most ${MAX_QUEUED_EVENTS} events before ready, got more; the others are dropped`);
-    }
   }
 
   // --------------------------------------------------------------------------------------------- what leaves, consent
@@ -215,9 +202,8 @@ export class HomeRuntime implements Home {
   #useConsent(consent: Consent): void {
     this.#consent = consent;
     if (!consent.personalize) {
-      this.#queuedEvents = [];
+      this.#beforeReady.forgetListener();
       this.#readerEvents = [];
-      this.#waitingPages = [];
     }
     this.#tellConsent();
     this.#notify();
@@ -323,9 +309,8 @@ export class HomeRuntime implements Home {
 
   #forget(): void {
     this.#wipes++;
-    this.#queuedEvents = [];
+    this.#beforeReady.forgetListener();
     this.#readerEvents = [];
-    this.#waitingPages = [];
     this.#outbox.forget();
     this.#parked?.registry.clear();
     this.#quietly(() => {
@@ -472,12 +457,8 @@ export class HomeRuntime implements Home {
 
   /** Uses what came before there was a core. */
   #catchUp(engine: Engine): void {
-    const pages = this.#waitingPages;
-    const cards = this.#queuedCards;
-    const events = this.#queuedEvents;
-    this.#waitingPages = [];
-    this.#queuedCards = [];
-    this.#queuedEvents = [];
+    const { pages, cards, events } = this.#beforeReady;
+    this.#beforeReady = new BeforeReady();
     if (!this.#consent.personalize) return;
     // A page that cannot be ranked was or will be reported by `rankSync`.
     for (const page of pages) try { engine.registerPage(page); } catch { continue; }
@@ -577,9 +558,7 @@ export class HomeRuntime implements Home {
 
   #fail(error: HomeError): void {
     this.#failure = error;
-    this.#queuedEvents = [];
-    this.#queuedCards = [];
-    this.#waitingPages = [];
+    this.#beforeReady.forget();
     this.#refresh();
     // A server has nothing to mend.
     if (error.code !== 'server') this.#report(error);

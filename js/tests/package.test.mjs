@@ -271,6 +271,15 @@ describe('the whole loop, on IndexedDB', () => {
   });
 });
 
+test('the example of the README runs as it stands', () => {
+  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(new URL('README.md', root), 'utf8'));
+  const output = node(`import 'fake-indexeddb/auto';\n${example}\nconsole.log(home.summary().events); await home.close();`);
+  const lines = output.split('\n');
+  assert.equal(lines.length, 3);
+  assert.ok(lines.some((line) => line.startsWith('Morning commute')) && lines.some((line) => line.startsWith('Fresh this week')));
+  assert.equal(lines.at(-1), '1');
+});
+
 test('the bench adapter keeps the contract of the bench', async () => {
   const { default: adapter } = await import('../bench-adapter.mjs');
   const n = 200, d = 32;
