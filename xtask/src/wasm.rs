@@ -20,7 +20,7 @@ const FEATURES: [&str; 7] = [
     "--enable-mutable-globals",
 ];
 /// Measured on the core: `-Oz` is no smaller after compression and slower; a second round saves half a per cent.
-const OPTIMISATION: [&str; 3] = ["-O3", "--converge", "--strip-target-features"];
+const OPTIMISATION: [&str; 6] = ["-O3", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
 /// Builds `js/build/wasm/{core.js,core_bg.wasm}`.
 pub fn build(run: Runner) -> Result<()> {
