@@ -239,23 +239,23 @@ pub struct Bundle {
 
 /// (name, source, prior mean, prior standard deviation) of the built-in model, written by hand: signs are common sense. Shares such as
 /// p / (p + 3) are small numbers in the first weeks, so their weights are large; what most listeners agree on (sd 0.3) moves
-/// slowly, what differs between them (genres, part of the day) faster. Sizes were compared on simulated listeners with other seeds
-/// than the published ones.
+/// slowly, what differs between them (genres, part of the day) faster. Sizes were compared on simulated listeners of the demo world,
+/// with other seeds than the published ones; no data set of real listeners had a say.
 const BUILT_IN: [(&str, Source, f64, f64); 14] = [
-    ("popularity", Source::Popularity, 3.0, 0.3),
-    ("artist_affinity", Source::ArtistAffinity, 3.5, 0.3),
+    ("popularity", Source::Popularity, 6.0, 0.3),
+    ("artist_affinity", Source::ArtistAffinity, 4.0, 0.3),
     ("family_affinity", Source::FamilyAffinity, 8.0, 1.0),
-    ("card_affinity", Source::CardAffinity, 3.5, 0.3),
+    ("card_affinity", Source::CardAffinity, 4.0, 0.3),
     ("taste_short", Source::TasteShort, 0.4, 0.3),
-    ("taste_long", Source::TasteLong, 0.9, 0.3),
-    ("new_artist", Source::NewArtist, 0.0, 0.3),
+    ("taste_long", Source::TasteLong, 0.4, 0.3),
+    ("new_artist", Source::NewArtist, -0.1, 0.3),
     ("recency", Source::Recency, 0.0, 0.3),
-    ("skip_rate", Source::SkipRate, -0.3, 0.3),
-    ("time_of_day", Source::TimeOfDay, 2.0, 1.0),
+    ("skip_rate", Source::SkipRate, -1.0, 0.3),
+    ("time_of_day", Source::TimeOfDay, 1.0, 1.0),
     ("liked", Source::Liked, 0.8, 0.3),
     ("fatigue", Source::Fatigue, -2.5, 0.3),
-    ("is_podcast", Source::IsPodcast, -0.5, 0.5),
-    ("is_playlist", Source::IsPlaylist, 0.0, 0.5),
+    ("is_podcast", Source::IsPodcast, -0.5, 1.0),
+    ("is_playlist", Source::IsPlaylist, 0.0, 1.0),
 ];
 
 impl Bundle {

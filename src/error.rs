@@ -116,7 +116,7 @@ pub(crate) fn shown(value: f64) -> String {
     let mut rest = millionths % 1_000_000;
     if rest > 0 {
         let mut width = 6;
-        while rest % 10 == 0 {
+        while rest.is_multiple_of(10) {
             rest /= 10;
             width -= 1;
         }

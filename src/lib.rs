@@ -4,7 +4,7 @@
 //! says with what probability, feedback teaches the model, and only an anonymized record leaves the device.
 //!
 //! The modules, in the order of that story: [`page`] and [`history`]; [`context`] and [`features`]; [`model`]; [`slate`] and
-//! [`policy`]; [`shelves`] and [`reasons`]; [`ranker`], the loop; [`feedback`] and [`log`]; [`privacy`]; [`bundle`] and [`store`].
+//! [`policy`]; [`shelves`] and [`reasons`]; [`ranker`], the loop; [`feedback`] and [`log`]; [`privacy`]; [`bundle`], `settings` and `store`.
 //!
 //! # What stays true
 //!

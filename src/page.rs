@@ -483,7 +483,7 @@ impl Page {
             return Err(malformed());
         }
         // A whole number that 32-bit floats hold exactly.
-        let number = |value: f32| (value >= 0.0 && value <= 16_777_216.0 && value == value.trunc()).then_some(value as u32);
+        let number = |value: f32| ((0.0..=16_777_216.0).contains(&value) && value == value.trunc()).then_some(value as u32);
         let limits = [
             (MAX_SHELVES, "page_too_large", "shelves"),
             (MAX_CARDS, "page_too_large", "cards"),

@@ -39,12 +39,15 @@ impl Lane {
     }
 }
 
+/// A shelf at its position, as (position, shelf), and a card at its, as (shelf, position, card).
+pub(super) type Pins = ((u32, u32), (u32, u32, u32));
+
 /// This visit's probe.
 pub(super) struct Probe {
     coin: Coin,
     card: Option<CardHandle>,
-    /// (position, shelf) and (shelf, position, card) to pin; `None` when the arm cannot be placed.
-    pub(super) pins: Option<((u32, u32), (u32, u32, u32))>,
+    /// What to pin; `None` when the arm cannot be placed.
+    pub(super) pins: Option<Pins>,
 }
 
 /// Where the contribution stands.
@@ -173,7 +176,7 @@ impl Ranker {
         let slot = &manifest.slots()[usize::from(coin.slot)];
         let arm = &manifest.arms()[usize::from(coin.arm)].card;
         let (shelf_position, card_position) = (usize::from(slot.shelf_position), usize::from(slot.card_position));
-        let placed = || -> Option<(CardHandle, (u32, u32), (u32, u32, u32))> {
+        let placed = || -> Option<(CardHandle, Pins)> {
             let card = self.catalogue.find(arm)?;
             let wanted = self.catalogue.find_shelf(&slot.shelf)?;
             let s = page.shelves.iter().position(|shelf| shelf.shelf == wanted)?;
@@ -184,10 +187,10 @@ impl Ranker {
                 || cards.get(card_position)?.fixed
                 || cards[c].fixed
                 || self.history.is_hidden(card);
-            (!taken).then_some((card, (shelf_position as u32, s as u32), (s as u32, card_position as u32, c as u32)))
+            (!taken).then_some((card, ((shelf_position as u32, s as u32), (s as u32, card_position as u32, c as u32))))
         };
         Some(match placed() {
-            Some((card, shelf_pin, card_pin)) => Probe { coin, card: Some(card), pins: Some((shelf_pin, card_pin)) },
+            Some((card, pins)) => Probe { coin, card: Some(card), pins: Some(pins) },
             None => Probe { coin, card: None, pins: None },
         })
     }

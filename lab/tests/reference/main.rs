@@ -6,7 +6,10 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const CHECKS: [(&str, fn(&Path)); 2] = [
+/// What is checked, and how.
+type Check = (&'static str, fn(&Path));
+
+const CHECKS: [Check; 2] = [
     ("the reference values are met", golden),
     ("real listeners find more of what they like than by popularity or by chance", replay),
 ];
