@@ -207,13 +207,13 @@ impl PolicySettings {
     /// The policy behind the settings.
     ///
     /// # Errors
-    /// `bad_policy` for a temperature that is not > 0 or a rate outside [0, 1].
+    /// `bad_policy` for a temperature outside [1e-6, 1e6] or a rate outside [0, 1].
     pub fn policy(&self) -> Result<Policy, Error> {
         for temperature in [self.temperature, self.shelf_temperature] {
-            if !(temperature.is_finite() && temperature > 0.0) {
+            if !(1e-6..=1e6).contains(&temperature) {
                 return Err(Error::settings(
                     "bad_policy",
-                    format!("a temperature must be > 0 and finite, got {}", shown(temperature)),
+                    format!("a temperature must be within 1e-6 and 1e6, got {}", shown(temperature)),
                 ));
             }
         }

@@ -390,6 +390,7 @@ impl History {
         stats.liked = true;
         stats.hidden = false;
         stats.touched = stats.touched.max(at.ms());
+        self.bound();
     }
 
     pub(crate) fn follow(&mut self, card: CardHandle, at: Timestamp, catalogue: &Catalogue) {
@@ -407,6 +408,7 @@ impl History {
         stats.hidden = true;
         stats.liked = false;
         stats.touched = stats.touched.max(at.ms());
+        self.bound();
     }
 
     pub(crate) fn is_hidden(&self, card: CardHandle) -> bool {

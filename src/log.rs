@@ -88,6 +88,9 @@ pub struct DecisionRecord {
     pub at: Timestamp,
     /// Whether any visible place was drawn at random.
     pub randomized: bool,
+    /// Whether this visit carried the week's probe: its shelf and card were placed by the public draw, and their propensities here
+    /// are given that draw.
+    pub probe: bool,
     /// Version of the model that scored.
     pub model_version: String,
     /// The visible shelves, top down.
@@ -163,6 +166,7 @@ mod tests {
                 id: DecisionId(i),
                 at: Timestamp::default(),
                 randomized: true,
+                probe: false,
                 model_version: String::new(),
                 shelves: vec![LoggedShelf { shelf: ShelfHandle(0), propensity: 1.0, cards }],
                 impressions: Vec::new(),

@@ -247,7 +247,7 @@ impl Policy {
     /// `invalid_slate` when `candidates` contradict themselves.
     ///
     /// # Determinism
-    /// Takes one `u64` from `rng` for each visible place with more than one candidate to draw.
+    /// Takes one `u64` from `rng` for each visible place with more than one candidate and no certain one.
     ///
     /// # References
     /// R. L. Plackett (1975), "The Analysis of Permutations", Applied Statistics 24(2), 193-202, with v_i = exp(logit_i); the floor

@@ -38,6 +38,9 @@ pub const OPEN_DECISIONS: usize = 4;
 /// of click position-bias models", the cascade without a click).
 pub const EXAMINATION: f64 = 0.85;
 
+/// Largest score, in log-odds.
+const MAX_SCORE: f64 = 1e4;
+
 /// A drawn candidate is called exploration when another was at least this many times likelier.
 const EXPLORING_RATIO_LN: f64 = std::f64::consts::LN_2;
 
@@ -325,7 +328,9 @@ impl Ranker {
             ids.push(id);
         }
         let model = &self.bundle.model;
-        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| model.score(row)).collect();
+        // Features of any size are legal; scores beyond this say no more and would make softmax undefined.
+        let bounded = |score: f64| if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) };
+        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| bounded(model.score(row))).collect();
         OpenDecision {
             id: DecisionId(0),
             at: now,
@@ -542,6 +547,7 @@ impl Ranker {
             id: open.id,
             at: open.at,
             randomized: open.slate.randomized,
+            probe: open.ranked.probe,
             model_version: open.model_version.clone(),
             shelves,
             impressions: Vec::new(),

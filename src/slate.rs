@@ -27,7 +27,8 @@ pub struct PlacedShelf {
 pub struct Placed {
     /// Index of the candidate: of the shelf among the shelves, of the card within its shelf.
     pub index: u32,
-    /// Probability of this candidate here given everything placed before, in (0, 1]; 1 when fixed or not visible.
+    /// Probability of this candidate here given everything placed before, in (0, 1] when drawn; 1 when fixed or not visible.
+    /// A slate that is judged may hold choices its policy never makes: 0.
     pub propensity: f64,
 }
 

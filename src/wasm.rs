@@ -15,7 +15,7 @@ use crate::feedback::{EventKind, ListeningEvent, played_ms};
 use crate::log::DecisionId;
 use crate::page::Page;
 use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
-use crate::random::Seed;
+use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Ranker, Restored};
 use types::{from_js, to_js};
 
@@ -37,7 +37,12 @@ impl Core {
     pub fn new(settings: JsValue, seed: Option<Vec<u8>>) -> Result<Core, Error> {
         let bundle = Bundle::new(BundleSettings::read(&from_js(&settings, "bad_model")?)?)?;
         let ranker = match seed {
-            Some(bytes) => Ranker::seeded(bundle, host::seed_from(&bytes)?)?,
+            // The flip of the answer is never seeded: whoever knows the seed could turn it back.
+            Some(bytes) => {
+                let seed = host::seed_from(&bytes)?;
+                let coin = SeededEntropy::new(seed.clone(), Purpose::Coin);
+                Ranker::new(bundle, seed, Box::new(coin), Box::new(host::Crypto))?
+            }
             None => Ranker::new(bundle, host::fresh_seed()?, Box::new(host::Crypto), Box::new(host::Crypto))?,
         };
         Ok(Self { ranker })

@@ -38,7 +38,7 @@ impl Coin {
     ///
     /// # Determinism
     /// Takes 16 bytes of entropy: 2 each for hour, slot, arm and question, 8 for the delay. Slot, question, hour and delay are
-    /// the remainder of a division; their chances are off by less than 63 / 65536 of themselves, and none of them enters an
+    /// the remainder of a division; their chances are off by less than 168 / 65536 of themselves, and none of them enters an
     /// estimate's weight but the arm, which is exact.
     pub fn toss(manifest: &Manifest, epoch: u16, entropy: &mut dyn Entropy) -> Result<Self, Error> {
         let mut bytes = [0u8; 16];

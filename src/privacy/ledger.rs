@@ -118,15 +118,19 @@ impl Ledger {
         self.started_at.plus_ms(years * CONSENT_YEAR_MS)
     }
 
-    /// Whether a record with this epsilon may be made at `now`; the reason if not.
+    /// Whether a record with this epsilon may be made for a probe at `now`; the reason if not.
     ///
     /// # Errors
     /// The first rule that forbids it.
     pub fn allows(&self, epsilon: Epsilon, now: Timestamp) -> Result<u16, Refusal> {
-        let milli = epsilon.milli();
         if now < self.latest_at {
             return Err(Refusal::ClockBack);
         }
+        self.has_room(epsilon, now)
+    }
+
+    fn has_room(&self, epsilon: Epsilon, now: Timestamp) -> Result<u16, Refusal> {
+        let milli = epsilon.milli();
         let epoch = epoch_of(now).ok_or(Refusal::Calendar)?;
         if self.debits.iter().any(|debit| debit.epoch >= epoch) {
             return Err(Refusal::Week);
@@ -141,16 +145,20 @@ impl Ledger {
         Ok(epoch)
     }
 
-    /// Spends `epsilon` in the week of `now` for the probe of week `probe`. The caller saves the ledger durably before it uses the
-    /// permit.
+    /// Spends `epsilon` for the probe of week `probe` that took place at `probe_at`. The caller saves the ledger durably before it
+    /// uses the permit.
+    ///
+    /// The debit carries the time of the probe, not that of the debit: when the next record may be made then follows from the coin
+    /// and the times at which Home was opened, not from what was done there.
     ///
     /// # Errors
     /// `budget_spent`, `clock_back`, or `already_paid` when that probe was paid for before.
-    pub fn debit(&mut self, epsilon: Epsilon, probe: u16, now: Timestamp) -> Result<Permit, Error> {
+    pub fn debit(&mut self, epsilon: Epsilon, probe: u16, probe_at: Timestamp, now: Timestamp) -> Result<Permit, Error> {
         if self.has_paid(probe) {
             return Err(Error::privacy("already_paid", format!("expected a probe not yet paid for, got that of week {probe}")));
         }
-        let epoch = self.allows(epsilon, now).map_err(|refusal| match refusal {
+        let room = if now < self.latest_at { Err(Refusal::ClockBack) } else { self.has_room(epsilon, probe_at) };
+        let epoch = room.map_err(|refusal| match refusal {
             Refusal::ClockBack => {
                 Error::privacy("clock_back", "expected a clock that does not go back, the ledger has later dates")
             }
@@ -160,7 +168,7 @@ impl Ledger {
         })?;
         self.latest_at = now;
         self.paid = Some(probe);
-        self.debits.push(Debit { epoch, at: now, milli: epsilon.milli() });
+        self.debits.push(Debit { epoch, at: probe_at, milli: epsilon.milli() });
         // Debits older than a year no longer count for anything.
         self.debits.retain(|debit| now.since(debit.at) <= 2 * CONSENT_YEAR_MS);
         Ok(Permit { epsilon })
@@ -269,7 +277,7 @@ mod tests {
     }
 
     fn pay(ledger: &mut Ledger, epsilon: Epsilon, now: Timestamp) -> Result<Permit, Error> {
-        ledger.debit(epsilon, epoch_of(now).unwrap(), now)
+        ledger.debit(epsilon, epoch_of(now).unwrap(), now, now)
     }
 
     fn day(day: i64) -> Timestamp {
@@ -284,7 +292,7 @@ mod tests {
         assert_eq!(ledger.allows(one(), day(0)), Err(Refusal::Week));
         assert_eq!(ledger.allows(one(), day(27)), Err(Refusal::Period));
         assert!(pay(&mut ledger, one(), day(28)).is_ok());
-        assert_eq!(ledger.debit(one(), 99, day(29)).unwrap_err().code(), "budget_spent");
+        assert_eq!(ledger.debit(one(), 99, day(29), day(29)).unwrap_err().code(), "budget_spent");
         assert_eq!(pay(&mut ledger, one(), day(28)).unwrap_err().code(), "already_paid");
     }
 
@@ -306,7 +314,7 @@ mod tests {
     fn the_clock_may_not_go_back() {
         let mut ledger = Ledger::start(day(0));
         assert!(pay(&mut ledger, one(), day(30)).is_ok());
-        assert_eq!(ledger.debit(one(), 99, day(22)).unwrap_err().code(), "clock_back");
+        assert_eq!(ledger.debit(one(), 99, day(22), day(22)).unwrap_err().code(), "clock_back");
     }
 
     #[test]

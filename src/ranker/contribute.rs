@@ -6,6 +6,7 @@
 use super::Ranker;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::history::LISTEN_MS;
 use crate::log::DecisionId;
 use crate::page::{CardHandle, Page};
 use crate::privacy::{Budget, Coin, Ledger, Manifest, Permit, Private, ProbeRecord, Refusal, epoch_of, release};
@@ -36,6 +37,13 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(coin: Box<dyn Entropy>, flip: Box<dyn Entropy>) -> Self {
         Self { manifest: None, ledger: None, watch: None, permit: None, coin, flip }
+    }
+}
+
+impl Lane {
+    /// Takes back the right to make a record; what was paid for it stays paid.
+    pub(super) fn void(&mut self) {
+        self.permit = None;
     }
 }
 
@@ -108,13 +116,13 @@ pub struct Contribution {
 }
 
 impl Ranker {
-    /// What the listener agrees to. Taking back `contribute` drops a running probe.
+    /// What the listener agrees to. Taking `contribute` back drops a running probe.
     pub fn set_consent(&mut self, consent: super::Consent) {
-        self.consent = consent;
-        if !consent.contribute {
+        if self.consent.contribute && !consent.contribute {
             self.contribution.watch = None;
-            self.contribution.permit = None;
+            self.contribution.void();
         }
+        self.consent = consent;
     }
 
     /// The consents.
@@ -126,6 +134,7 @@ impl Ranker {
     /// Sets the manifest in force.
     pub fn set_manifest(&mut self, manifest: Manifest) {
         self.contribution.manifest = Some(manifest);
+        self.contribution.void();
     }
 
     /// Starts a fully spent ledger unless there is one; the ledger's bytes.
@@ -145,7 +154,7 @@ impl Ranker {
     /// As [`Ledger::from_bytes`]; the ledger in force stays.
     pub fn restore_ledger(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.contribution.ledger = Some(Ledger::from_bytes(bytes)?);
-        self.contribution.permit = None;
+        self.contribution.void();
         Ok(())
     }
 
@@ -209,12 +218,13 @@ impl Ranker {
         });
     }
 
-    pub(super) fn probe_outcome(&mut self, decision: DecisionId, card: CardHandle, reward: f32, at: Timestamp) {
+    /// Notes that the probe's card was played for `ms` from `started_at`, if it was: 30 seconds of it within the window.
+    pub(super) fn probe_played(&mut self, decision: Option<DecisionId>, card: CardHandle, started_at: Timestamp, ms: u32) {
         if let Some(watch) = &mut self.contribution.watch
-            && watch.decision == decision
+            && decision == Some(watch.decision)
             && watch.card == Some(card)
-            && reward >= 1.0
-            && at <= watch.ready_at
+            && ms >= LISTEN_MS
+            && started_at.plus_ms(LISTEN_MS.into()) <= watch.ready_at
         {
             watch.played = true;
         }
@@ -262,6 +272,11 @@ impl Ranker {
     /// `budget_spent`, `clock_back`; the probe is then dropped and no record will be made.
     pub fn debit(&mut self, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
         self.settle(now);
+        if let Some(play) = self.open_play {
+            // Still under way: what has passed of it counts.
+            let ms = play.length_ms(now, self.catalogue.card(play.card).duration_ms);
+            self.probe_played(play.decision, play.card, play.started_at, ms);
+        }
         let lane = &mut self.contribution;
         let (Some(watch), Some(manifest), Some(ledger)) = (&lane.watch, &lane.manifest, &mut lane.ledger) else {
             return Ok(None);
@@ -275,7 +290,7 @@ impl Ranker {
                 lane.watch = None;
                 return Ok(None);
             }
-            match ledger.debit(manifest.epsilon(), watch.coin.epoch, now) {
+            match ledger.debit(manifest.epsilon(), watch.coin.epoch, watch.started_at, now) {
                 Ok(permit) => lane.permit = Some(permit),
                 Err(error) => {
                     lane.watch = None;

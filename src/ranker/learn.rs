@@ -106,6 +106,7 @@ impl Ranker {
         play.shelf = play.shelf.or(event.shelf);
         let (decision, shelf) = (play.decision, play.shelf);
         if ms >= LISTEN_MS {
+            self.probe_played(decision, event.card, at.plus_ms(-i64::from(ms)), ms);
             self.outcome(decision, shelf, event.card, 1.0, at);
         }
     }
@@ -124,6 +125,7 @@ impl Ranker {
             decision = decision.or(play.decision);
             shelf = shelf.or(play.shelf);
             self.open_play = None;
+            self.probe_played(decision, event.card, play.started_at, ms);
         }
         self.heard(decision, shelf, event.card, ms, at);
     }
@@ -131,6 +133,7 @@ impl Ranker {
     /// A whole listen: into the history, and final for its impression.
     fn heard(&mut self, decision: Option<DecisionId>, shelf: Option<ShelfHandle>, card: CardHandle, ms: u32, at: Timestamp) {
         self.history.listen(Listen { card, ms, at }, self.utc_offset_minutes, &self.catalogue);
+        self.probe_played(decision, card, at.plus_ms(-i64::from(ms)), ms);
         self.outcome(decision, shelf, card, if ms >= LISTEN_MS { 1.0 } else { 0.0 }, at);
     }
 
@@ -138,6 +141,7 @@ impl Ranker {
     fn close_play(&mut self, at: Timestamp) {
         if let Some(play) = self.open_play.take() {
             let ms = play.length_ms(at, self.catalogue.card(play.card).duration_ms);
+            self.probe_played(play.decision, play.card, play.started_at, ms);
             self.heard(play.decision, play.shelf, play.card, ms, at);
         }
     }
@@ -162,7 +166,6 @@ impl Ranker {
         at: Timestamp,
     ) {
         let Some(id) = decision else { return };
-        self.probe_outcome(id, card, reward, at);
         pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, shelf, card, at);
         let Some(record) = self.log.find_mut(id) else { return };
         let Some(impression) = record
@@ -236,8 +239,10 @@ impl Ranker {
             for (shelf, card) in due {
                 self.outcome(Some(id), Some(shelf), card, 0.0, now);
             }
+            // A page that nobody has said anything about may still be played from while it is in memory.
+            let in_memory = self.open.iter().any(|open| open.id == id);
             let Some(record) = self.log.find_mut(id) else { continue };
-            if record.impressions.iter().any(|i| i.reward.is_none()) {
+            if record.impressions.iter().any(|i| i.reward.is_none()) || (record.impressions.is_empty() && in_memory) {
                 continue;
             }
             record.closed = true;

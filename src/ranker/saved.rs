@@ -193,7 +193,7 @@ impl Ranker {
         for record in records.iter().skip(records.len() - kept) {
             tape.whole(record.id.0);
             tape.time(record.at);
-            for flag in [record.randomized, record.viewport, record.closed] {
+            for flag in [record.randomized, record.probe, record.viewport, record.closed] {
                 tape.flag(flag);
             }
             tape.text(&record.model_version);
@@ -293,10 +293,12 @@ impl Ranker {
         self.log = log;
         self.open.clear();
         self.open_play = open_play;
-        self.decisions = decisions;
+        self.decisions = self.decisions.max(decisions);
         self.last_event_at = last_event_at;
         self.utc_offset_minutes = utc_offset_minutes;
-        self.contribution.watch = watch.filter(|_| self.consent.contribute);
+        // Kept whatever the consent says just now: the host may not have told it yet, and a debit asks again.
+        self.contribution.watch = watch;
+        self.contribution.void();
         Ok(restored)
     }
 
@@ -313,6 +315,7 @@ impl Ranker {
         self.decisions = 0;
         self.bundle.model.head_mut().restart();
         self.contribution.watch = None;
+        self.contribution.void();
     }
 }
 
@@ -371,11 +374,12 @@ fn load_decision(tape: &mut TapeReader, known: &Known) -> Result<DecisionRecord,
     let real = |bits: u32| f32::from_bits(bits);
     let id = DecisionId(tape.whole()?);
     let at = tape.time()?;
-    let (randomized, viewport, closed) = (tape.flag()?, tape.flag()?, tape.flag()?);
+    let (randomized, probe, viewport, closed) = (tape.flag()?, tape.flag()?, tape.flag()?, tape.flag()?);
     Ok(DecisionRecord {
         id,
         at,
         randomized,
+        probe,
         viewport,
         closed,
         model_version: tape.text()?,

@@ -247,3 +247,82 @@ fn without_entropy_there_is_no_coin_and_no_record() {
     assert_eq!(ranker.make_record().unwrap_err().code(), "no_entropy");
     assert_eq!(ranker.make_record().unwrap_err().code(), "not_paid", "what was paid is gone");
 }
+
+/// A contributing listener at the visit that carries the probe, with the probe's card.
+fn at_probe(seed: u64) -> (Ranker, ears_only::ranker::RankedPage, ears_only::page::CardHandle, Timestamp) {
+    let (mut idle, page) = contributing(seed);
+    let probe = until_probe(&mut idle, &page, day(28));
+    idle.debit(probe.plus_ms(HOUR_MS)).unwrap().unwrap();
+    let arm = ProbeRecord::describe(&idle.make_record().unwrap().bytes()).unwrap().arm;
+    let (mut ranker, page) = contributing(seed);
+    let mut now = day(28);
+    loop {
+        let ranked = ranker.rank(&page, now).unwrap();
+        if ranked.probe {
+            let card = ranker.catalogue().find(&format!("card-{arm}")).unwrap();
+            return (ranker, ranked, card, now);
+        }
+        now = now.plus_ms(HOUR_MS);
+    }
+}
+
+fn symbol(mut ranker: Ranker, probe: Timestamp) -> u8 {
+    ranker.debit(probe.plus_ms(HOUR_MS)).unwrap().unwrap();
+    ProbeRecord::describe(&ranker.make_record().unwrap().bytes()).unwrap().symbol
+}
+
+#[test]
+fn a_like_is_no_play_and_a_long_play_that_outlasts_the_window_is_one() {
+    let idle = at_probe(10);
+    let not_played = symbol(idle.0, idle.3);
+
+    let (mut ranker, ranked, card, now) = at_probe(10);
+    let event = |kind, at: Timestamp| ListeningEvent { kind, decision: Some(ranked.id), shelf: None, card, ms_played: None, at };
+    ranker.observe(&event(EventKind::Like, now), now).unwrap();
+    assert_eq!(symbol(ranker, now), not_played);
+
+    // Started ten minutes into a window of thirty, still playing when the record is made.
+    let (mut ranker, ..) = at_probe(10);
+    let start = now.plus_ms(10 * 60_000);
+    ranker.observe(&event(EventKind::Play, start), start).unwrap();
+    ranker.debit(now.plus_ms(31 * 60_000)).unwrap().unwrap();
+    let played = ProbeRecord::describe(&ranker.make_record().unwrap().bytes()).unwrap().symbol;
+    assert_eq!(played, 1 - not_played);
+
+    // The same, reported as finished after the window.
+    let (mut ranker, ..) = at_probe(10);
+    ranker.observe(&event(EventKind::Play, start), start).unwrap();
+    let end = start.plus_ms(25 * 60_000);
+    ranker.observe(&event(EventKind::Finish, end), end).unwrap();
+    assert_eq!(symbol(ranker, now), 1 - not_played);
+
+    // A play that starts when the window is over does not count.
+    let (mut ranker, ..) = at_probe(10);
+    let late = now.plus_ms(31 * 60_000);
+    ranker.observe(&event(EventKind::Play, late), late).unwrap();
+    assert_eq!(symbol(ranker, now), not_played);
+}
+
+#[test]
+fn a_probe_outlives_a_reload_that_tells_the_consent_after_the_snapshot() {
+    let (ranker, _, _, probe) = at_probe(11);
+    let (state, ledger) = (ranker.snapshot(), ranker.ledger().unwrap());
+    let mut next = super::scenario::ranker(11).unwrap();
+    next.restore(&state).unwrap();
+    next.set_consent(Consent { personalize: true, contribute: false });
+    next.restore_ledger(&ledger).unwrap();
+    next.set_manifest(manifest().unwrap());
+    next.set_consent(Consent { personalize: true, contribute: true });
+    assert!(next.debit(probe.plus_ms(HOUR_MS)).unwrap().is_some());
+    assert!(next.make_record().is_ok());
+}
+
+#[test]
+fn what_is_spent_carries_the_time_of_the_probe_not_of_the_listening() {
+    let budget_at = |delay_ms: i64| {
+        let (mut ranker, _, _, probe) = at_probe(12);
+        ranker.debit(probe.plus_ms(delay_ms)).unwrap().unwrap();
+        ranker.contribution(probe.plus_ms(20 * DAY_MS)).budget.unwrap().next_at
+    };
+    assert_eq!(budget_at(HOUR_MS), budget_at(9 * DAY_MS));
+}
