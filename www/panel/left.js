@@ -39,7 +39,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
   root.append(
     h('h3', {}, 'Your two choices'),
     toggle('personalize', 'Personalize on this device', 'Learns from what you play, here. Nothing leaves. Off: everybody’s order, and nothing is recorded.'),
-    toggle('contribute', 'Contribute one noisy bit a week', 'Sends at most one 16-byte record a week. Its one private bit is flipped at random, so that it proves nothing about you.'),
+    toggle('contribute', 'Contribute one noisy bit a week', 'Sends at most one 16-byte record a week. Its one private bit is flipped at random, so that it is never proof of what you did.'),
     navigator.globalPrivacyControl ? h('p', { class: 'hint strong' }, 'Your browser asks sites not to share your data (Global Privacy Control). So nothing is sent, whatever the switch says.') : '',
     state,
     h('h3', {}, 'Demo clock'),
