@@ -92,7 +92,7 @@ pub struct Card {
     pub embedding: Vec<f32>,
 }
 
-/// Index of a card in the [`Catalogue`] of this session.
+/// Index of a card in the [`Catalogue`] of this visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CardHandle(pub(crate) u32);
 
@@ -194,7 +194,7 @@ pub(crate) struct ShelfIdentity {
     pub(crate) kind: u32,
 }
 
-/// The cards and shelf identities this session has met. Kept in memory only.
+/// The cards and shelf identities this visit has met. Kept in memory only.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     cards: Vec<Registered>,

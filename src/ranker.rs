@@ -201,7 +201,7 @@ impl Ranker {
         Self::new(bundle, seed, coin, flip)
     }
 
-    /// The cards this session has met.
+    /// The cards this visit has met.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue

@@ -20,22 +20,7 @@ fn seeded_decisions_and_records_equal_the_native_ones_bit_for_bit() {
 
 #[wasm_bindgen_test]
 fn mathematics_has_the_native_bits() {
-    use ears_only::math::{dot, exp, ln, sigmoid};
-    // A hash over many values, computed natively by `math_bits` in tests/native.
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut feed = |value: f64| hash = (hash ^ value.to_bits()).wrapping_mul(0x0100_0000_01b3);
-    for i in 0..20_000u32 {
-        let x = f64::from(i) * 0.003_7 - 37.0;
-        feed(exp(x));
-        feed(ln(f64::from(i + 1) * 0.77));
-        feed(sigmoid(x));
-    }
-    let a: Vec<f32> = (0..1_003).map(|i| (i as f32 * 0.31).fract() - 0.5).collect();
-    let b: Vec<f32> = (0..1_003).map(|i| (i as f32 * 0.17).fract() - 0.5).collect();
-    for n in [1, 3, 4, 7, 64, 65, 1_003] {
-        feed(f64::from(dot(&a[..n], &b[..n])));
-    }
-    assert_eq!(format!("{hash:016x}"), include_str!("../golden/v1/math.txt").trim());
+    assert_eq!(format!("{:016x}", scenario::math_hash()), include_str!("../golden/v1/math.txt").trim());
 }
 
 #[wasm_bindgen_test]
