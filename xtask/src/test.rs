@@ -49,7 +49,7 @@ const STAGES: &[Stage] = &[
             clippy
         }))
     }),
-    stage("core tests", &[], |desk| desk.tests(with_ignored(desk, cargo(&["test", "--package", "ears-only", "--tests"])))),
+    stage("core tests", &[], |desk| desk.tests(cargo(&["test", "--package", "ears-only", "--tests"]))),
     stage("core examples in the documentation", &[], |desk| {
         let mut doc = cargo(&["doc", "--quiet", "--package", "ears-only", "--no-deps"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -177,7 +177,7 @@ impl Desk {
     fn member(&self, name: &str) -> Outcome {
         let mut tests = cargo(&["test", "--tests", "--manifest-path"]);
         tests.arg(manifest(name));
-        let run = self.tests(with_ignored(self, tests));
+        let run = self.tests(tests);
         if !project::root().join(name).join("src/lib.rs").exists() {
             return run;
         }
@@ -346,14 +346,6 @@ fn replay(desk: &Desk) -> Outcome {
         }
         None => Outcome::NotRun("no reference data".to_owned()),
     }
-}
-
-/// Tests marked `#[ignore]` are the ones that need the reference data.
-fn with_ignored(desk: &Desk, mut command: Command) -> Command {
-    if desk.reference.is_some() {
-        command.args(["--", "--include-ignored"]);
-    }
-    command
 }
 
 fn cargo(arguments: &[&str]) -> Command {
