@@ -4,7 +4,7 @@ use crate::clock::DAY_MS;
 use crate::error::{Error, shown};
 use crate::features::{Column, FeatureSchema, Source};
 use crate::model::{Body, HeadPrior, RewardModel};
-use crate::policy::Policy;
+use crate::policy::{PagePolicy, Rule};
 use crate::settings::{Field, Value, field};
 
 /// Version of the model that is built in.
@@ -208,7 +208,7 @@ impl PolicySettings {
     ///
     /// # Errors
     /// `bad_policy` for a temperature outside [1e-6, 1e6] or a rate outside [0, 1].
-    pub fn policy(&self) -> Result<Policy, Error> {
+    pub fn policy(&self) -> Result<PagePolicy, Error> {
         for temperature in [self.temperature, self.shelf_temperature] {
             if !(1e-6..=1e6).contains(&temperature) {
                 return Err(Error::settings(
@@ -218,11 +218,9 @@ impl PolicySettings {
             }
         }
         match self.kind {
-            PolicyKind::PlackettLuce => {
-                Policy::PlackettLuce { floor_shelves: self.floor_shelves, floor_cards: self.floor_cards }.checked()
-            }
-            PolicyKind::EpsilonPage => Policy::EpsilonPage { epsilon: self.epsilon }.checked(),
-            PolicyKind::Fixed | PolicyKind::Popularity => Ok(Policy::Greedy),
+            PolicyKind::PlackettLuce => PagePolicy::of(Rule::plackett_luce(self.floor_shelves, self.floor_cards)).checked(),
+            PolicyKind::EpsilonPage => PagePolicy::epsilon_page(self.epsilon).checked(),
+            PolicyKind::Fixed | PolicyKind::Popularity => Ok(PagePolicy::of(Rule::greedy())),
         }
     }
 }
@@ -234,7 +232,7 @@ pub struct Bundle {
     pub(crate) schema: FeatureSchema,
     pub(crate) model: RewardModel,
     pub(crate) settings: PolicySettings,
-    pub(crate) policy: Policy,
+    pub(crate) policy: PagePolicy,
 }
 
 /// (name, source, prior mean, prior standard deviation) of the built-in model, written by hand: signs are common sense. Shares such as
@@ -323,6 +321,7 @@ impl Bundle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::LoggingPolicy;
 
     fn code(json: &str) -> &'static str {
         let value: Value = serde_json::from_str(json).unwrap();
@@ -334,7 +333,7 @@ mod tests {
         let bundle = Bundle::built_in().unwrap();
         assert_eq!(bundle.version(), BUILT_IN_VERSION);
         assert_eq!(bundle.schema().columns().len(), BUILT_IN.len());
-        assert!(bundle.policy.for_logging(1_000).is_ok());
+        assert!(LoggingPolicy::new(bundle.policy, 1_000).is_ok());
     }
 
     #[test]

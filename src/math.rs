@@ -29,6 +29,18 @@ pub fn ln_1p(x: f64) -> f64 {
     libm::log1p(x)
 }
 
+/// ln of the gamma function of a positive number.
+#[must_use]
+pub fn ln_gamma(x: f64) -> f64 {
+    libm::lgamma(x)
+}
+
+/// Complementary error function.
+#[must_use]
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
+}
+
 /// Logistic function 1 / (1 + e^-x), without overflow.
 #[must_use]
 pub fn sigmoid(x: f64) -> f64 {

@@ -1,58 +1,273 @@
 //! Policies: scores in, a slate with its propensities out; and the propensities of a given slate.
 //!
 //! A page is decided top down: the shelf of position 0, its visible cards, the shelf of position 1, and so on, without
-//! replacement. A policy says one thing only, the chance of each remaining candidate for the next place. Drawing a page and
+//! replacement. A [`Rule`] says one thing only, the chance of each remaining candidate for the next place. Drawing a page and
 //! judging a given page walk the same path through the same code; they differ in who picks.
+//!
+//! | policy | rule | logits hold |
+//! |---|---|---|
+//! | two-level Plackett-Luce, softmax | [`Rule::PlackettLuce`] | scores / temperature |
+//! | uniform | [`Rule::PlackettLuce`] with floors of 1 | anything |
+//! | fixed order, popularity | [`Rule::Greedy`] | minus the place; popularity |
+//! | epsilon on the page | [`PagePolicy::epsilon_page`] | scores |
+//! | epsilon for each position | [`Rule::Greedy`] with floors of epsilon | scores |
+//! | SquareCB | [`Rule::SquareCb`] | predicted rewards in [0, 1] |
+//! | LinUCB, KL-UCB, explore-then-commit | [`Rule::Greedy`] with a floor | the index: see [`arms`] |
+//! | Thompson sampling | [`Rule::Thompson`] | posterior means, with their spread |
+//!
+//! What may write a log that others evaluate is a type of its own, [`LoggingPolicy`]: only a [`Policy`], which states its
+//! propensities exactly, can become one, and only when none of them can fall under [`MIN_LOGGED_PROPENSITY`].
 
 use rand_core::Rng;
 
 use crate::error::{Error, ErrorKind, shown};
-use crate::math::{exp, falling};
 use crate::random::unit;
 use crate::slate::{Candidates, Placed, PlacedShelf, Slate};
+use places::Places;
 
-mod epsilon_page;
+mod along;
+pub mod arms;
+mod beta;
 mod greedy;
+mod places;
 mod plackett_luce;
+mod quadrature;
+mod square_cb;
+pub mod thompson;
+
+pub use along::Along;
 
 /// Smallest conditional probability that a logging policy may give to a candidate it can draw.
 pub const MIN_LOGGED_PROPENSITY: f64 = 1e-6;
 
-/// How a page is drawn from its scores.
+/// Uniform share of every draw, by level, each in [0, 1]: conditionals are (1 - floor) rule + floor / n. 0 leaves the rule alone,
+/// 1 makes it uniform.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Floors {
+    /// For shelves.
+    pub shelves: f64,
+    /// For cards.
+    pub cards: f64,
+}
+
+impl Floors {
+    /// The same floor for shelves and cards.
+    #[must_use]
+    pub fn both(floor: f64) -> Self {
+        Self { shelves: floor, cards: floor }
+    }
+
+    fn of(self, level: Level) -> f64 {
+        if level == Level::Shelf { self.shelves } else { self.cards }
+    }
+}
+
+/// How the next place is filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Policy {
-    /// Two-level Plackett-Luce with a floor: (1 - floor) softmax + floor uniform over what remains.
-    PlackettLuce {
-        /// Floor for shelves, in [0, 1]. 0 is plain Plackett-Luce, 1 uniform.
-        floor_shelves: f64,
-        /// Floor for cards, in [0, 1].
-        floor_cards: f64,
+pub enum Rule {
+    /// Softmax over what remains: Plackett (1975) with v_i = exp(logit_i).
+    PlackettLuce(Floors),
+    /// The largest logit that remains, ties by index; with a floor, epsilon-greedy for each position.
+    Greedy(Floors),
+    /// Inverse gap weighting over predicted rewards in [0, 1].
+    SquareCb {
+        /// Larger is greedier, > 0; 0 is uniform.
+        gamma: f64,
     },
-    /// With chance 1 - epsilon the whole greedy page, else a uniformly drawn one.
-    EpsilonPage {
-        /// Chance of the uniform page, in [0, 1].
-        epsilon: f64,
+    /// The order of independent draws, one from the posterior of each candidate.
+    Thompson {
+        /// What the posteriors look like.
+        posterior: thompson::Posterior,
+        /// Uniform share.
+        floors: Floors,
     },
-    /// The candidates by falling logit; deterministic. With popularity or the server's order as logits these are the plain baselines.
-    Greedy,
+}
+
+impl Rule {
+    /// Two-level Plackett-Luce with these floors.
+    #[must_use]
+    pub fn plackett_luce(shelves: f64, cards: f64) -> Self {
+        Self::PlackettLuce(Floors { shelves, cards })
+    }
+
+    /// The order of falling logits, without chance.
+    #[must_use]
+    pub fn greedy() -> Self {
+        Self::Greedy(Floors::default())
+    }
+
+    /// Every order equally likely.
+    #[must_use]
+    pub fn uniform() -> Self {
+        Self::PlackettLuce(Floors::both(1.0))
+    }
+
+    /// Fills `pmf` with the chance of each open candidate for the next place.
+    fn fill(self, level: Level, places: &mut Places<'_>, pmf: &mut Vec<f64>) {
+        pmf.clear();
+        match self {
+            Self::PlackettLuce(floors) => {
+                if floors.of(level) < 1.0 {
+                    plackett_luce::fill(places, pmf);
+                }
+                mix_floor(floors.of(level), places.open.len(), pmf);
+            }
+            Self::Greedy(floors) => {
+                greedy::fill(places, pmf);
+                mix_floor(floors.of(level), places.open.len(), pmf);
+            }
+            Self::SquareCb { gamma } => square_cb::fill(gamma, places, pmf),
+            Self::Thompson { posterior, floors } => {
+                if floors.of(level) < 1.0 {
+                    thompson::fill(posterior, places, pmf);
+                }
+                mix_floor(floors.of(level), places.open.len(), pmf);
+            }
+        }
+    }
+
+    /// Smallest conditional on lists of up to `n` candidates.
+    fn smallest(self, n: f64) -> f64 {
+        match self {
+            Self::PlackettLuce(floors) | Self::Greedy(floors) | Self::Thompson { floors, .. } => {
+                floors.shelves.min(floors.cards) / n
+            }
+            Self::SquareCb { gamma } => 1.0 / (n + gamma),
+        }
+    }
+}
+
+/// (1 - floor) pmf + floor / n; an empty `pmf` stands for one that a floor of 1 covers.
+fn mix_floor(floor: f64, n: usize, pmf: &mut Vec<f64>) {
+    if floor > 0.0 {
+        pmf.resize(n, 0.0);
+        let share = floor / n as f64;
+        for p in pmf {
+            *p = *p * (1.0 - floor) + share;
+        }
+    }
+}
+
+/// What draws the pages that a [`PagePolicy`] does not draw by its rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Other {
+    /// A uniform page.
+    Uniform,
+    /// The order of [`Candidates::baseline_shelves`] and [`Candidates::baseline_cards`], with these floors.
+    Baseline(Floors),
+}
+
+impl Other {
+    fn fill(self, level: Level, places: &Places<'_>, pmf: &mut Vec<f64>) {
+        pmf.clear();
+        match self {
+            Self::Uniform => pmf.resize(places.open.len(), 1.0 / places.open.len() as f64),
+            Self::Baseline(floors) => {
+                let logits = if places.baseline.is_empty() { places.logits } else { places.baseline };
+                let best = greedy::best(logits, &places.open);
+                pmf.extend(places.open.iter().map(|candidate| if Some(*candidate) == best { 1.0 } else { 0.0 }));
+                mix_floor(floors.of(level), places.open.len(), pmf);
+            }
+        }
+    }
+}
+
+/// A rule for most pages, and another one for a share of them: one coin for the whole page.
+///
+/// Its conditionals are those of the mixture: with q the posterior chance that the page is the rule's, given everything placed so
+/// far, the next place has chance q rule + (1 - q) other, and Bayes' rule moves q.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PagePolicy {
+    rule: Rule,
+    share: f64,
+    other: Other,
+}
+
+/// A policy with exact propensities.
+pub trait Policy {
+    /// Draws a page.
+    ///
+    /// # Errors
+    /// `invalid_slate` when `candidates` contradict themselves.
+    ///
+    /// # Determinism
+    /// Takes one `u64` from `rng` for each visible place with more than one candidate and no certain one.
+    fn draw(&self, candidates: &Candidates, rng: &mut dyn Rng) -> Result<Slate, Error>;
+
+    /// The slate with the propensities this policy gives it.
+    ///
+    /// Only visible places matter; the order of the others is the policy's own.
+    ///
+    /// # Errors
+    /// `invalid_slate` when a visible place holds a candidate that cannot stand there.
+    ///
+    /// # Determinism
+    /// Draws nothing.
+    fn propensities(&self, candidates: &Candidates, slate: &Slate) -> Result<Slate, Error>;
+
+    /// For each card, the probability that it stands first in the first shelf.
+    ///
+    /// # Shapes and ranges
+    /// One value for each card, shelf after shelf; they sum to 1.
+    fn first_card_marginals(&self, candidates: &Candidates) -> Vec<f64>;
+
+    /// A lower bound of the conditionals this policy can give on lists of up to `candidates`; 0 when there is none.
+    fn smallest_conditional(&self, candidates: usize) -> f64;
+}
+
+/// A policy whose log others may evaluate: no candidate it can draw has a conditional below [`MIN_LOGGED_PROPENSITY`], so
+/// importance weights over its log are bounded.
+///
+/// A ranking without exact propensities is no [`Policy`] and cannot become one:
+///
+/// ```compile_fail
+/// use ears_only::policy::LoggingPolicy;
+/// struct SharedDraw; // one weight vector for all cards: an order, and no propensity in closed form
+/// let refused = LoggingPolicy::new(SharedDraw, 10);
+/// ```
+///
+/// ```
+/// use ears_only::policy::{LoggingPolicy, PagePolicy, Rule};
+/// assert!(LoggingPolicy::new(PagePolicy::of(Rule::plackett_luce(0.02, 0.02)), 1_000).is_ok());
+/// assert!(LoggingPolicy::new(PagePolicy::of(Rule::greedy()), 1_000).is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoggingPolicy<P>(P);
+
+impl<P: Policy> LoggingPolicy<P> {
+    /// Admits `policy` for lists of up to `candidates`.
+    ///
+    /// # Errors
+    /// `not_for_logging`, with the smallest conditional that can occur.
+    pub fn new(policy: P, candidates: usize) -> Result<Self, Error> {
+        let smallest = policy.smallest_conditional(candidates.max(1));
+        if smallest >= MIN_LOGGED_PROPENSITY {
+            return Ok(Self(policy));
+        }
+        Err(Error::settings(
+            "not_for_logging",
+            format!(
+                "expected conditional probabilities of at least {}, this policy can give {}",
+                shown(MIN_LOGGED_PROPENSITY),
+                shown(smallest)
+            ),
+        ))
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn get(&self) -> &P {
+        &self.0
+    }
 }
 
 /// Which choice is being made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+enum Level {
     /// A shelf for a position on the page.
     Shelf,
     /// A card for a position in its shelf.
     Card,
-}
-
-/// What a policy needs to know of everything placed before.
-#[derive(Clone, Copy, Debug)]
-struct Prefix {
-    /// Every choice so far was the greedy one.
-    greedy: bool,
-    /// Chance of the choices so far under uniform draws.
-    uniform: f64,
 }
 
 /// Who picks at each place.
@@ -62,9 +277,9 @@ trait Choose {
 }
 
 /// Picks at random with the stated chances.
-struct Draw<'a, R: ?Sized>(&'a mut R);
+struct Draw<'a>(&'a mut dyn Rng);
 
-impl<R: Rng + ?Sized> Choose for Draw<'_, R> {
+impl Choose for Draw<'_> {
     fn pick(&mut self, _: Level, _: u32, _: usize, _: &[u32], pmf: &[f64]) -> Result<usize, Error> {
         // A certain choice needs no coin.
         if let Some(certain) = pmf.iter().position(|p| *p >= 1.0) {
@@ -114,223 +329,70 @@ impl Choose for Follow<'_> {
     }
 }
 
-/// The candidates of one list (the shelves, or the cards of one shelf) on their way into places.
-struct Places<'a> {
-    logits: &'a [f64],
-    weights: Vec<f64>,
-    /// What may be drawn, in index order.
-    open: Vec<u32>,
-    /// Not drawn because shown above already; placed after the open ones.
-    shown: Vec<u32>,
-    /// Not drawn because the listener hid it; placed last.
-    barred: Vec<u32>,
-    /// Candidate by position, or [`FREE`]; empty when nothing is pinned.
-    pinned: Vec<u32>,
-    tail: Option<std::vec::IntoIter<u32>>,
-}
-
-/// A position that belongs to nobody.
-const FREE: u32 = u32::MAX;
-
-/// Why a candidate is not drawn.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Closed {
-    Shown,
-    Barred,
-}
-
-impl<'a> Places<'a> {
-    fn new(logits: &'a [f64], pins: &[(u32, u32)], closed: impl Fn(u32) -> Option<Closed>) -> Self {
-        let mut places = Self {
-            logits,
-            weights: Vec::new(),
-            open: Vec::with_capacity(logits.len()),
-            shown: Vec::new(),
-            barred: Vec::new(),
-            pinned: Vec::new(),
-            tail: None,
-        };
-        let mut is_pinned = Vec::new();
-        if !pins.is_empty() {
-            places.pinned = vec![FREE; logits.len()];
-            is_pinned = vec![false; logits.len()];
-        }
-        for &(position, index) in pins {
-            places.pinned[position as usize] = index;
-            is_pinned[index as usize] = true;
-        }
-        for index in 0..logits.len() as u32 {
-            if is_pinned.get(index as usize) == Some(&true) {
-                continue;
-            }
-            match closed(index) {
-                None => places.open.push(index),
-                Some(Closed::Shown) => places.shown.push(index),
-                Some(Closed::Barred) => places.barred.push(index),
-            }
-        }
-        places
+impl PagePolicy {
+    /// Every page by `rule`.
+    #[must_use]
+    pub fn of(rule: Rule) -> Self {
+        Self { rule, share: 0.0, other: Other::Uniform }
     }
 
-    fn pinned(&self, position: usize) -> Option<u32> {
-        self.pinned.get(position).copied().filter(|index| *index != FREE)
+    /// With chance `epsilon` a uniform page, else the greedy one.
+    #[must_use]
+    pub fn epsilon_page(epsilon: f64) -> Self {
+        Self { rule: Rule::greedy(), share: epsilon, other: Other::Uniform }
     }
 
-    /// The next candidate in the order of falling logit, ties by index, closed ones last.
-    fn next_of_tail(&mut self) -> Option<u32> {
-        if self.tail.is_none() {
-            let mut order = Vec::new();
-            for group in [&mut self.open, &mut self.shown, &mut self.barred] {
-                let pairs: Vec<(f64, u32)> = group.drain(..).map(|i| (self.logits[i as usize], i)).collect();
-                order.extend(falling(&pairs));
-            }
-            self.tail = Some(order.into_iter());
-        }
-        self.tail.as_mut()?.next()
+    /// With chance `share` a page of the baseline with these floors, else one by `rule`.
+    #[must_use]
+    pub fn beside_baseline(rule: Rule, share: f64, floors: Floors) -> Self {
+        Self { rule, share, other: Other::Baseline(floors) }
     }
-}
 
-impl Policy {
-    /// Checks floors and rates.
+    /// Checks floors, shares and rates.
     ///
     /// # Errors
-    /// `bad_policy` when one lies outside [0, 1].
+    /// `bad_policy` when a floor or share lies outside [0, 1], or gamma outside [0, 1e9].
     pub fn checked(self) -> Result<Self, Error> {
-        let rates = match self {
-            Self::PlackettLuce { floor_shelves, floor_cards } => [floor_shelves, floor_cards],
-            Self::EpsilonPage { epsilon } => [epsilon, epsilon],
-            Self::Greedy => [0.0, 0.0],
-        };
+        let mut rates = [self.share, 0.0, 0.0, 0.0, 0.0];
+        match self.rule {
+            Rule::PlackettLuce(floors) | Rule::Greedy(floors) | Rule::Thompson { floors, .. } => {
+                rates[1..3].copy_from_slice(&[floors.shelves, floors.cards]);
+            }
+            Rule::SquareCb { gamma } => rates[1] = gamma / 1e9,
+        }
+        if let Other::Baseline(floors) = self.other {
+            rates[3..].copy_from_slice(&[floors.shelves, floors.cards]);
+        }
         match rates.iter().find(|rate| !(0.0..=1.0).contains(*rate)) {
             None => Ok(self),
-            Some(rate) => {
-                Err(Error::settings("bad_policy", format!("a floor or epsilon must be within 0 and 1, got {}", shown(*rate))))
-            }
+            Some(rate) => Err(Error::settings(
+                "bad_policy",
+                format!("a floor, share or epsilon must be within 0 and 1 (gamma within 1e9), got {}", shown(*rate)),
+            )),
         }
     }
 
-    /// Refuses a policy that may give a candidate less than [`MIN_LOGGED_PROPENSITY`] on lists of up to `candidates`: importance
-    /// weights over its log would have no useful bound.
-    ///
-    /// # Errors
-    /// `not_for_logging`, with the smallest conditional that can occur.
-    pub fn for_logging(self, candidates: usize) -> Result<Self, Error> {
-        let n = candidates.max(1) as f64;
-        let smallest = match self {
-            Self::PlackettLuce { floor_shelves, floor_cards } => floor_shelves.min(floor_cards) / n,
-            // While the greedy page is followed, a deviation at depth k has chance epsilon U / (1 - epsilon + epsilon U).
-            Self::EpsilonPage { .. } | Self::Greedy => 0.0,
-        };
-        if smallest >= MIN_LOGGED_PROPENSITY {
-            Ok(self)
-        } else {
-            Err(Error::settings(
-                "not_for_logging",
-                format!(
-                    "expected conditional probabilities of at least {}, this policy can give {}",
-                    shown(MIN_LOGGED_PROPENSITY),
-                    shown(smallest)
-                ),
-            ))
-        }
-    }
-
-    /// Whether the policy draws at random at all.
-    #[must_use]
-    pub fn is_random(self) -> bool {
-        !matches!(self, Self::Greedy)
-    }
-
-    /// Draws a page.
-    ///
-    /// # Errors
-    /// `invalid_slate` when `candidates` contradict themselves.
-    ///
-    /// # Determinism
-    /// Takes one `u64` from `rng` for each visible place with more than one candidate and no certain one.
-    ///
-    /// # References
-    /// R. L. Plackett (1975), "The Analysis of Permutations", Applied Statistics 24(2), 193-202, with v_i = exp(logit_i); the floor
-    /// mixes every conditional with the uniform one. Epsilon on the page: McInerney et al. (2018), "Explore, Exploit, and
-    /// Explain", RecSys, with the uniform page drawn without replacement.
-    pub fn draw<R: Rng + ?Sized>(self, candidates: &Candidates, rng: &mut R) -> Result<Slate, Error> {
-        self.walk(candidates, &mut Draw(rng))
-    }
-
-    /// The slate with the propensities this policy gives it.
-    ///
-    /// Only visible places matter; the order of the others is the policy's own.
-    ///
-    /// # Errors
-    /// `invalid_slate` when a visible place holds a candidate that cannot stand there.
-    ///
-    /// # Determinism
-    /// Draws nothing.
-    pub fn propensities(self, candidates: &Candidates, slate: &Slate) -> Result<Slate, Error> {
-        self.walk(candidates, &mut Follow { slate })
-    }
-
-    /// For each card, the probability that it stands first in the first shelf.
-    ///
-    /// # Shapes and ranges
-    /// One value for each card, shelf after shelf; they sum to 1.
-    #[must_use]
-    pub fn first_card_marginals(self, candidates: &Candidates) -> Vec<f64> {
-        let mut marginals = vec![0.0; candidates.card_logits.len()];
-        let mut pmf = Vec::new();
-        let start = Prefix { greedy: true, uniform: 1.0 };
-        let mut places = Places::new(&candidates.shelf_logits, &candidates.shelf_pins, |_| None);
-        let first: Vec<(u32, f64, Prefix)> = if let Some(shelf) = places.pinned(0) {
-            vec![(shelf, 1.0, start)]
-        } else {
-            self.weigh(Level::Shelf, places.logits, &mut places.weights);
-            self.fill(start, Level::Shelf, &places, &mut pmf);
-            places.open.iter().zip(&pmf).map(|(&s, &p)| (s, p, self.advance(start, &places, s))).collect()
-        };
-        for (shelf, chance, prefix) in first {
-            let range = candidates.cards_of(shelf);
-            let mut places = card_places(candidates, shelf, &[]);
-            if let Some(card) = places.pinned(0) {
-                marginals[range.start + card as usize] += chance;
-            } else if places.open.is_empty() {
-                if let Some(card) = places.next_of_tail() {
-                    marginals[range.start + card as usize] += chance;
-                }
-            } else {
-                self.weigh(Level::Card, places.logits, &mut places.weights);
-                self.fill(prefix, Level::Card, &places, &mut pmf);
-                for (&card, p) in places.open.iter().zip(&pmf) {
-                    marginals[range.start + card as usize] += chance * p;
-                }
-            }
-        }
-        marginals
-    }
-
-    fn walk(self, candidates: &Candidates, choose: &mut dyn Choose) -> Result<Slate, Error> {
-        let mut prefix = Prefix { greedy: true, uniform: 1.0 };
+    fn walk(&self, candidates: &Candidates, choose: &mut dyn Choose) -> Result<Slate, Error> {
+        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), other: Vec::new(), choose };
         let mut slate = Slate::default();
         slate.cards.reserve(candidates.card_logits.len());
-        let mut shown: Vec<u32> = Vec::new();
-        let mut pmf = Vec::new();
-        let mut shelves = Places::new(&candidates.shelf_logits, &candidates.shelf_pins, |_| None);
-        self.weigh(Level::Shelf, shelves.logits, &mut shelves.weights);
+        let mut shown = candidates.before.clone();
+        let mut shelves = places::of_shelves(candidates);
         for position in 0..candidates.shelf_count() {
             let visible = position < candidates.visible.shelves;
-            let placed = self.place(&mut shelves, Level::Shelf, 0, position, visible, &mut prefix, &mut pmf, choose)?;
+            let placed = step.place(&mut shelves, Level::Shelf, 0, position, visible)?;
             slate.randomized |= placed.propensity < 1.0;
-            let range = candidates.cards_of(placed.index);
             let start = slate.cards.len();
-            let mut cards = card_places(candidates, placed.index, if visible { &shown } else { &[] });
-            if visible {
-                self.weigh(Level::Card, cards.logits, &mut cards.weights);
-            }
-            for place in 0..range.len() {
+            let mut cards = places::of_cards(candidates, placed.index, if visible { &shown } else { &[] });
+            for place in 0..cards.logits.len() {
                 let drawn = visible && place < candidates.visible.cards;
-                let card = self.place(&mut cards, Level::Card, placed.index, place, drawn, &mut prefix, &mut pmf, choose)?;
+                if drawn {
+                    along::adjust(candidates, &shown, &mut cards);
+                }
+                let card = step.place(&mut cards, Level::Card, placed.index, place, drawn)?;
                 slate.randomized |= card.propensity < 1.0;
-                if drawn && candidates.show_once {
-                    shown.push(candidates.identity[range.start + card.index as usize]);
+                if drawn {
+                    shown.push(candidates.cards_of(placed.index).start as u32 + card.index);
                 }
                 slate.cards.push(card);
             }
@@ -338,86 +400,125 @@ impl Policy {
         }
         Ok(slate)
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "one step of the walk, called from two lines")]
+/// One walk down a page.
+struct Step<'a> {
+    policy: &'a PagePolicy,
+    /// Posterior chance that this page is the rule's own.
+    of_rule: f64,
+    pmf: Vec<f64>,
+    other: Vec<f64>,
+    choose: &'a mut dyn Choose,
+}
+
+impl Step<'_> {
+    /// Fills `pmf` with the chances of the open candidates; `other` with those of the other rule, if it has a say.
+    fn fill(&mut self, level: Level, places: &mut Places<'_>) {
+        self.policy.rule.fill(level, places, &mut self.pmf);
+        self.other.clear();
+        if self.of_rule < 1.0 {
+            self.policy.other.fill(level, places, &mut self.other);
+        }
+    }
+
+    fn mixed(&self) -> Vec<f64> {
+        let q = self.of_rule;
+        self.pmf.iter().zip(&self.other).map(|(p, other)| q * p + (1.0 - q) * other).collect()
+    }
+
     fn place(
-        self,
+        &mut self,
         places: &mut Places<'_>,
         level: Level,
         shelf: u32,
         position: usize,
         drawn: bool,
-        prefix: &mut Prefix,
-        pmf: &mut Vec<f64>,
-        choose: &mut dyn Choose,
     ) -> Result<Placed, Error> {
         if let Some(index) = places.pinned(position) {
             return Ok(Placed { index, propensity: 1.0 });
         }
-        if drawn && places.tail.is_none() && !places.open.is_empty() {
+        if drawn && places.can_draw() {
             if places.open.len() == 1 {
                 return Ok(Placed { index: places.open.remove(0), propensity: 1.0 });
             }
-            self.fill(*prefix, level, places, pmf);
-            let pick = choose.pick(level, shelf, position, &places.open, pmf)?;
-            let index = places.open[pick];
-            *prefix = self.advance(*prefix, places, index);
-            places.open.remove(pick);
-            return Ok(Placed { index, propensity: pmf[pick].min(1.0) });
+            self.fill(level, places);
+            let (pick, propensity) = if self.other.is_empty() {
+                let pick = self.choose.pick(level, shelf, position, &places.open, &self.pmf)?;
+                (pick, self.pmf[pick])
+            } else {
+                let mixed = self.mixed();
+                let pick = self.choose.pick(level, shelf, position, &places.open, &mixed)?;
+                if mixed[pick] > 0.0 {
+                    self.of_rule *= self.pmf[pick] / mixed[pick];
+                }
+                (pick, mixed[pick])
+            };
+            return Ok(Placed { index: places.take(pick), propensity: propensity.min(1.0) });
         }
         places.next_of_tail().map(|index| Placed { index, propensity: 1.0 }).ok_or_else(|| {
             Error::new(ErrorKind::InvalidSlate, "invalid_slate", format!("no candidate is left for position {position}"))
         })
     }
-
-    /// Turns the logits of one list into weights, once for the list.
-    fn weigh(self, _: Level, logits: &[f64], weights: &mut Vec<f64>) {
-        weights.clear();
-        if let Self::PlackettLuce { .. } = self {
-            let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            weights.extend(logits.iter().map(|l| exp(l - max)));
-        }
-    }
-
-    /// Fills `pmf` with the chance of each open candidate for the next place.
-    fn fill(self, prefix: Prefix, level: Level, places: &Places<'_>, pmf: &mut Vec<f64>) {
-        pmf.clear();
-        match self {
-            Self::PlackettLuce { floor_shelves, floor_cards } => {
-                let floor = if level == Level::Shelf { floor_shelves } else { floor_cards };
-                plackett_luce::fill(floor, places.logits, &places.weights, &places.open, pmf);
-            }
-            Self::EpsilonPage { epsilon } => epsilon_page::fill(epsilon, prefix, places.logits, &places.open, pmf),
-            Self::Greedy => greedy::fill(places.logits, &places.open, pmf),
-        }
-    }
-
-    /// The prefix once `chosen` is placed.
-    fn advance(self, prefix: Prefix, places: &Places<'_>, chosen: u32) -> Prefix {
-        match self {
-            Self::EpsilonPage { .. } => Prefix {
-                greedy: prefix.greedy && greedy::best(places.logits, &places.open) == Some(chosen),
-                uniform: prefix.uniform / places.open.len() as f64,
-            },
-            Self::PlackettLuce { .. } | Self::Greedy => prefix,
-        }
-    }
 }
 
-fn card_places<'a>(candidates: &'a Candidates, shelf: u32, shown: &[u32]) -> Places<'a> {
-    let range = candidates.cards_of(shelf);
-    let pins: Vec<(u32, u32)> = candidates.card_pins.iter().filter(|pin| pin.0 == shelf).map(|pin| (pin.1, pin.2)).collect();
-    let closed = |index: u32| {
-        let at = range.start + index as usize;
-        if candidates.barred[at] {
-            Some(Closed::Barred)
-        } else if shown.contains(&candidates.identity[at]) {
-            Some(Closed::Shown)
+impl Policy for PagePolicy {
+    fn draw(&self, candidates: &Candidates, rng: &mut dyn Rng) -> Result<Slate, Error> {
+        self.walk(candidates, &mut Draw(rng))
+    }
+
+    fn propensities(&self, candidates: &Candidates, slate: &Slate) -> Result<Slate, Error> {
+        self.walk(candidates, &mut Follow { slate })
+    }
+
+    fn first_card_marginals(&self, candidates: &Candidates) -> Vec<f64> {
+        let mut marginals = vec![0.0; candidates.card_logits.len()];
+        let mut nobody = Follow { slate: &Slate::default() };
+        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), other: Vec::new(), choose: &mut nobody };
+        let mut shelves = places::of_shelves(candidates);
+        // (shelf, its chance, posterior chance that the page is the rule's)
+        let mut first = Vec::new();
+        if let Some(shelf) = shelves.pinned(0) {
+            first.push((shelf, 1.0, step.of_rule));
         } else {
-            None
+            step.fill(Level::Shelf, &mut shelves);
+            let mixed = if step.other.is_empty() { step.pmf.clone() } else { step.mixed() };
+            for ((&shelf, &own), &p) in shelves.open.iter().zip(&step.pmf).zip(&mixed) {
+                first.push((shelf, p, if p > 0.0 { step.of_rule * own / p } else { 0.0 }));
+            }
         }
-    };
-    Places::new(&candidates.card_logits[range.clone()], &pins, closed)
+        for (shelf, chance, of_rule) in first {
+            step.of_rule = of_rule;
+            let start = candidates.cards_of(shelf).start;
+            let mut cards = places::of_cards(candidates, shelf, &candidates.before);
+            if let Some(card) = cards.pinned(0) {
+                marginals[start + card as usize] += chance;
+            } else if cards.open.is_empty() {
+                if let Some(card) = cards.next_of_tail() {
+                    marginals[start + card as usize] += chance;
+                }
+            } else {
+                along::adjust(candidates, &candidates.before, &mut cards);
+                step.fill(Level::Card, &mut cards);
+                let mixed = if step.other.is_empty() { step.pmf.clone() } else { step.mixed() };
+                for (&card, p) in cards.open.iter().zip(&mixed) {
+                    marginals[start + card as usize] += chance * p;
+                }
+            }
+        }
+        marginals
+    }
+
+    fn smallest_conditional(&self, candidates: usize) -> f64 {
+        let n = candidates.max(1) as f64;
+        let own = self.rule.smallest(n);
+        match self.other {
+            _ if self.share == 0.0 => own,
+            // Once the page has left one of the two rules, only the other one speaks.
+            Other::Uniform => own.min(1.0 / n),
+            Other::Baseline(floors) => own.min(floors.shelves.min(floors.cards) / n),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
 use crate::math::{falling, ln, sigmoid};
 use crate::page::{CardHandle, Catalogue, Page, ShelfHandle};
+use crate::policy::Policy;
 use crate::random::{Entropy, Purpose, Seed};
 use crate::reasons::{self, Reason, ReasonCode};
 use crate::shelves::{self, LocalKind, LocalShelf};

@@ -1,6 +1,7 @@
 //! A slate: the shelves and cards of one page in the order shown, each with its propensity.
 
 use crate::page::Visible;
+use crate::policy::Along;
 
 /// One page as it was placed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +54,23 @@ pub struct Candidates {
     pub visible: Visible,
     /// Whether a card visible in one shelf is not drawn again in a shelf below.
     pub show_once: bool,
+    /// Spread of each shelf's posterior, for Thompson sampling; else empty.
+    pub shelf_spread: Vec<f64>,
+    /// Spread of each card's posterior, for Thompson sampling; else empty.
+    pub card_spread: Vec<f64>,
+    /// Logits of the baseline for each shelf, where a share of pages is the baseline's; else empty.
+    pub baseline_shelves: Vec<f64>,
+    /// Logits of the baseline for each card, where a share of pages is the baseline's; else empty.
+    pub baseline_cards: Vec<f64>,
+    /// How logits depend on the cards shown above.
+    pub along: Along,
+    /// Cards that are visible above this page already, as places in the card vectors: `identity`, `artist` and `family` may hold more
+    /// entries than there are cards, and those are never drawn.
+    pub before: Vec<u32>,
+    /// Artist of each card for [`Along`], 0 for none; may be empty.
+    pub artist: Vec<u32>,
+    /// Family of each card for [`Along`], 0 for none; may be empty.
+    pub family: Vec<u32>,
 }
 
 impl Candidates {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Ranker;
 use crate::error::Error;
 use crate::log::DecisionId;
+use crate::policy::Policy;
 use crate::reasons::{Contribution, contributions};
 
 /// Columns shown for each card.

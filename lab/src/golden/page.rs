@@ -1,6 +1,6 @@
 //! Small pages, whole: every slate of visible places, and the propensities the shipped policies give it.
 
-use ears_only::policy::Policy;
+use ears_only::policy::{PagePolicy, Policy};
 use ears_only::slate::{Candidates, Placed, PlacedShelf, Slate};
 
 use crate::error::LabError;
@@ -30,7 +30,7 @@ impl Conditionals {
 ///
 /// # Errors
 /// When the page holds a candidate twice, or one that does not exist.
-pub(super) fn conditionals(policy: Policy, candidates: &Candidates, page: &VisiblePage) -> Result<Conditionals, LabError> {
+pub(super) fn conditionals(policy: PagePolicy, candidates: &Candidates, page: &VisiblePage) -> Result<Conditionals, LabError> {
     let mut slate = Slate::default();
     for (&shelf, cards) in page.shelves.iter().zip(&page.cards) {
         let start = slate.cards.len();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ears_only::page::Visible;
-use ears_only::policy::Policy;
+use ears_only::policy::{PagePolicy, Rule};
 use ears_only::slate::Candidates;
 use serde::Deserialize;
 use serde_json::Value;
@@ -114,7 +114,7 @@ impl Case {
 
     /// Largest absolute difference between the file's numbers and the core's.
     fn deviation(&self) -> Result<f64, LabError> {
-        let policy = Policy::PlackettLuce { floor_shelves: self.floor_shelves, floor_cards: self.floor_cards }.checked()?;
+        let policy = PagePolicy::of(Rule::plackett_luce(self.floor_shelves, self.floor_cards)).checked()?;
         let visible = Visible { shelves: self.visible_shelves, cards: self.visible_cards };
         let candidates = Candidates::free(self.shelf_logits.clone(), &self.card_logits, visible);
         let mut worst: f64 = 0.0;

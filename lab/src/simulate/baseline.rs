@@ -1,7 +1,7 @@
 //! Policies that do not know the listener, and the one that knows everything. They order pages through the shipped policies.
 
 use ears_only::page::Visible;
-use ears_only::policy::Policy;
+use ears_only::policy::{PagePolicy, Policy, Rule};
 use ears_only::random::{Purpose, Seed};
 use ears_only::slate::Candidates as Choices;
 use ears_world::candidates::CandidateShelf;
@@ -100,19 +100,19 @@ pub(super) fn popularity(stage: &Stage<'_>) -> Result<u64, LabError> {
 fn greedy(page: &[CandidateShelf], chance: impl Fn(u32) -> f64) -> Result<Vec<Vec<u32>>, LabError> {
     let cards: Vec<Vec<f64>> = page.iter().map(|shelf| shelf.cards.iter().map(|item| chance(*item)).collect()).collect();
     let shelves = cards.iter().map(|chances| shelf_value(chances)).collect();
-    place(Policy::Greedy, page, shelves, &cards, 0)
+    place(PagePolicy::of(Rule::greedy()), page, shelves, &cards, 0)
 }
 
 /// A uniformly drawn page.
 fn uniform(page: &[CandidateShelf], seed: u64, listener: u32, visit: Visit) -> Result<Vec<Vec<u32>>, LabError> {
     let flat: Vec<Vec<f64>> = page.iter().map(|shelf| vec![0.0; shelf.cards.len()]).collect();
-    let policy = Policy::PlackettLuce { floor_shelves: 1.0, floor_cards: 1.0 };
+    let policy = PagePolicy::of(Rule::uniform());
     let stream = u64::from(listener) << 32 | u64::from(visit.day) << 8 | u64::from(visit.number);
     place(policy, page, vec![0.0; page.len()], &flat, seed.rotate_left(20) ^ stream)
 }
 
 fn place(
-    policy: Policy,
+    policy: PagePolicy,
     page: &[CandidateShelf],
     shelves: Vec<f64>,
     cards: &[Vec<f64>],
