@@ -3,6 +3,7 @@
 use crate::clock::DAY_MS;
 use crate::error::{Error, shown};
 use crate::features::{Column, FeatureSchema, Source};
+use crate::model::cold_start::pessimistic_bias;
 use crate::model::{Body, HeadPrior, RewardModel};
 use crate::policy::{PagePolicy, Rule};
 use crate::settings::{Field, Value, field};
@@ -38,11 +39,22 @@ pub struct PriorSettings {
     pub default_sd: f64,
     /// Days in which half of what was learned is forgotten. Default 60.
     pub half_life_days: f64,
+    /// Segments of listeners as (weight, prior): up to [`crate::model::MAX_SEGMENTS`], the half-life being the one above. A new listener starts from
+    /// their mixture, in which the first outcomes tell one from the other. Default: none, everybody starts from the prior above.
+    pub segments: Vec<(f64, PriorSettings)>,
 }
 
 impl Default for PriorSettings {
     fn default() -> Self {
-        Self { bias: -3.0, bias_sd: 1.0, mean: Vec::new(), sd: Vec::new(), default_sd: 1.0, half_life_days: 60.0 }
+        Self {
+            bias: -3.0,
+            bias_sd: 1.0,
+            mean: Vec::new(),
+            sd: Vec::new(),
+            default_sd: 1.0,
+            half_life_days: 60.0,
+            segments: Vec::new(),
+        }
     }
 }
 
@@ -103,8 +115,8 @@ fn set_number(target: &mut f64, from: Field<'_>) -> Result<(), Error> {
 }
 
 impl BundleSettings {
-    /// Reads the `model` option: `{version, schema: {columns: [{name, source, default}]}, prior: {bias, biasSd, mean, sd, defaultSd,
-    /// halfLifeDays}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce}}`.
+    /// Reads the `model` option: `{version, schema: {columns: [{name, source, default}]}, prior: {bias, baseRate, biasSd, mean, sd,
+    /// defaultSd, halfLifeDays, segments: [{weight, bias, baseRate, biasSd, mean, sd, defaultSd}]}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce}}`.
     ///
     /// # Errors
     /// `bad_model`, `bad_schema`, `bad_prior` or `bad_policy`, naming the field, what was expected and what was found.
@@ -147,13 +159,39 @@ fn read_column(column: Field<'_>) -> Result<Column, Error> {
 }
 
 impl PriorSettings {
+    /// `baseRate` in place of `bias` puts the bias one standard deviation below that rate. What a segment leaves out is as in the
+    /// prior that holds it.
     fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
-        let fields = from.object(&["bias", "biasSd", "mean", "sd", "defaultSd", "halfLifeDays"])?;
+        let fields = from.object(&["bias", "baseRate", "biasSd", "mean", "sd", "defaultSd", "halfLifeDays", "segments"])?;
+        self.read_start(fields)?;
+        set_number(&mut self.half_life_days, field(fields, "halfLifeDays", "bad_prior"))?;
+        let segments = field(fields, "segments", "bad_prior");
+        if !segments.is_null() {
+            self.segments = segments.list(|segment| {
+                let fields = segment.object(&["weight", "bias", "baseRate", "biasSd", "mean", "sd", "defaultSd"])?;
+                let mut start = self.clone();
+                start.read_start(fields)?;
+                Ok((field(fields, "weight", "bad_prior").number()?, start))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read_start(&mut self, fields: &[(String, Value)]) -> Result<(), Error> {
         let of = |name| field(fields, name, "bad_prior");
         set_number(&mut self.bias, of("bias"))?;
         set_number(&mut self.bias_sd, of("biasSd"))?;
         set_number(&mut self.default_sd, of("defaultSd"))?;
-        set_number(&mut self.half_life_days, of("halfLifeDays"))?;
+        if !of("baseRate").is_null() {
+            let rate = of("baseRate").number()?;
+            if !(rate > 0.0 && rate < 1.0 && of("bias").is_null()) {
+                return Err(Error::settings(
+                    "bad_prior",
+                    format!("baseRate must be within 0 and 1 and without a bias, got {}", shown(rate)),
+                ));
+            }
+            self.bias = pessimistic_bias(rate, self.bias_sd);
+        }
         for (name, target) in [("mean", &mut self.mean), ("sd", &mut self.sd)] {
             if !of(name).is_null() {
                 for (column, value) in of(name).entries()? {
@@ -162,6 +200,25 @@ impl PriorSettings {
             }
         }
         Ok(())
+    }
+
+    /// The head's start over the columns of `schema`; `known` gives mean and standard deviation of columns that are not named.
+    fn start(&self, schema: &FeatureSchema, known: impl Fn(&str) -> Option<(f64, f64)>) -> Result<HeadPrior, Error> {
+        for name in self.mean.iter().chain(&self.sd).map(|(name, _)| name) {
+            if !schema.columns().iter().any(|column| &column.name == name) {
+                return Err(Error::settings("bad_prior", format!("expected a column of the schema, got \"{name}\"")));
+            }
+        }
+        // The last entry of a name counts: a segment's own stand after the ones it overrides.
+        let named = |list: &[(String, f64)], name: &str| list.iter().rfind(|entry| entry.0 == name).map(|entry| entry.1);
+        let mut mean = vec![self.bias];
+        let mut sd = vec![self.bias_sd];
+        for Column { name, .. } in schema.columns() {
+            let known = known(name);
+            mean.push(named(&self.mean, name).or(known.map(|known| known.0)).unwrap_or(0.0));
+            sd.push(named(&self.sd, name).or(known.map(|known| known.1)).unwrap_or(self.default_sd));
+        }
+        HeadPrior::new(mean, &sd, self.half_life_days * DAY_MS as f64)
     }
 }
 
@@ -278,21 +335,13 @@ impl Bundle {
         let schema = FeatureSchema::new(settings.columns.unwrap_or_else(|| {
             BUILT_IN.iter().map(|(name, source, ..)| Column { name: (*name).into(), source: *source, default: 0.0 }).collect()
         }))?;
-        let prior = settings.prior;
-        for name in prior.mean.iter().chain(&prior.sd).map(|(name, _)| name) {
-            if !schema.columns().iter().any(|column| &column.name == name) {
-                return Err(Error::settings("bad_prior", format!("expected a column of the schema, got \"{name}\"")));
-            }
-        }
-        let built_in_of = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name);
-        let named = |list: &[(String, f64)], name: &str| list.iter().find(|entry| entry.0 == name).map(|entry| entry.1);
-        let mut mean = vec![prior.bias];
-        let mut sd = vec![prior.bias_sd];
-        for Column { name, .. } in schema.columns() {
-            mean.push(named(&prior.mean, name).or(built_in_of(name).map(|e| e.2)).unwrap_or(0.0));
-            sd.push(named(&prior.sd, name).or(built_in_of(name).map(|e| e.3)).unwrap_or(prior.default_sd));
-        }
-        let prior = HeadPrior::new(mean, &sd, prior.half_life_days * DAY_MS as f64)?;
+        let known = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name).map(|entry| (entry.2, entry.3));
+        let prior = if settings.prior.segments.is_empty() {
+            settings.prior.start(&schema, known)?
+        } else {
+            let segments = settings.prior.segments.iter().map(|(weight, prior)| Ok((*weight, prior.start(&schema, known)?)));
+            HeadPrior::mixture(segments.collect::<Result<_, Error>>()?)?
+        };
         let model = RewardModel::new(&schema, Body::Linear, prior)?;
         let settings = settings.policy;
         let policy = settings.policy()?;
@@ -336,12 +385,53 @@ mod tests {
         assert!(LoggingPolicy::new(bundle.policy, 1_000).is_ok());
     }
 
+    fn means(json: &str) -> (Vec<f64>, Vec<f64>) {
+        let value: Value = serde_json::from_str(json).unwrap();
+        let bundle = Bundle::new(BundleSettings::read(&value).unwrap()).unwrap();
+        (bundle.model.head().mean().to_vec(), bundle.model.head().segment_weights())
+    }
+
+    #[test]
+    fn a_base_rate_makes_a_pessimistic_bias() {
+        let (mean, weights) = means(r#"{"prior": {"baseRate": 0.04, "biasSd": 0.5}}"#);
+        assert!((mean[0] - (crate::math::ln(0.04 / 0.96) - 0.5)).abs() < 1e-12);
+        assert_eq!(weights, [1.0]);
+    }
+
+    #[test]
+    fn segments_override_the_prior_that_holds_them() {
+        let (mean, weights) = means(
+            r#"{"prior": {"bias": -2, "mean": {"popularity": 2, "recency": 3}, "segments": [
+                {"weight": 3, "mean": {"popularity": 6}},
+                {"weight": 1, "bias": -4, "sd": {"recency": 0.1}}]}}"#,
+        );
+        assert_eq!(weights.iter().map(|w| (w * 100.0).round()).collect::<Vec<_>>(), [75.0, 25.0]);
+        let column = |name: &str| 1 + BUILT_IN.iter().position(|entry| entry.0 == name).unwrap();
+        for (got, want) in [(mean[0], -2.5), (mean[column("popularity")], 5.0), (mean[column("recency")], 3.0)] {
+            assert!((got - want).abs() < 1e-12, "{got} {want}");
+        }
+        assert!((mean[column("liked")] - 0.8).abs() < 1e-12);
+    }
+
     #[test]
     fn settings_are_checked_as_a_whole() {
         assert_eq!(code("{}"), "ok");
         assert_eq!(code(r#"{"prior": {"mean": {"popularity": 2}}}"#), "ok");
         assert_eq!(code(r#"{"prior": {"mean": {"nonsense": 2}}}"#), "bad_prior");
         assert_eq!(code(r#"{"prior": {"biasSd": 0}}"#), "bad_prior");
+        for prior in [
+            r#"{"baseRate": 0}"#,
+            r#"{"baseRate": 1}"#,
+            r#"{"baseRate": 0.1, "bias": -3}"#,
+            r#"{"segments": []}"#,
+            r#"{"segments": [{"bias": 1}]}"#,
+            r#"{"segments": [{"weight": 0}]}"#,
+            r#"{"segments": [{"weight": 1, "halfLifeDays": 3}]}"#,
+            r#"{"segments": [{"weight": 1, "mean": {"nonsense": 1}}]}"#,
+        ] {
+            let expected = if prior.contains("[]") { "ok" } else { "bad_prior" };
+            assert_eq!(code(&format!(r#"{{"prior": {prior}}}"#)), expected, "{prior}");
+        }
         assert_eq!(code(r#"{"policy": {"temperature": 0}}"#), "bad_policy");
         assert_eq!(code(r#"{"policy": {"kind": "epsilon_page", "epsilon": 2}}"#), "bad_policy");
         assert_eq!(code(r#"{"policy": {"kind": "magic"}}"#), "bad_policy");

@@ -4,10 +4,13 @@ use crate::error::Error;
 use crate::features::FeatureSchema;
 use crate::math::dot;
 
+pub mod cold_start;
+mod gaussian;
 mod head;
 
+pub use gaussian::MAX_FULL_COVARIANCE;
 pub(crate) use head::HeadState;
-pub use head::{Head, HeadPrior, MAX_FULL_COVARIANCE};
+pub use head::{Head, HeadPrior, MAX_SEGMENTS, SEGMENT_CERTAIN, SEGMENT_OUTCOMES};
 
 /// What turns features into the inputs of the head.
 #[derive(Clone, Debug, Default, PartialEq)]

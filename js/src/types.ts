@@ -116,6 +116,18 @@ export type ColumnSource =
   | 'taste_long' | 'new_artist' | 'recency' | 'skip_rate' | 'time_of_day' | 'willingness' | 'liked' | 'fatigue'
   | 'is_podcast' | 'is_playlist' | 'duration';
 
+/** Where the weights of the reward model start; all numbers are log-odds unless said otherwise. */
+export interface PriorStart {
+  readonly bias?: number;
+  /** In place of `bias`: the chance that an average card is played when seen. The bias lies one deviation below it. */
+  readonly baseRate?: number;
+  readonly biasSd?: number;
+  /** By column name. */
+  readonly mean?: Readonly<Record<string, number>>;
+  readonly sd?: Readonly<Record<string, number>>;
+  readonly defaultSd?: number;
+}
+
 /** A reward model and a policy; unknown keys are refused by name. */
 export interface ModelSettings {
   /** Names the model; comes back as `modelVersion`. */
@@ -123,13 +135,13 @@ export interface ModelSettings {
   readonly schema?: {
     readonly columns: readonly { readonly name: string; readonly source: ColumnSource; readonly default?: number }[];
   };
-  /** What is believed before anything was heard here: weights by column name. */
-  readonly prior?: {
-    readonly bias?: number;
-    readonly biasSd?: number;
-    readonly mean?: Readonly<Record<string, number>>;
-    readonly sd?: Readonly<Record<string, number>>;
-    readonly defaultSd?: number;
+  /** What is believed before anything was heard here. */
+  readonly prior?: PriorStart & {
+    /** Days in which half of what was learned is forgotten. Default 60. */
+    readonly halfLifeDays?: number;
+    /** Up to 16 groups of listeners, weighed by their share; the first outcomes tell to which one this listener belongs. What a
+     * group leaves out is as in the prior around it. */
+    readonly segments?: readonly (PriorStart & { readonly weight: number })[];
   };
   readonly policy?: {
     readonly kind?: 'plackett_luce' | 'fixed' | 'popularity' | 'epsilon_page';
