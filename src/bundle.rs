@@ -8,6 +8,10 @@ use crate::model::{Body, HeadPrior, RewardModel};
 use crate::policy::{PagePolicy, Rule};
 use crate::settings::{Field, Value, field};
 
+mod feedback;
+
+pub use feedback::FeedbackSettings;
+
 /// Version of the model that is built in.
 pub const BUILT_IN_VERSION: &str = "built-in-1";
 
@@ -22,6 +26,8 @@ pub struct BundleSettings {
     pub prior: PriorSettings,
     /// How pages are drawn.
     pub policy: PolicySettings,
+    /// How feedback is read.
+    pub feedback: FeedbackSettings,
 }
 
 /// Independent Gaussians over the weights, in log-odds.
@@ -116,17 +122,18 @@ fn set_number(target: &mut f64, from: Field<'_>) -> Result<(), Error> {
 
 impl BundleSettings {
     /// Reads the `model` option: `{version, schema: {columns: [{name, source, default}]}, prior: {bias, baseRate, biasSd, mean, sd,
-    /// defaultSd, halfLifeDays, segments: [{weight, bias, baseRate, biasSd, mean, sd, defaultSd}]}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce}}`.
+    /// defaultSd, halfLifeDays, segments: [{weight, bias, baseRate, biasSd, mean, sd, defaultSd}]}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce},
+    /// feedback: {unreported, examination, shelfExamination, tapHalfMs, plays: {KIND: [at 5 s, at 10 s, at 30 s]}}}`.
     ///
     /// # Errors
-    /// `bad_model`, `bad_schema`, `bad_prior` or `bad_policy`, naming the field, what was expected and what was found.
+    /// `bad_model`, `bad_schema`, `bad_prior`, `bad_policy` or `bad_feedback`, naming the field, what was expected and what was found.
     pub fn read(value: &Value) -> Result<Self, Error> {
         let mut settings = Self::default();
         let root = Field::root(value, "model", "bad_model");
         if root.is_null() {
             return Ok(settings);
         }
-        let fields = root.object(&["version", "schema", "prior", "policy"])?;
+        let fields = root.object(&["version", "schema", "prior", "policy", "feedback"])?;
         let version = field(fields, "version", "bad_model");
         if !version.is_null() {
             settings.version = Some(version.text()?.to_owned());
@@ -142,6 +149,10 @@ impl BundleSettings {
         let policy = field(fields, "policy", "bad_policy");
         if !policy.is_null() {
             settings.policy.read(policy)?;
+        }
+        let feedback = field(fields, "feedback", "bad_feedback");
+        if !feedback.is_null() {
+            settings.feedback.read(feedback)?;
         }
         Ok(settings)
     }
@@ -290,6 +301,7 @@ pub struct Bundle {
     pub(crate) model: RewardModel,
     pub(crate) settings: PolicySettings,
     pub(crate) policy: PagePolicy,
+    pub(crate) feedback: FeedbackSettings,
 }
 
 /// (name, source, prior mean, prior standard deviation) of the built-in model, written by hand: signs are common sense. Shares such as
@@ -325,7 +337,7 @@ impl Bundle {
     /// Checks settings as a whole.
     ///
     /// # Errors
-    /// `bad_schema`, `bad_prior`, `bad_policy` or `bad_version`, with what was expected and what was found.
+    /// `bad_schema`, `bad_prior`, `bad_policy`, `bad_feedback` or `bad_version`, with what was expected and what was found.
     pub fn new(settings: BundleSettings) -> Result<Self, Error> {
         let built_in = settings.columns.is_none();
         let version = settings.version.unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
@@ -343,9 +355,10 @@ impl Bundle {
             HeadPrior::mixture(segments.collect::<Result<_, Error>>()?)?
         };
         let model = RewardModel::new(&schema, Body::Linear, prior)?;
+        let feedback = settings.feedback.checked()?;
         let settings = settings.policy;
         let policy = settings.policy()?;
-        Ok(Self { version, schema, model, settings, policy })
+        Ok(Self { version, schema, model, settings, policy, feedback })
     }
 
     /// Its version.
@@ -435,6 +448,18 @@ mod tests {
         assert_eq!(code(r#"{"policy": {"temperature": 0}}"#), "bad_policy");
         assert_eq!(code(r#"{"policy": {"kind": "epsilon_page", "epsilon": 2}}"#), "bad_policy");
         assert_eq!(code(r#"{"policy": {"kind": "magic"}}"#), "bad_policy");
+        assert_eq!(code(r#"{"feedback": {"unreported": "position", "plays": {"album": [0.9, 0.8, 0.6]}}}"#), "ok");
+        for feedback in [
+            r#"{"unreported": "magic"}"#,
+            r#"{"examination": 1.5}"#,
+            r#"{"shelfExamination": -1}"#,
+            r#"{"tapHalfMs": 0}"#,
+            r#"{"plays": {"album": [0.9, 0.8]}}"#,
+            r#"{"plays": {"album": [0.7, 0.8, 0.6]}}"#,
+            r#"{"colour": 1}"#,
+        ] {
+            assert_eq!(code(&format!(r#"{{"feedback": {feedback}}}"#)), "bad_feedback", "{feedback}");
+        }
         assert_eq!(code(r#"{"colour": 1}"#), "bad_model");
         assert_eq!(code(r#"{"schema": {"columns": []}}"#), "bad_schema");
         assert_eq!(code(r#"{"version": "", "schema": {"columns": [{"name": "x", "source": "given"}]}}"#), "bad_version");

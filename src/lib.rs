@@ -4,7 +4,8 @@
 //! says with what probability, feedback teaches the model, and only an anonymized record leaves the device.
 //!
 //! The modules, in the order of that story: [`page`] and [`history`]; [`context`] and [`features`]; [`model`]; [`slate`] and
-//! [`policy`]; [`shelves`] and [`reasons`]; [`ranker`], the loop; [`feedback`] and [`log`]; [`privacy`]; [`bundle`], `settings` and `store`.
+//! [`policy`]; [`shelves`] and [`reasons`]; [`ranker`], the loop; [`feedback`], [`seeing`], [`survival`] and [`log`]; [`privacy`];
+//! [`bundle`], `settings` and `store`.
 //!
 //! # What stays true
 //!
@@ -73,10 +74,12 @@ pub mod privacy;
 pub mod random;
 pub mod ranker;
 pub mod reasons;
+pub mod seeing;
 pub mod settings;
 pub mod shelves;
 pub mod slate;
 mod store;
+pub mod survival;
 
 pub use store::MAX_SNAPSHOT_BYTES;
 

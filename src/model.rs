@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::features::FeatureSchema;
-use crate::math::dot;
 
 pub mod cold_start;
 mod gaussian;
@@ -64,15 +63,15 @@ impl RewardModel {
     /// `row`: [`FeatureSchema::stride`] finite values.
     ///
     /// # Determinism
-    /// 32-bit dot product in the order of [`crate::math::dot`].
+    /// As [`Head::score`].
     #[must_use]
     pub fn score(&self, row: &[f32]) -> f64 {
-        f64::from(dot(self.head.weights(), row))
+        self.head.score(row)
     }
 
     /// Standard deviation of the score of one feature row under the head's posterior.
     #[must_use]
     pub fn score_sd(&self, row: &[f32]) -> f64 {
-        self.head.variance(row).max(0.0).sqrt()
+        self.head.score_sd(row)
     }
 }

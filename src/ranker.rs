@@ -17,27 +17,24 @@ use crate::page::{CardHandle, Catalogue, Page, ShelfHandle};
 use crate::policy::Policy;
 use crate::random::{Entropy, Purpose, Seed};
 use crate::reasons::{self, Reason, ReasonCode};
+use crate::seeing::EXAMINATION;
 use crate::shelves::{self, LocalKind, LocalShelf};
 use crate::slate::{Candidates, Slate};
 
 mod contribute;
 mod explain;
 mod learn;
+mod pending;
 mod saved;
 
 pub use contribute::{Contribution, ContributionState};
 pub use explain::{CardExplanation, Explanation, Marginal, ShelfExplanation};
 pub use learn::Summary;
+pub use pending::MAX_PENDING_USED;
 pub use saved::Restored;
 
 /// Decisions whose features are kept in memory, so that anything on them can still teach.
 pub const OPEN_DECISIONS: usize = 4;
-
-/// Chance that the listener looks at the next card of a shelf, having looked at one.
-///
-/// The examination model of a shelf: card k is seen with chance EXAMINATION^k (Craswell et al. 2008, "An experimental comparison
-/// of click position-bias models", the cascade without a click).
-pub const EXAMINATION: f64 = 0.85;
 
 /// Largest score, in log-odds.
 const MAX_SCORE: f64 = 1e4;
@@ -264,7 +261,6 @@ impl Ranker {
             ));
         }
         self.settle(now);
-        self.bundle.model.head_mut().forget(now.ms());
         self.utc_offset_minutes = page.utc_offset_minutes;
         let local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
         let probe = self.probe_for(page, now);
@@ -328,10 +324,10 @@ impl Ranker {
             starts.push(cards.len() as u32);
             ids.push(id);
         }
-        let model = &self.bundle.model;
+        let head = self.working_head(now);
         // Features of any size are legal; scores beyond this say no more and would make softmax undefined.
         let bounded = |score: f64| if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) };
-        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| bounded(model.score(row))).collect();
+        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| bounded(head.score(row))).collect();
         OpenDecision {
             id: DecisionId(0),
             at: now,
@@ -343,7 +339,7 @@ impl Ranker {
             slate: Slate::default(),
             ranked: RankedPage { id: DecisionId(0), randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() },
             model_version: self.bundle.version.clone(),
-            weights: model.head().weights().to_vec(),
+            weights: head.weights().to_vec(),
             sds: std::cell::OnceCell::new(),
             scores,
         }

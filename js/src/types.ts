@@ -152,6 +152,20 @@ export interface ModelSettings {
     readonly epsilon?: number;
     readonly showOnce?: boolean;
   };
+  /** How feedback is read where events leave room for doubt. */
+  readonly feedback?: {
+    /** What counts as seen on a page whose visible cards the app does not report: `cascade` (default), the cards before a played one;
+     * `position`, all visible cards of a page without a play, less and less with their position. */
+    readonly unreported?: 'cascade' | 'position';
+    /** Chance that the listener looks at the next card of a shelf. Default 0.85. */
+    readonly examination?: number;
+    /** The same for the next shelf. Default 0.85. */
+    readonly shelfExamination?: number;
+    /** Milliseconds from seeing a card within which half of the taps come. Default 10,000. */
+    readonly tapHalfMs?: number;
+    /** By card kind, the shares of plays that last at least 5, 10 and 30 seconds. */
+    readonly plays?: Readonly<Record<string, readonly [number, number, number]>>;
+  };
 }
 
 /** How hard a write must be pressed to disk before its promise resolves. */

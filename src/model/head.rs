@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::gaussian::{Covariance, Gaussian, Start, ln_evidence, sum_of_products};
 use crate::error::{Error, shown};
-use crate::math::{decay, exp, ln, log_sum_exp};
+use crate::math::{decay, dot, exp, ln, log_sum_exp};
 use crate::store::{Tape, TapeReader};
 use nalgebra::{DMatrix, DVector};
 
@@ -225,6 +225,15 @@ impl Head {
         &self.mean
     }
 
+    /// Score of one feature row under the mean, in log-odds.
+    ///
+    /// # Determinism
+    /// 32-bit dot product in the order of [`crate::math::dot`].
+    #[must_use]
+    pub fn score(&self, row: &[f32]) -> f64 {
+        f64::from(dot(&self.weights, row))
+    }
+
     /// Number of outcomes learned.
     #[must_use]
     pub fn updates(&self) -> u64 {
@@ -250,6 +259,12 @@ impl Head {
             weight * (v + (a - middle) * (a - middle))
         };
         self.gaussians.iter().zip(self.segment_weights()).map(part).sum()
+    }
+
+    /// Standard deviation of the score of one feature row.
+    #[must_use]
+    pub fn score_sd(&self, row: &[f32]) -> f64 {
+        self.variance(row).max(0.0).sqrt()
     }
 
     fn input(&self, row: &[f32]) -> Vec<f64> {

@@ -145,10 +145,11 @@ impl Ranker {
         let open = self.open_decision(id)?;
         let (candidates, slate, ranked) = (&open.candidates, &open.slate, &open.ranked);
         let stride = self.bundle.schema.stride();
-        let model = &self.bundle.model;
+        let nothing: [(&[f32], f64, f64); 0] = [];
+        let head = self.bundle.model.head().working(open.at.ms(), nothing);
         let sds = open
             .sds
-            .get_or_init(|| open.rows.chunks_exact(stride).take(open.cards.len()).map(|row| model.score_sd(row)).collect());
+            .get_or_init(|| open.rows.chunks_exact(stride).take(open.cards.len()).map(|row| head.score_sd(row)).collect());
         let mut shelves = Vec::with_capacity(slate.shelves.len());
         for (position, (placed, shelf)) in slate.shelves.iter().zip(&ranked.shelves).enumerate() {
             let s = placed.placed.index as usize;

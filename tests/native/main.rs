@@ -9,4 +9,5 @@ mod bounds;
 mod contribution;
 mod golden;
 mod learning;
+mod pending;
 mod properties;
