@@ -185,16 +185,16 @@ impl Ranker {
         if first_act {
             self.history.shelf_seen(kind, true, at);
         }
-        self.learn(&row, reward, at);
+        self.learn(&row, reward, 1.0, at);
     }
 
-    fn learn(&mut self, row: &[f32], reward: f32, at: Timestamp) {
+    pub(super) fn learn(&mut self, row: &[f32], reward: f32, weight: f64, at: Timestamp) {
         if row.is_empty() {
             return;
         }
         let head = self.bundle.model.head_mut();
         head.forget(at.ms());
-        head.learn(row, f64::from(reward));
+        head.learn_weighted(row, f64::from(reward), weight);
     }
 
     /// Ends what is over: the visit after half an hour of silence, impressions whose window has passed. Returns the number of
@@ -229,6 +229,7 @@ impl Ranker {
         let ids: Vec<DecisionId> = self.log.records().filter(|r| !r.closed && over(r.at)).map(|r| r.id).collect();
         for id in ids {
             self.assume_seen(id, now);
+            self.learn_unreported(id, now);
             let Some(record) = self.log.find(id) else { continue };
             let due: Vec<(ShelfHandle, CardHandle)> = record
                 .impressions

@@ -1,11 +1,13 @@
-//! What pending impressions are worth while their outcome is not known.
+//! Outcomes in doubt: impressions that are pending, and pages about which the app said nothing.
 
 use std::borrow::Cow;
 
 use super::Ranker;
 use crate::clock::Timestamp;
+use crate::log::{DecisionId, DecisionRecord};
 use crate::math::sigmoid;
 use crate::model::Head;
+use crate::seeing::{Unreported, examined_unplayed};
 use crate::survival::{tapped_by, waiting};
 
 /// Most pending impressions that count while a page is ranked, the latest; each costs one update of the head.
@@ -34,5 +36,33 @@ impl Ranker {
                 (i.features.as_slice(), reward, weight)
             });
         head.working(now.ms(), expected)
+    }
+
+    /// Under the position-based model, a page that is over and about which nothing was reported teaches once: each visible card
+    /// reward 0 with the chance that it was looked at.
+    pub(super) fn learn_unreported(&mut self, id: DecisionId, at: Timestamp) {
+        let feedback = &self.bundle.feedback;
+        let silent = |record: &&mut DecisionRecord| !record.viewport && record.impressions.is_empty();
+        let Some(record) = self.log.find_mut(id).filter(silent) else { return };
+        let Some(open) = self.open.iter().find(|open| open.id == id) else { return };
+        if feedback.unreported != Unreported::Position {
+            return;
+        }
+        let mut lessons = Vec::new();
+        let mut shelf_examined = 1.0;
+        for shelf in &record.shelves {
+            let mut examined = shelf_examined;
+            for card in &shelf.cards {
+                if let Some((_, row)) = open.row(Some(shelf.shelf), card.card, self.bundle.schema.stride()) {
+                    lessons.push((row.to_vec(), examined_unplayed(examined, sigmoid(card.score.into()))));
+                }
+                examined *= feedback.examination;
+            }
+            shelf_examined *= feedback.shelf_examination;
+        }
+        record.closed = true;
+        for (row, weight) in lessons {
+            self.learn(&row, 0.0, weight, at);
+        }
     }
 }

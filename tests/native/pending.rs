@@ -1,9 +1,12 @@
-//! What is pending moves the next page, and leaves no trace once it is final.
+//! What is pending moves the next page, and leaves no trace once it is final; what nobody reports teaches by position, if asked to.
 
+use ears_only::bundle::{Bundle, BundleSettings, FeedbackSettings};
 use ears_only::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::page::CardHandle;
+use ears_only::random::Seed;
 use ears_only::ranker::{RankedPage, Ranker};
+use ears_only::seeing::Unreported;
 
 use super::scenario::{day, page, ranker};
 
@@ -81,4 +84,31 @@ fn once_final_nothing_is_left_of_what_was_expected() {
     assert_eq!(never.1, 36);
     assert_eq!(run(&[0]), never);
     assert_eq!(run(&[0, 10_000, 100_000]), never);
+}
+
+#[test]
+fn a_page_without_reports_teaches_by_position_when_the_bundle_says_so() {
+    let updates = |unreported: Unreported, told: bool| {
+        let settings = BundleSettings {
+            feedback: FeedbackSettings { unreported, examination: 0.5, ..FeedbackSettings::default() },
+            ..BundleSettings::default()
+        };
+        let mut ranker = Ranker::seeded(Bundle::new(settings).unwrap(), Seed::from_number(11)).unwrap();
+        let page = page(&mut ranker).unwrap();
+        let ranked = ranker.rank(&page, day(0)).unwrap();
+        if told {
+            tell(&mut ranker, EventKind::Impression, &ranked, ranked.cards[0].card, None, day(0));
+        }
+        let before = ranked.cards.iter().map(|card| card.score).collect::<Vec<_>>();
+        let learned = ranker.end_session(day(0).plus_ms(MINUTE_MS));
+        assert_eq!(ranker.end_session(day(0).plus_ms(2 * MINUTE_MS)), 0, "a page teaches once");
+        let after = ranker.rank(&page, day(0).plus_ms(3 * MINUTE_MS)).unwrap();
+        let lower = ranked.cards.iter().zip(before).filter(|(place, before)| score(&after, place.card) < *before).count();
+        (learned, lower > ranked.cards.len() / 2)
+    };
+    // Three shelves of four cards are visible.
+    assert_eq!(updates(Unreported::Cascade, false), (0, false));
+    assert_eq!(updates(Unreported::Position, false), (12, true));
+    assert_eq!(updates(Unreported::Cascade, true).0, 1);
+    assert_eq!(updates(Unreported::Position, true).0, 1);
 }
