@@ -5,12 +5,13 @@ use crate::error::{Error, shown};
 use crate::features::{Column, FeatureSchema, Source};
 use crate::model::cold_start::pessimistic_bias;
 use crate::model::{Body, HeadPrior, RewardModel};
-use crate::policy::{PagePolicy, Rule};
 use crate::settings::{Field, Value, field};
 
 mod feedback;
+mod policy;
 
 pub use feedback::FeedbackSettings;
+pub use policy::{Baseline, PolicyKind, PolicySettings};
 
 /// Version of the model that is built in.
 pub const BUILT_IN_VERSION: &str = "built-in-1";
@@ -28,6 +29,8 @@ pub struct BundleSettings {
     pub policy: PolicySettings,
     /// How feedback is read.
     pub feedback: FeedbackSettings,
+    /// Switches everything off: pages keep the server's order, nothing is learned. Default: no.
+    pub off: bool,
 }
 
 /// Independent Gaussians over the weights, in log-odds.
@@ -64,54 +67,6 @@ impl Default for PriorSettings {
     }
 }
 
-/// Names of the policies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// Two-level Plackett-Luce with a floor.
-    PlackettLuce,
-    /// With chance epsilon a uniform page, else the greedy one.
-    EpsilonPage,
-    /// The server's order.
-    Fixed,
-    /// Cards by popularity, shelves by the popularity of their visible cards.
-    Popularity,
-}
-
-impl PolicyKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::PlackettLuce, Self::EpsilonPage, Self::Fixed, Self::Popularity];
-
-    /// The name in settings and decisions.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PlackettLuce => "plackett_luce",
-            Self::EpsilonPage => "epsilon_page",
-            Self::Fixed => "fixed",
-            Self::Popularity => "popularity",
-        }
-    }
-}
-
-/// How pages are drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PolicySettings {
-    /// Which policy. Default: Plackett-Luce.
-    pub kind: PolicyKind,
-    /// Score units in which one card is e times likelier than another; > 0. Small is greedy, large is uniform. Default 0.05.
-    pub temperature: f64,
-    /// The same for shelves, in units of log shelf value. Default 0.05.
-    pub shelf_temperature: f64,
-    /// Uniform share of every draw of a shelf, in [0, 1]. Default 0.02.
-    pub floor_shelves: f64,
-    /// Uniform share of every draw of a card, in [0, 1]. Default 0.02.
-    pub floor_cards: f64,
-    /// For epsilon on the page: chance of a uniform page, in [0, 1]. Default 0.05.
-    pub epsilon: f64,
-    /// A card visible in one shelf is not drawn in a shelf below. Default: no.
-    pub show_once: bool,
-}
-
 /// Sets `target` from a field, if the field is there.
 fn set_number(target: &mut f64, from: Field<'_>) -> Result<(), Error> {
     if !from.is_null() {
@@ -122,7 +77,7 @@ fn set_number(target: &mut f64, from: Field<'_>) -> Result<(), Error> {
 
 impl BundleSettings {
     /// Reads the `model` option: `{version, schema: {columns: [{name, source, default}]}, prior: {bias, baseRate, biasSd, mean, sd,
-    /// defaultSd, halfLifeDays, segments: [{weight, bias, baseRate, biasSd, mean, sd, defaultSd}]}, policy: {kind, temperature, shelfTemperature, floorShelves, floorCards, epsilon, showOnce},
+    /// defaultSd, halfLifeDays, segments: [{weight, bias, baseRate, biasSd, mean, sd, defaultSd}]}, policy: see [`PolicySettings::read`], off,
     /// feedback: {unreported, examination, shelfExamination, tapHalfMs, plays: {KIND: [at 5 s, at 10 s, at 30 s]}}}`.
     ///
     /// # Errors
@@ -133,7 +88,7 @@ impl BundleSettings {
         if root.is_null() {
             return Ok(settings);
         }
-        let fields = root.object(&["version", "schema", "prior", "policy", "feedback"])?;
+        let fields = root.object(&["version", "schema", "prior", "policy", "feedback", "off"])?;
         let version = field(fields, "version", "bad_model");
         if !version.is_null() {
             settings.version = Some(version.text()?.to_owned());
@@ -153,6 +108,10 @@ impl BundleSettings {
         let feedback = field(fields, "feedback", "bad_feedback");
         if !feedback.is_null() {
             settings.feedback.read(feedback)?;
+        }
+        let off = field(fields, "off", "bad_model");
+        if !off.is_null() {
+            settings.off = off.flag()?;
         }
         Ok(settings)
     }
@@ -233,66 +192,6 @@ impl PriorSettings {
     }
 }
 
-impl PolicySettings {
-    fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
-        let fields =
-            from.object(&["kind", "temperature", "shelfTemperature", "floorShelves", "floorCards", "epsilon", "showOnce"])?;
-        let of = |name| field(fields, name, "bad_policy");
-        if !of("kind").is_null() {
-            let name = of("kind").text()?;
-            self.kind = PolicyKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-                let known = PolicyKind::ALL.map(PolicyKind::name).join(", ");
-                Error::settings("bad_policy", format!("kind must be one of {known}, got \"{name}\""))
-            })?;
-        }
-        set_number(&mut self.temperature, of("temperature"))?;
-        set_number(&mut self.shelf_temperature, of("shelfTemperature"))?;
-        set_number(&mut self.floor_shelves, of("floorShelves"))?;
-        set_number(&mut self.floor_cards, of("floorCards"))?;
-        set_number(&mut self.epsilon, of("epsilon"))?;
-        if !of("showOnce").is_null() {
-            self.show_once = of("showOnce").flag()?;
-        }
-        Ok(())
-    }
-}
-
-impl Default for PolicySettings {
-    fn default() -> Self {
-        Self {
-            kind: PolicyKind::PlackettLuce,
-            temperature: 0.05,
-            shelf_temperature: 0.05,
-            floor_shelves: 0.02,
-            floor_cards: 0.02,
-            epsilon: 0.05,
-            show_once: false,
-        }
-    }
-}
-
-impl PolicySettings {
-    /// The policy behind the settings.
-    ///
-    /// # Errors
-    /// `bad_policy` for a temperature outside [1e-6, 1e6] or a rate outside [0, 1].
-    pub fn policy(&self) -> Result<PagePolicy, Error> {
-        for temperature in [self.temperature, self.shelf_temperature] {
-            if !(1e-6..=1e6).contains(&temperature) {
-                return Err(Error::settings(
-                    "bad_policy",
-                    format!("a temperature must be within 1e-6 and 1e6, got {}", shown(temperature)),
-                ));
-            }
-        }
-        match self.kind {
-            PolicyKind::PlackettLuce => PagePolicy::of(Rule::plackett_luce(self.floor_shelves, self.floor_cards)).checked(),
-            PolicyKind::EpsilonPage => PagePolicy::epsilon_page(self.epsilon).checked(),
-            PolicyKind::Fixed | PolicyKind::Popularity => Ok(PagePolicy::of(Rule::greedy())),
-        }
-    }
-}
-
 /// A checked bundle.
 #[derive(Clone, Debug)]
 pub struct Bundle {
@@ -300,7 +199,7 @@ pub struct Bundle {
     pub(crate) schema: FeatureSchema,
     pub(crate) model: RewardModel,
     pub(crate) settings: PolicySettings,
-    pub(crate) policy: PagePolicy,
+    pub(crate) off: bool,
     pub(crate) feedback: FeedbackSettings,
 }
 
@@ -356,9 +255,9 @@ impl Bundle {
         };
         let model = RewardModel::new(&schema, Body::Linear, prior)?;
         let feedback = settings.feedback.checked()?;
-        let settings = settings.policy;
-        let policy = settings.policy()?;
-        Ok(Self { version, schema, model, settings, policy, feedback })
+        let (off, settings) = (settings.off, settings.policy);
+        settings.check()?;
+        Ok(Self { version, schema, model, settings, feedback, off })
     }
 
     /// Its version.
@@ -395,7 +294,7 @@ mod tests {
         let bundle = Bundle::built_in().unwrap();
         assert_eq!(bundle.version(), BUILT_IN_VERSION);
         assert_eq!(bundle.schema().columns().len(), BUILT_IN.len());
-        assert!(LoggingPolicy::new(bundle.policy, 1_000).is_ok());
+        assert!(LoggingPolicy::new(bundle.settings.policy(0), 1_000).is_ok());
     }
 
     fn means(json: &str) -> (Vec<f64>, Vec<f64>) {

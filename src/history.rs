@@ -448,6 +448,14 @@ impl History {
         })
     }
 
+    /// The families of what was played, as (family, share of decayed plays); shares sum to 1. Empty before anything was played.
+    pub(crate) fn family_mix(&self, now: Timestamp) -> Vec<(u32, f64)> {
+        let plays = self.families.iter().map(|(family, stats)| (family, stats.plays.value(now, FAMILY_HALF_LIFE_MS)));
+        let plays: Vec<(u32, f64)> = plays.filter(|(_, plays)| *plays > 0.0).collect();
+        let total: f64 = plays.iter().map(|(_, plays)| plays).sum();
+        plays.into_iter().map(|(family, plays)| (family, plays / total)).collect()
+    }
+
     /// Decayed plays of a family: in all, and in one part of the day; family 0 stands for all families together.
     pub(crate) fn family_plays(&self, family: u32, bucket: usize, now: Timestamp) -> (f64, f64) {
         let stats = if family == 0 { Some(&self.total) } else { self.families.get(family) };

@@ -74,6 +74,7 @@ pub mod privacy;
 pub mod random;
 pub mod ranker;
 pub mod reasons;
+pub mod safety;
 pub mod seeing;
 pub mod settings;
 pub mod shelves;

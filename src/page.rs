@@ -1,6 +1,7 @@
 //! What the server sent: a page of shelves of cards; and the catalogue of cards the device has met.
 
 use crate::error::{Error, shown};
+use crate::log::DecisionId;
 
 /// Most shelves on one page.
 pub const MAX_SHELVES: usize = 200;
@@ -436,6 +437,8 @@ pub struct LocalShelves(pub u8);
 pub struct Page {
     pub(crate) visible: Visible,
     pub(crate) local: LocalShelves,
+    /// The decision that this page goes on from, further down.
+    pub(crate) after: Option<DecisionId>,
     pub(crate) utc_offset_minutes: i32,
     pub(crate) context: Vec<f32>,
     pub(crate) shelves: Vec<Shelf>,
@@ -458,6 +461,7 @@ impl Page {
             page: Self {
                 visible,
                 local: LocalShelves::default(),
+                after: None,
                 utc_offset_minutes: 0,
                 context: Vec::new(),
                 shelves: Vec::new(),
@@ -515,6 +519,7 @@ impl Page {
         let mut page = Self {
             visible: Visible { shelves: visible_shelves, cards: visible_cards },
             local: LocalShelves(local as u8),
+            after: None,
             utc_offset_minutes: offset as i32,
             context: words[PAGE_HEADER..shelf_start].to_vec(),
             shelves: Vec::with_capacity(shelves),
@@ -631,6 +636,13 @@ impl PageBuilder {
     #[must_use]
     pub fn with_local(mut self, local: LocalShelves) -> Self {
         self.page.local = local;
+        self
+    }
+
+    /// The page goes on below the one of this decision: its shelves follow conditional on what is shown above. Default: a new page.
+    #[must_use]
+    pub fn with_after(mut self, after: Option<DecisionId>) -> Self {
+        self.page.after = after;
         self
     }
 

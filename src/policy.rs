@@ -342,7 +342,7 @@ impl PagePolicy {
         Self { rule: Rule::greedy(), share: epsilon, other: Other::Uniform }
     }
 
-    /// With chance `share` a page of the baseline with these floors, else one by `rule`.
+    /// With chance `share`, > 0, a page of the baseline with these floors, else one by `rule`.
     #[must_use]
     pub fn beside_baseline(rule: Rule, share: f64, floors: Floors) -> Self {
         Self { rule, share, other: Other::Baseline(floors) }
@@ -392,6 +392,9 @@ impl PagePolicy {
                 let card = step.place(&mut cards, Level::Card, placed.index, place, drawn)?;
                 slate.randomized |= card.propensity < 1.0;
                 if drawn {
+                    if matches!(self.other, Other::Baseline(_)) {
+                        slate.baseline_weights.push((1.0 - step.of_rule) / self.share);
+                    }
                     shown.push(candidates.cards_of(placed.index).start as u32 + card.index);
                 }
                 slate.cards.push(card);

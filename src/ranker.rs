@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rand_core::Rng;
 
-use crate::bundle::{Bundle, PolicyKind};
+use crate::bundle::{Bundle, PolicyKind, PolicySettings};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::error::Error;
@@ -12,15 +12,16 @@ use crate::features::FeatureMaker;
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
-use crate::math::{falling, ln, sigmoid};
-use crate::page::{CardHandle, Catalogue, Page, ShelfHandle};
-use crate::policy::Policy;
+use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
+use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
 use crate::reasons::{self, Reason, ReasonCode};
-use crate::seeing::EXAMINATION;
+use crate::safety::Safety;
 use crate::shelves::{self, LocalKind, LocalShelf};
 use crate::slate::{Candidates, Slate};
+use candidates::Above;
 
+mod candidates;
 mod contribute;
 mod explain;
 mod learn;
@@ -127,9 +128,39 @@ struct OpenDecision {
     model_version: String,
     weights: Vec<f32>,
     sds: std::cell::OnceCell<Vec<f64>>,
+    kind: PolicyKind,
+    policy: PagePolicy,
+    /// Standard deviation of each score, where the policy needs it; else empty.
+    spread: Vec<f64>,
+    /// What the page shows, earlier parts included, once it is drawn; before that the earlier parts.
+    above: Above,
 }
 
 impl OpenDecision {
+    /// The page's weight under the baseline up to its topmost played card, and whether there is one; `None` without a baseline.
+    fn baseline_weight(&self, played: impl Fn(ShelfHandle, CardHandle) -> bool) -> Option<(f64, bool)> {
+        let weights = &self.slate.baseline_weights;
+        let visible = self.candidates.visible;
+        let places = self.slate.shelves.iter().take(visible.shelves).flat_map(|placed| {
+            let (s, start) = (placed.placed.index, self.candidates.cards_of(placed.placed.index).start);
+            let cards = self.slate.cards[placed.cards.clone()].iter().take(visible.cards);
+            cards.map(move |card| (self.shelves[s as usize], self.cards[start + card.index as usize]))
+        });
+        let topmost = places.zip(weights).find(|((shelf, card), _)| played(*shelf, *card));
+        (!weights.is_empty()).then(|| topmost.map_or((0.0, false), |(_, weight)| (*weight, true)))
+    }
+
+    /// Adds this page's visible shelves and cards to what is shown above the next part.
+    fn add_above(&mut self) {
+        let visible = self.candidates.visible;
+        for placed in self.slate.shelves.iter().take(visible.shelves) {
+            self.above.shelves.push(self.shelves[placed.placed.index as usize]);
+            let start = self.candidates.cards_of(placed.placed.index).start;
+            let cards = self.slate.cards[placed.cards.clone()].iter().take(visible.cards);
+            self.above.cards.extend(cards.map(|card| self.cards[start + card.index as usize]));
+        }
+    }
+
     /// The feature row of a card; on the named shelf, or on the first that has it.
     fn row(&self, shelf: Option<ShelfHandle>, card: CardHandle, stride: usize) -> Option<(ShelfHandle, &[f32])> {
         (0..self.shelves.len()).filter(|&s| shelf.is_none_or(|wanted| self.shelves[s] == wanted)).find_map(|s| {
@@ -154,6 +185,7 @@ pub struct Ranker {
     utc_offset_minutes: i32,
     consent: Consent,
     contribution: contribute::Lane,
+    safety: Safety,
     local_shelves: Vec<ShelfHandle>,
 }
 
@@ -184,6 +216,7 @@ impl Ranker {
             utc_offset_minutes: 0,
             consent: Consent::default(),
             contribution: contribute::Lane::new(coin, flip),
+            safety: Safety::default(),
             local_shelves,
         })
     }
@@ -240,13 +273,16 @@ impl Ranker {
     ///
     /// # Errors
     /// `column_count` when the page does not have the schema's given and context columns; `no_consent` when the listener does not
-    /// want personalization.
+    /// want personalization; `switched_off` when the bundle is; `unknown_decision` when the page grows from one that is gone.
     ///
     /// # Determinism
     /// One stream of the generator for each decision; same state, page and seed give the same bits on every target.
     pub fn rank(&mut self, page: &Page, now: Timestamp) -> Result<RankedPage, Error> {
         if !self.consent.personalize {
             return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
+        }
+        if self.bundle.off {
+            return Err(Error::settings("switched_off", "expected a model that is on, this one is switched off"));
         }
         let given = self.bundle.schema.given().len();
         if page.given != given || page.context.len() > self.bundle.schema.context().len() {
@@ -262,17 +298,22 @@ impl Ranker {
         }
         self.settle(now);
         self.utc_offset_minutes = page.utc_offset_minutes;
-        let local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
+        let above = page.after.map_or(Ok(Above::default()), |id| self.above(id))?;
+        let mut local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
+        local.retain(|shelf| !above.shelves.contains(&self.local_shelves[shelf.kind.bit() as usize]));
         let probe = self.probe_for(page, now);
-        let mut open = self.score(page, &local, now);
-        self.candidates(page, &local, &mut open);
+        let settings = self.policy_settings();
+        let mut open = self.score(page, &local, &settings, now);
+        open.above = above;
+        self.candidates(page, &settings, &mut open);
         if let Some((shelf_pin, card_pin)) = probe.as_ref().and_then(|probe| probe.pins) {
             open.candidates.shelf_pins.push(shelf_pin);
             open.candidates.card_pins.push(card_pin);
         }
         let mut rng = self.seed.stream(Purpose::Rank, self.decisions);
         open.id = DecisionId(rng.next_u64());
-        open.slate = self.bundle.policy.draw(&open.candidates, &mut rng)?;
+        open.slate = open.policy.draw(&open.candidates, &mut rng)?;
+        open.add_above();
         self.decisions += 1;
         open.ranked = self.ranked(page, &local, &open, probe.is_some());
         if let Some(probe) = probe {
@@ -284,7 +325,7 @@ impl Ranker {
     }
 
     /// Features and scores of all candidates: the page's cards, then those of the local shelves.
-    fn score(&mut self, page: &Page, local: &[LocalShelf], now: Timestamp) -> OpenDecision {
+    fn score(&mut self, page: &Page, local: &[LocalShelf], settings: &PolicySettings, now: Timestamp) -> OpenDecision {
         let stride = self.bundle.schema.stride();
         let count = page.cards.len() + local.iter().map(|shelf| shelf.cards.len()).sum::<usize>();
         let reused = if self.open.len() >= OPEN_DECISIONS { self.open.pop_front() } else { None };
@@ -333,7 +374,6 @@ impl Ranker {
             at: now,
             shelves: ids,
             cards,
-            rows,
             values: Vec::new(),
             candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
             slate: Slate::default(),
@@ -341,66 +381,21 @@ impl Ranker {
             model_version: self.bundle.version.clone(),
             weights: head.weights().to_vec(),
             sds: std::cell::OnceCell::new(),
+            kind: settings.kind,
+            policy: settings.policy(self.decisions),
+            above: Above::default(),
+            spread: if settings.kind.needs_spread() {
+                rows.chunks_exact(stride).take(count).map(|row| head.score_sd(row)).collect()
+            } else {
+                Vec::new()
+            },
             scores,
+            rows,
         }
-    }
-
-    /// Logits, pins and bars from scores, page and history.
-    fn candidates(&self, page: &Page, local: &[LocalShelf], open: &mut OpenDecision) {
-        let settings = &self.bundle.settings;
-        let kind = settings.kind;
-        let barred: Vec<bool> = open.cards.iter().map(|card| self.history.is_hidden(*card)).collect();
-        let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
-        let mut top: Vec<f64> = Vec::new();
-        let mut shelf_logits = Vec::with_capacity(open.shelves.len());
-        let mut card_logits = Vec::with_capacity(open.cards.len());
-        for (s, &shelf) in open.shelves.iter().enumerate() {
-            let range = open.candidates.cards_of(s as u32);
-            top.clear();
-            for at in range.clone() {
-                let (logit, chance) = match kind {
-                    PolicyKind::PlackettLuce | PolicyKind::EpsilonPage => {
-                        (open.scores[at] / settings.temperature, sigmoid(open.scores[at]))
-                    }
-                    PolicyKind::Fixed => (-((at - range.start) as f64), sigmoid(open.scores[at])),
-                    PolicyKind::Popularity => (popularity(open.cards[at]), popularity(open.cards[at])),
-                };
-                card_logits.push(logit);
-                if !barred[at] {
-                    top.push(chance);
-                }
-            }
-            let mut value = shelf_value(&top, page.visible.cards);
-            if matches!(kind, PolicyKind::PlackettLuce | PolicyKind::EpsilonPage) {
-                value *= self.history.willingness(self.catalogue.shelf(shelf).kind, open.at) / 0.1;
-            }
-            shelf_logits.push(match kind {
-                PolicyKind::PlackettLuce | PolicyKind::EpsilonPage => ln(value.max(1e-12)) / settings.shelf_temperature,
-                PolicyKind::Fixed => -(s as f64),
-                PolicyKind::Popularity => value,
-            });
-            open.values.push(value.min(1.0));
-        }
-        let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
-        let candidates = &mut open.candidates;
-        candidates.shelf_pins = fixed_shelves.map(|(s, _)| (s as u32, s as u32)).collect();
-        for (s, shelf) in page.shelves.iter().enumerate() {
-            for (position, place) in page.cards[shelf.cards.clone()].iter().enumerate() {
-                if place.fixed {
-                    candidates.card_pins.push((s as u32, position as u32, position as u32));
-                }
-            }
-        }
-        debug_assert_eq!(open.shelves.len(), page.shelves.len() + local.len());
-        candidates.shelf_logits = shelf_logits;
-        candidates.card_logits = card_logits;
-        candidates.barred = barred;
-        candidates.identity = open.cards.iter().map(|card| card.0).collect();
-        candidates.show_once = settings.show_once;
     }
 
     fn ranked(&self, page: &Page, local: &[LocalShelf], open: &OpenDecision, probe: bool) -> RankedPage {
-        let kind = self.bundle.settings.kind;
+        let kind = open.kind;
         let (candidates, slate) = (&open.candidates, &open.slate);
         let stride = self.bundle.schema.stride();
         let pin_reason = |is_app: bool| Reason::plain(if is_app { ReasonCode::Fixed } else { ReasonCode::Probe });
@@ -516,6 +511,18 @@ impl Ranker {
         reasons::of_score(&self.bundle.schema, &open.weights, &open.rows[at * stride..(at + 1) * stride], open.cards[at])
     }
 
+    /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.
+    fn policy_settings(&self) -> PolicySettings {
+        let settings = self.bundle.settings;
+        if self.safety.is_worse() { settings.fallen_back() } else { settings }
+    }
+
+    /// What this listener's own pages say of the policy and its baseline.
+    #[must_use]
+    pub fn safety(&self) -> &Safety {
+        &self.safety
+    }
+
     /// Writes the decision to the log and keeps its features for a while.
     fn remember(&mut self, open: OpenDecision) {
         let visible = open.candidates.visible;
@@ -543,7 +550,8 @@ impl Ranker {
         self.log.push(DecisionRecord {
             id: open.id,
             at: open.at,
-            randomized: open.slate.randomized,
+            // Only what every policy can be judged on counts as randomized.
+            randomized: open.slate.randomized && LoggingPolicy::new(open.policy, MAX_CARDS).is_ok(),
             probe: open.ranked.probe,
             model_version: open.model_version.clone(),
             shelves,
@@ -555,47 +563,5 @@ impl Ranker {
         while self.open.len() > OPEN_DECISIONS {
             self.open.pop_front();
         }
-    }
-}
-
-/// Chance that something on a shelf is played: 1 - prod (1 - EXAMINATION^k p_k) over its best visible cards.
-///
-/// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
-fn shelf_value(chances: &[f64], visible: usize) -> f64 {
-    let mut best: Vec<f64> = Vec::with_capacity(visible.min(chances.len()) + 1);
-    if visible <= 32 {
-        for &chance in chances {
-            if best.len() < visible || best.last().is_some_and(|least| chance > *least) {
-                let place = best.partition_point(|other| *other >= chance);
-                best.insert(place, chance);
-                best.truncate(visible);
-            }
-        }
-    } else {
-        let pairs: Vec<(f64, u32)> = chances.iter().zip(0..).map(|(chance, index)| (*chance, index)).collect();
-        best.extend(falling(&pairs).into_iter().take(visible).map(|index| chances[index as usize]));
-    }
-    let mut nothing = 1.0;
-    let mut seen = 1.0;
-    for p in best {
-        nothing *= 1.0 - seen * p;
-        seen *= EXAMINATION;
-    }
-    1.0 - nothing
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shelf_value_is_the_chance_of_any_play() {
-        let want = 1.0 - (1.0 - 0.5) * (1.0 - 0.85 * 0.2);
-        assert!((shelf_value(&[0.1, 0.5, 0.2], 2) - want).abs() < 1e-15);
-        assert_eq!(shelf_value(&[], 3), 0.0);
-        let many: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 100) / 1_000.0).collect();
-        let largest: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
-        assert_eq!(shelf_value(&many, 40), shelf_value(&largest, 40));
-        assert_eq!(shelf_value(&many, 20), shelf_value(&largest, 20));
     }
 }

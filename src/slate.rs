@@ -12,6 +12,9 @@ pub struct Slate {
     pub cards: Vec<Placed>,
     /// Whether any visible place was drawn at random.
     pub randomized: bool,
+    /// Where a share of pages is the baseline's: for each visible card, shelf after shelf as placed, the chance of the page up to it
+    /// under the baseline over its chance under the policy; at most 1 / share. Else empty.
+    pub baseline_weights: Vec<f64>,
 }
 
 /// A shelf in its position.

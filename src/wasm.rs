@@ -19,6 +19,11 @@ use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Ranker, Restored};
 use types::{from_js, to_js};
 
+/// The decision that a text names; none for the empty one.
+fn decision_of(text: &str) -> Result<Option<DecisionId>, Error> {
+    if text.is_empty() { Ok(None) } else { DecisionId::parse(text).map(Some) }
+}
+
 /// One listener's ranker.
 #[wasm_bindgen]
 pub struct Core {
@@ -113,9 +118,11 @@ impl Core {
         to_js(&types::CardView::of(catalogue.card(handle)))
     }
 
-    /// Ranks a packed page; the result's layout stands at [`types::ranked_words`].
-    pub fn rank(&mut self, page: &[f32], now: f64) -> Result<Float64Array, Error> {
-        let page = Page::from_words(page, self.ranker.catalogue())?;
+    /// Ranks a packed page; the result's layout stands at [`types::ranked_words`]. `after` names the decision that the page goes on
+    /// from, or is empty.
+    pub fn rank(&mut self, page: &[f32], now: f64, after: &str) -> Result<Float64Array, Error> {
+        let mut page = Page::from_words(page, self.ranker.catalogue())?;
+        page.after = decision_of(after)?;
         let ranked = self.ranker.rank(&page, time(now)?)?;
         Ok(Float64Array::from(types::ranked_words(&ranked).as_slice()))
     }
@@ -145,7 +152,7 @@ impl Core {
         let catalogue = self.ranker.catalogue();
         let event = ListeningEvent {
             kind: EventKind::from_name(kind)?,
-            decision: if decision.is_empty() { None } else { Some(DecisionId::parse(decision)?) },
+            decision: decision_of(decision)?,
             shelf: catalogue.find_shelf(shelf),
             card: catalogue.find(card).ok_or_else(|| {
                 Error::event("unknown_card", "expected a card of a ranked page or of registerCards, got another id")

@@ -161,7 +161,7 @@ pub fn run(counts: &PlayCounts, settings: &Settings, progress: &mut dyn FnMut(u6
             ears.push(ranked_by(policy)?);
             let by_popularity = PolicySettings { kind: PolicyKind::Popularity, ..policy };
             popularity.push(ranked_by(by_popularity)?);
-            let uniform = PolicySettings { kind: PolicyKind::PlackettLuce, floor_shelves: 1.0, floor_cards: 1.0, ..policy };
+            let uniform = PolicySettings { kind: PolicyKind::Uniform, ..policy };
             random.push(ranked_by(uniform)?);
             progress(ears.len() as u64, wanted as u64);
         }

@@ -131,7 +131,7 @@ impl Ranker {
     /// `unknown_decision` when the decision is not one of the last few of this visit.
     pub fn marginals(&self, id: DecisionId) -> Result<Vec<f64>, Error> {
         let open = self.open_decision(id)?;
-        let mut values = self.bundle.policy.first_card_marginals(&open.candidates);
+        let mut values = open.policy.first_card_marginals(&open.candidates);
         let own = open.ranked.cards.iter().filter(|card| card.index.is_some()).count();
         values.truncate(own);
         Ok(values)
@@ -197,7 +197,7 @@ impl Ranker {
                 cards,
             });
         }
-        let values = self.bundle.policy.first_card_marginals(candidates);
+        let values = open.policy.first_card_marginals(candidates);
         let marginals = (0..candidates.shelf_count())
             .flat_map(|s| candidates.cards_of(s as u32).map(move |at| (s, at)))
             .filter(|(_, at)| values[*at] > 0.0)
@@ -211,7 +211,7 @@ impl Ranker {
         Ok(Explanation {
             decision_id: open.id.to_string(),
             at: open.at.ms() as f64,
-            policy: self.bundle.settings.kind.name(),
+            policy: open.kind.name(),
             model_version: open.model_version.clone(),
             randomized: slate.randomized,
             shelves,

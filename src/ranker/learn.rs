@@ -247,6 +247,13 @@ impl Ranker {
                 continue;
             }
             record.closed = true;
+            let played =
+                |shelf, card| record.impressions.iter().any(|i| i.shelf == shelf && i.card == card && i.reward == Some(1.0));
+            let open = self.open.iter().find(|open| open.id == id);
+            if let Some((weight, any)) = open.and_then(|open| open.baseline_weight(played)) {
+                let settings = &self.bundle.settings;
+                self.safety.learn(weight, any, settings.baseline_share, settings.safety_margin, settings.safety_level);
+            }
             // A shelf kind that was seen and not acted on; acts were counted when they happened.
             let mut seen: Vec<(u32, bool)> = Vec::new();
             for impression in &record.impressions {

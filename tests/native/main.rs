@@ -10,4 +10,5 @@ mod contribution;
 mod golden;
 mod learning;
 mod pending;
+mod policies;
 mod properties;

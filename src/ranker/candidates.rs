@@ -1,0 +1,184 @@
+//! Logits, pins and bars from scores, page and history.
+
+use super::{OpenDecision, Ranker};
+use crate::bundle::{PolicyKind, PolicySettings};
+use crate::error::Error;
+use crate::log::DecisionId;
+use crate::math::{falling, ln, sigmoid};
+use crate::page::{CardHandle, Page, ShelfHandle};
+use crate::policy::Along;
+use crate::seeing::EXAMINATION;
+
+/// Smallest shelf value, so that its logarithm stays finite.
+const MIN_VALUE: f64 = 1e-12;
+
+/// What an earlier part of the same page showed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Above {
+    pub(super) shelves: Vec<ShelfHandle>,
+    pub(super) cards: Vec<CardHandle>,
+}
+
+/// Logits of one way to order a page.
+struct Lists {
+    shelves: Vec<f64>,
+    cards: Vec<f64>,
+    /// Chance that something on each shelf is played.
+    values: Vec<f64>,
+    /// For each shelf, the card that counts most.
+    best: Vec<Option<usize>>,
+}
+
+impl Ranker {
+    /// What the page that grows from decision `id` shows already.
+    pub(super) fn above(&self, id: DecisionId) -> Result<Above, Error> {
+        if let Some(open) = self.open.iter().rev().find(|open| open.id == id) {
+            return Ok(open.above.clone());
+        }
+        let record = self.log.find(id).ok_or_else(|| {
+            Error::event("unknown_decision", "expected the decision that the page grows from, got one that is not in the log")
+        })?;
+        Ok(Above {
+            shelves: record.shelves.iter().map(|shelf| shelf.shelf).collect(),
+            cards: record.shelves.iter().flat_map(|shelf| &shelf.cards).map(|card| card.card).collect(),
+        })
+    }
+
+    /// Fills the candidates of a scored page: what the policy chooses from.
+    pub(super) fn candidates(&self, page: &Page, settings: &PolicySettings, open: &mut OpenDecision) {
+        let barred: Vec<bool> = open.cards.iter().map(|card| self.history.is_hidden(*card)).collect();
+        let lists = self.lists(settings.kind, settings, open, &barred);
+        let baseline = (settings.baseline_share > 0.0).then(|| self.lists(settings.fallen_back().kind, settings, open, &barred));
+        let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
+        let candidates = &mut open.candidates;
+        candidates.shelf_pins = fixed_shelves.map(|(s, _)| (s as u32, s as u32)).collect();
+        for (s, shelf) in page.shelves.iter().enumerate() {
+            for (position, place) in page.cards[shelf.cards.clone()].iter().enumerate() {
+                if place.fixed {
+                    candidates.card_pins.push((s as u32, position as u32, position as u32));
+                }
+            }
+        }
+        if settings.kind == PolicyKind::Thompson {
+            candidates.card_spread = open.spread.iter().map(|sd| settings.alpha * sd).collect();
+            // A shelf stands for its best card: d ln p = (1 - p) d score.
+            let spread = |at: usize| (1.0 - sigmoid(open.scores[at])) * candidates.card_spread[at];
+            candidates.shelf_spread = lists.best.iter().map(|best| best.map_or(0.0, spread)).collect();
+        }
+        candidates.shelf_logits = lists.shelves;
+        candidates.card_logits = lists.cards;
+        if let Some(baseline) = baseline {
+            candidates.baseline_shelves = baseline.shelves;
+            candidates.baseline_cards = baseline.cards;
+        }
+        candidates.barred = barred;
+        candidates.show_once = settings.show_once;
+        candidates.before = (open.cards.len()..open.cards.len() + open.above.cards.len()).map(|at| at as u32).collect();
+        let cards = || open.cards.iter().chain(&open.above.cards);
+        candidates.identity = cards().map(|card| card.0).collect();
+        if settings.diversity > 0.0 || settings.calibration > 0.0 {
+            // Score units become logits as scores do.
+            let unit =
+                if matches!(settings.kind, PolicyKind::PlackettLuce | PolicyKind::Softmax) { settings.temperature } else { 1.0 };
+            candidates.along = Along {
+                diversity: settings.diversity / unit,
+                calibration: settings.calibration / unit,
+                wanted: if settings.calibration > 0.0 { self.history.family_mix(open.at) } else { Vec::new() },
+            };
+            candidates.artist = cards().map(|card| self.catalogue.registered(*card).artist).collect();
+            candidates.family = cards().map(|card| self.catalogue.registered(*card).family).collect();
+        }
+        open.values = lists.values;
+    }
+
+    fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
+        let visible = open.candidates.visible.cards;
+        let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
+        let mut lists =
+            Lists { shelves: Vec::new(), cards: Vec::with_capacity(open.cards.len()), values: Vec::new(), best: Vec::new() };
+        let mut top: Vec<f64> = Vec::new();
+        for (s, &shelf) in open.shelves.iter().enumerate() {
+            let range = open.candidates.cards_of(s as u32);
+            top.clear();
+            let mut best: Option<(f64, usize)> = None;
+            for at in range.clone() {
+                let score = open.scores[at];
+                let chance = match kind {
+                    PolicyKind::LinUcb => sigmoid(score + settings.alpha * open.spread[at]),
+                    PolicyKind::Popularity => popularity(open.cards[at]),
+                    _ => sigmoid(score),
+                };
+                lists.cards.push(match kind {
+                    PolicyKind::PlackettLuce => score / settings.temperature,
+                    PolicyKind::Softmax => chance / settings.temperature,
+                    PolicyKind::SquareCb | PolicyKind::Popularity => chance,
+                    PolicyKind::LinUcb => score + settings.alpha * open.spread[at],
+                    PolicyKind::Fixed => -((at - range.start) as f64),
+                    _ => score,
+                });
+                if !barred[at] {
+                    top.push(chance);
+                    if best.is_none_or(|(most, _)| chance > most) {
+                        best = Some((chance, at));
+                    }
+                }
+            }
+            let mut value = shelf_value(&top, visible);
+            if kind.is_personal() {
+                value *= self.history.willingness(self.catalogue.shelf(shelf).kind, open.at) / 0.1;
+            }
+            lists.shelves.push(match kind {
+                PolicyKind::PlackettLuce => ln(value.max(MIN_VALUE)) / settings.shelf_temperature,
+                PolicyKind::Thompson => ln(value.max(MIN_VALUE)),
+                PolicyKind::Softmax => value.min(1.0) / settings.shelf_temperature,
+                PolicyKind::Fixed => -(s as f64),
+                _ => value,
+            });
+            lists.values.push(value.min(1.0));
+            lists.best.push(best.map(|(_, at)| at));
+        }
+        lists
+    }
+}
+
+/// Chance that something on a shelf is played: 1 - prod (1 - EXAMINATION^k p_k) over its best visible cards.
+///
+/// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
+fn shelf_value(chances: &[f64], visible: usize) -> f64 {
+    let mut best: Vec<f64> = Vec::with_capacity(visible.min(chances.len()) + 1);
+    if visible <= 32 {
+        for &chance in chances {
+            if best.len() < visible || best.last().is_some_and(|least| chance > *least) {
+                let place = best.partition_point(|other| *other >= chance);
+                best.insert(place, chance);
+                best.truncate(visible);
+            }
+        }
+    } else {
+        let pairs: Vec<(f64, u32)> = chances.iter().zip(0..).map(|(chance, index)| (*chance, index)).collect();
+        best.extend(falling(&pairs).into_iter().take(visible).map(|index| chances[index as usize]));
+    }
+    let mut nothing = 1.0;
+    let mut seen = 1.0;
+    for p in best {
+        nothing *= 1.0 - seen * p;
+        seen *= EXAMINATION;
+    }
+    1.0 - nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shelf_value_is_the_chance_of_any_play() {
+        let want = 1.0 - (1.0 - 0.5) * (1.0 - 0.85 * 0.2);
+        assert!((shelf_value(&[0.1, 0.5, 0.2], 2) - want).abs() < 1e-15);
+        assert_eq!(shelf_value(&[], 3), 0.0);
+        let many: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 100) / 1_000.0).collect();
+        let largest: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
+        assert_eq!(shelf_value(&many, 40), shelf_value(&largest, 40));
+        assert_eq!(shelf_value(&many, 20), shelf_value(&largest, 20));
+    }
+}
