@@ -11,9 +11,6 @@ pub const CURVE_AT_MS: [u32; 3] = [5_000, 10_000, LISTEN_MS];
 /// Plays that the curve counts for beside the listener's own.
 pub const CURVE_PLAYS: f64 = 20.0;
 
-/// Most plays of the listener that are counted, the latest; with those before them the curve forgets.
-pub const RECENT_PLAYS: usize = 500;
-
 /// Shares of plays that last at least 5, 10 and 30 seconds: a survival curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlayCurve([f64; 3]);
@@ -64,16 +61,16 @@ impl PlayCurve {
     /// least 30 s, (20 S(30 s) + n_30) / (20 S(t) + n_t). Every play has ended, so this is the Kaplan-Meier estimate without
     /// censoring.
     ///
-    /// - `recent`: lengths of the listener's latest plays of this kind, in milliseconds; the first [`RECENT_PLAYS`] count.
+    /// - `recent`: lengths of the listener's latest plays of this kind, in milliseconds.
     ///
     /// # References
     /// E. L. Kaplan and P. Meier (1958), "Nonparametric estimation from incomplete observations", Journal of the American
     /// Statistical Association 53(282), 457-481.
     #[must_use]
-    pub fn lasts(&self, played_ms: u32, recent: impl IntoIterator<Item = u32>) -> f64 {
+    pub fn lasts(&self, played_ms: u32, recent: &[u32]) -> f64 {
         let played_ms = played_ms.min(LISTEN_MS);
         let (mut whole, mut still) = (CURVE_PLAYS * self.share(LISTEN_MS), CURVE_PLAYS * self.share(played_ms));
-        for ms in recent.into_iter().take(RECENT_PLAYS) {
+        for &ms in recent {
             whole += f64::from(u8::from(ms >= LISTEN_MS));
             still += f64::from(u8::from(ms >= played_ms));
         }
@@ -122,14 +119,11 @@ mod tests {
         for (ms, want) in [(0, 1.0), (2_500, 0.9), (5_000, 0.8), (7_500, 0.75), (20_000, 0.6), (30_000, 0.5), (90_000, 0.5)] {
             assert!((curve.share(ms) - want).abs() < 1e-12, "{ms}: {}", curve.share(ms));
         }
-        assert!((curve.lasts(20_000, []) - 0.5 / 0.6).abs() < 1e-12);
-        assert_eq!(curve.lasts(30_000, []), 1.0);
-        assert_eq!(curve.lasts(u32::MAX, [1_000; 9]), 1.0);
+        assert!((curve.lasts(20_000, &[]) - 0.5 / 0.6).abs() < 1e-12);
+        assert_eq!(curve.lasts(30_000, &[]), 1.0);
+        assert_eq!(curve.lasts(u32::MAX, &[1_000; 9]), 1.0);
         // 20 plays of the curve, of which 12 last 20 s and 10 last 30 s, and four of one's own, of which 3 and 2 do.
-        assert!((curve.lasts(20_000, [1_000, 25_000, 40_000, 200_000]) - 12.0 / 15.0).abs() < 1e-12);
-        // Only the latest count.
-        let own = || std::iter::repeat_n(60_000, RECENT_PLAYS);
-        assert_eq!(curve.lasts(0, own().chain([0; 9])), curve.lasts(0, own()));
+        assert!((curve.lasts(20_000, &[1_000, 25_000, 40_000, 200_000]) - 12.0 / 15.0).abs() < 1e-12);
     }
 
     #[test]

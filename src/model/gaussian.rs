@@ -1,6 +1,6 @@
 //! One Gaussian over the weights: the exact step of one outcome, and forgetting towards where it started.
 
-use crate::math::{exp, ln, ln_1p, sigmoid};
+use crate::math::{exp, ln, sigmoid};
 use nalgebra::{DMatrix, DVector};
 
 /// Largest width with a full covariance matrix; wider heads keep its diagonal.
@@ -17,48 +17,45 @@ const QUADRATURE: [(f64, f64); 3] = [
     (3.750_439_717_725_742, 0.000_548_268_855_972_218),
 ];
 
-/// Independent Gaussians: where a [`Gaussian`] starts and what it forgets to.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Start {
-    pub(super) mean: Vec<f64>,
-    pub(super) variance: Vec<f64>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Covariance {
-    Full(DMatrix<f64>),
-    Diagonal(DVector<f64>),
-}
-
 /// N(m, S) over the weights.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Gaussian {
-    pub(super) mean: DVector<f64>,
-    pub(super) covariance: Covariance,
+    pub(super) mean: Vec<f64>,
+    /// S column by column, or its diagonal.
+    pub(super) covariance: Vec<f64>,
 }
 
 impl Gaussian {
-    pub(super) fn new(start: &Start) -> Self {
-        let variance = DVector::from_vec(start.variance.clone());
-        let covariance = if variance.len() <= MAX_FULL_COVARIANCE {
-            Covariance::Full(DMatrix::from_diagonal(&variance))
-        } else {
-            Covariance::Diagonal(variance)
-        };
-        Self { mean: DVector::from_vec(start.mean.clone()), covariance }
+    /// The Gaussian with these means and this diagonal, the latter as a matrix up to [`MAX_FULL_COVARIANCE`].
+    pub(super) fn started_at(start: &Self) -> Self {
+        let width = start.mean.len();
+        if width > MAX_FULL_COVARIANCE {
+            return start.clone();
+        }
+        let mut covariance = vec![0.0; width * width];
+        for (i, variance) in start.covariance.iter().enumerate() {
+            covariance[i * (width + 1)] = *variance;
+        }
+        Self { mean: start.mean.clone(), covariance }
+    }
+
+    /// Whether the whole matrix is kept. A single weight has no other elements.
+    pub(super) fn is_full(&self) -> bool {
+        self.mean.len() <= MAX_FULL_COVARIANCE
     }
 
     /// m . x and x' S x.
     pub(super) fn score(&self, x: &[f64]) -> (f64, f64) {
-        (sum_of_products(self.mean.as_slice(), x), sum_of_products(&self.times_covariance(x), x))
+        (sum_of_products(&self.mean, x), sum_of_products(&self.times_covariance(x), x))
     }
 
     /// S x, each element summed in index order.
     fn times_covariance(&self, x: &[f64]) -> Vec<f64> {
-        match &self.covariance {
+        if self.is_full() {
             // Columns of a symmetric matrix are its rows.
-            Covariance::Full(s) => s.as_slice().chunks_exact(x.len()).map(|column| sum_of_products(column, x)).collect(),
-            Covariance::Diagonal(s) => s.iter().zip(x).map(|(s, x)| s * x).collect(),
+            self.covariance.chunks_exact(x.len()).map(|column| sum_of_products(column, x)).collect()
+        } else {
+            self.covariance.iter().zip(x).map(|(s, x)| s * x).collect()
         }
     }
 
@@ -70,7 +67,7 @@ impl Gaussian {
         if !v.is_finite() || v <= 0.0 {
             return false;
         }
-        let a = sum_of_products(self.mean.as_slice(), x);
+        let a = sum_of_products(&self.mean, x);
         // t lies within weight [reward - 1, reward]; bisection guards the Newton steps.
         let (mut low, mut high) = (weight * (reward - 1.0), weight * reward);
         let mut t = weight * (reward - sigmoid(a)) / (1.0 + weight * v * sigmoid(a) * (1.0 - sigmoid(a)));
@@ -95,93 +92,73 @@ impl Gaussian {
         for (mean, sx) in self.mean.iter_mut().zip(&sx) {
             *mean += t * sx;
         }
-        match &mut self.covariance {
-            Covariance::Full(s) => {
-                let scale = -h / (1.0 + h * v);
-                for j in 0..sx.len() {
-                    let column = scale * sx[j];
-                    for i in j..sx.len() {
-                        let value = s[(i, j)] + column * sx[i];
-                        s[(i, j)] = value;
-                        s[(j, i)] = value;
-                    }
+        let width = sx.len();
+        if self.is_full() {
+            let scale = -h / (1.0 + h * v);
+            for j in 0..width {
+                let column = scale * sx[j];
+                for i in j..width {
+                    let value = self.covariance[j * width + i] + column * sx[i];
+                    self.covariance[j * width + i] = value;
+                    self.covariance[i * width + j] = value;
                 }
             }
-            Covariance::Diagonal(s) => {
-                for (s, x) in s.iter_mut().zip(x) {
-                    *s /= 1.0 + h * x * x * *s;
-                }
+        } else {
+            for (s, x) in self.covariance.iter_mut().zip(x) {
+                *s /= 1.0 + h * x * x * *s;
             }
         }
         true
     }
 
-    /// Precision and precision-weighted mean move to `start` + g (present - `start`).
-    pub(super) fn forget(&mut self, g: f64, start: &Start) {
+    /// Precision and precision-weighted mean move to `start` + g (present - `start`), `start` being diagonal.
+    pub(super) fn forget(&mut self, g: f64, start: &Self) {
         let width = self.mean.len();
-        let prior_precision = DVector::from_iterator(width, start.variance.iter().map(|v| 1.0 / v));
-        match &mut self.covariance {
-            Covariance::Full(s) => {
-                let Some(inverse) = s.clone().cholesky().map(|c| c.inverse()) else { return };
-                let mut precision = inverse;
-                for value in precision.as_mut_slice() {
-                    *value *= g;
-                }
-                let mut shift = DVector::from_iterator(
-                    width,
-                    precision.as_slice().chunks_exact(width).map(|column| sum_of_products(column, self.mean.as_slice())),
-                );
-                for i in 0..width {
-                    precision[(i, i)] += (1.0 - g) * prior_precision[i];
-                    shift[i] += (1.0 - g) * prior_precision[i] * start.mean[i];
-                }
-                let Some(cholesky) = precision.cholesky() else { return };
-                self.mean = cholesky.solve(&shift);
-                *s = cholesky.inverse();
-                s.fill_upper_triangle_with_lower_triangle();
+        if !self.is_full() {
+            for i in 0..width {
+                let (old, prior) = (g / self.covariance[i], 1.0 / start.covariance[i]);
+                let new = old + (1.0 - g) * prior;
+                self.mean[i] = (old * self.mean[i] + (1.0 - g) * prior * start.mean[i]) / new;
+                self.covariance[i] = 1.0 / new;
             }
-            Covariance::Diagonal(s) => {
-                for i in 0..width {
-                    let old = g / s[i];
-                    let new = old + (1.0 - g) * prior_precision[i];
-                    self.mean[i] = (old * self.mean[i] + (1.0 - g) * prior_precision[i] * start.mean[i]) / new;
-                    s[i] = 1.0 / new;
-                }
-            }
+            return;
         }
+        let Some(cholesky) = DMatrix::from_column_slice(width, width, &self.covariance).cholesky() else { return };
+        let mut precision = cholesky.inverse();
+        for value in precision.as_mut_slice() {
+            *value *= g;
+        }
+        let shift = precision.as_slice().chunks_exact(width).map(|column| sum_of_products(column, &self.mean));
+        let mut shift = DVector::from_iterator(width, shift);
+        for i in 0..width {
+            let prior = 1.0 / start.covariance[i];
+            precision[(i, i)] += (1.0 - g) * prior;
+            shift[i] += (1.0 - g) * prior * start.mean[i];
+        }
+        let Some(cholesky) = precision.cholesky() else { return };
+        self.mean = cholesky.solve(&shift).as_slice().to_vec();
+        let mut s = cholesky.inverse();
+        s.fill_upper_triangle_with_lower_triangle();
+        self.covariance = s.as_slice().to_vec();
     }
 
-    /// The Gaussian with the mean and the covariance of the mixture of `parts` with these weights; `None` for no parts.
-    pub(super) fn blend(parts: &[Self], weights: &[f64]) -> Option<Self> {
-        let (first, _) = parts.split_first()?;
-        let width = first.mean.len();
-        let mut mean = DVector::zeros(width);
+    /// The Gaussian with the mean and the covariance of the mixture of `parts` with these weights.
+    pub(super) fn blend(parts: &[Self], weights: &[f64]) -> Self {
+        let mut blend = Self { mean: vec![0.0; parts[0].mean.len()], covariance: vec![0.0; parts[0].covariance.len()] };
+        let (width, cells) = (blend.mean.len(), blend.covariance.len());
         for (part, weight) in parts.iter().zip(weights) {
-            mean += &part.mean * *weight;
-        }
-        let mut covariance = match &first.covariance {
-            Covariance::Full(_) => Covariance::Full(DMatrix::zeros(width, width)),
-            Covariance::Diagonal(_) => Covariance::Diagonal(DVector::zeros(width)),
-        };
-        for (part, weight) in parts.iter().zip(weights) {
-            let away = &part.mean - &mean;
-            match (&mut covariance, &part.covariance) {
-                (Covariance::Full(sum), Covariance::Full(s)) => {
-                    for j in 0..width {
-                        for i in 0..width {
-                            sum[(i, j)] += weight * (s[(i, j)] + away[i] * away[j]);
-                        }
-                    }
-                }
-                (Covariance::Diagonal(sum), Covariance::Diagonal(s)) => {
-                    for i in 0..width {
-                        sum[i] += weight * (s[i] + away[i] * away[i]);
-                    }
-                }
-                _ => return None,
+            for i in 0..width {
+                blend.mean[i] += weight * part.mean[i];
             }
         }
-        Some(Self { mean, covariance })
+        for (part, weight) in parts.iter().zip(weights) {
+            for cell in 0..cells {
+                let (i, j) = if cells > width { (cell / width, cell % width) } else { (cell, cell) };
+                let away = (part.mean[i] - blend.mean[i]) * (part.mean[j] - blend.mean[j]);
+                blend.covariance[cell] += weight * (part.covariance[cell] + away);
+            }
+        }
+        blend
     }
 }
 
@@ -189,7 +166,7 @@ impl Gaussian {
 /// points of the normal distribution.
 pub(super) fn ln_evidence(a: f64, v: f64, reward: f64, weight: f64) -> f64 {
     // reward z - ln(1 + e^z), without overflow.
-    let ln_likelihood = |z: f64| weight * (reward * z - z.max(0.0) - ln_1p(exp(-z.abs())));
+    let ln_likelihood = |z: f64| weight * (reward * z - z.max(0.0) - ln(1.0 + exp(-z.abs())));
     let sd = v.max(0.0).sqrt();
     let mut sum = 16.0 / 35.0 * exp(ln_likelihood(a));
     for (node, share) in QUADRATURE {

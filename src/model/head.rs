@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::gaussian::{Covariance, Gaussian, Start, ln_evidence, sum_of_products};
+use super::gaussian::{Gaussian, ln_evidence, sum_of_products};
 use crate::error::{Error, shown};
 use crate::math::{decay, dot, exp, ln, log_sum_exp};
 use crate::store::{Tape, TapeReader};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 
 /// Most segments of a prior.
 pub const MAX_SEGMENTS: usize = 16;
@@ -25,8 +25,8 @@ pub const SEGMENT_OUTCOMES: u64 = 100;
 /// of listeners.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadPrior {
-    /// One, or one for each segment.
-    starts: Vec<Start>,
+    /// One, or one for each segment; diagonal.
+    starts: Vec<Gaussian>,
     /// Shares of the listeners, in the order of the starts; they sum to 1.
     shares: Vec<f64>,
     half_life_ms: f64,
@@ -58,8 +58,8 @@ impl HeadPrior {
         if half_life_ms.is_nan() || half_life_ms <= 0.0 {
             return Err(Error::settings("bad_prior", format!("half-life must be > 0, got {}", shown(half_life_ms))));
         }
-        let variance = sd.iter().map(|s| s * s).collect();
-        Ok(Self { starts: vec![Start { mean, variance }], shares: vec![1.0], half_life_ms })
+        let covariance = sd.iter().map(|s| s * s).collect();
+        Ok(Self { starts: vec![Gaussian { mean, covariance }], shares: vec![1.0], half_life_ms })
     }
 
     /// A mixture of segments of listeners, each with its weight and its prior; the half-life is the first one's. A weight counts in
@@ -68,28 +68,24 @@ impl HeadPrior {
     /// # Errors
     /// `bad_prior` for none or more than [`MAX_SEGMENTS`], priors of different widths, or a weight outside [1e-6, 1e6].
     pub fn mixture(segments: Vec<(f64, Self)>) -> Result<Self, Error> {
-        let width = segments.first().map_or(0, |(_, prior)| prior.width());
-        let mut mixture = Self { starts: Vec::new(), shares: Vec::new(), half_life_ms: f64::INFINITY };
-        if !(1..=MAX_SEGMENTS).contains(&segments.len()) {
-            return Err(Error::settings("bad_prior", format!("expected 1 to {MAX_SEGMENTS} segments, got {}", segments.len())));
-        }
         let sum: f64 = segments.iter().map(|(weight, _)| weight).sum();
+        let mut mixture = Self { starts: Vec::new(), shares: Vec::new(), half_life_ms: f64::NAN };
         for (weight, prior) in segments {
-            if !(1e-6..=1e6).contains(&weight) || prior.width() != width || prior.starts.len() != 1 {
-                return Err(Error::settings(
-                    "bad_prior",
-                    format!(
-                        "a segment must have a weight within 1e-6 and 1e6 and {width} means, got {} and {}",
-                        shown(weight),
-                        prior.width()
-                    ),
-                ));
-            }
             if mixture.starts.is_empty() {
                 mixture.half_life_ms = prior.half_life_ms;
             }
-            mixture.shares.push(weight / sum);
+            // Anything not as it should be shows in the checks below.
+            mixture.shares.push(if (1e-6..=1e6).contains(&weight) && prior.starts.len() == 1 { weight / sum } else { f64::NAN });
             mixture.starts.extend(prior.starts);
+        }
+        let (count, width) = (mixture.starts.len(), mixture.width());
+        let fits =
+            mixture.starts.iter().all(|start| start.mean.len() == width) && mixture.shares.iter().all(|share| *share > 0.0);
+        if !(1..=MAX_SEGMENTS).contains(&count) || !fits {
+            return Err(Error::settings(
+                "bad_prior",
+                format!("expected 1 to {MAX_SEGMENTS} segments of one width with weights within 1e-6 and 1e6, got {count}"),
+            ));
         }
         Ok(mixture)
     }
@@ -106,16 +102,13 @@ impl HeadPrior {
     }
 
     /// The start with mean and variances of the mixture under these weights.
-    fn blended(&self, ln_weights: &[f64]) -> Option<Start> {
-        let weights: Vec<f64> = ln_weights.iter().map(|w| exp(*w)).collect();
-        let parts: Vec<Gaussian> = self.starts.iter().map(Gaussian::new).collect();
-        let blend = Gaussian::blend(&parts, &weights)?;
-        let variance = match &blend.covariance {
-            Covariance::Full(s) => s.diagonal(),
-            Covariance::Diagonal(s) => s.clone(),
-        };
-        Some(Start { mean: blend.mean.as_slice().to_vec(), variance: variance.as_slice().to_vec() })
+    fn blended(&self, ln_weights: &[f64]) -> Gaussian {
+        Gaussian::blend(&self.starts, &exps(ln_weights))
     }
+}
+
+fn exps(logs: &[f64]) -> Vec<f64> {
+    logs.iter().map(|log| exp(*log)).collect()
 }
 
 /// The learned part of a head as plain numbers, for snapshots.
@@ -184,7 +177,7 @@ pub struct Head {
     /// One for each start of the prior, or a single one.
     gaussians: Vec<Gaussian>,
     /// What each Gaussian forgets to.
-    towards: Vec<Start>,
+    towards: Vec<Gaussian>,
     /// ln of the weight of each segment, as they stood when the mixture became one Gaussian; empty without segments.
     ln_weights: Vec<f64>,
     /// Mean of the mixture.
@@ -200,7 +193,7 @@ impl Head {
     #[must_use]
     pub fn new(prior: HeadPrior, stride: usize) -> Self {
         let mut head = Self {
-            gaussians: prior.starts.iter().map(Gaussian::new).collect(),
+            gaussians: prior.starts.iter().map(Gaussian::started_at).collect(),
             towards: prior.starts.clone(),
             ln_weights: prior.ln_shares(),
             mean: vec![0.0; prior.width()],
@@ -243,7 +236,7 @@ impl Head {
     /// The weight of each Gaussian, in the order of the prior's segments; they sum to 1. A single 1 when there is one.
     #[must_use]
     pub fn segment_weights(&self) -> Vec<f64> {
-        if self.gaussians.len() > 1 { self.ln_weights.iter().map(|w| exp(*w)).collect() } else { vec![1.0] }
+        if self.gaussians.len() > 1 { exps(&self.ln_weights) } else { vec![1.0] }
     }
 
     /// Variance of the score of one feature row: x' S x, or that of the mixture, sum of w_k (x' S_k x + (m_k . x - m . x)^2).
@@ -330,12 +323,9 @@ impl Head {
             *weight -= sum;
         }
         let certain = self.ln_weights.iter().any(|weight| *weight > ln(SEGMENT_CERTAIN));
-        if (certain || self.updates >= SEGMENT_OUTCOMES)
-            && let Some(blend) = Gaussian::blend(&self.gaussians, &self.segment_weights())
-            && let Some(start) = self.prior.blended(&self.ln_weights)
-        {
-            self.gaussians = vec![blend];
-            self.towards = vec![start];
+        if certain || self.updates >= SEGMENT_OUTCOMES {
+            self.gaussians = vec![Gaussian::blend(&self.gaussians, &self.segment_weights())];
+            self.towards = vec![self.prior.blended(&self.ln_weights)];
         }
     }
 
@@ -375,13 +365,13 @@ impl Head {
     ///
     /// - `pending`: rows with expected reward and weight, as for [`Head::learn_weighted`].
     #[must_use]
-    pub fn working<'r>(&self, now_ms: i64, pending: impl IntoIterator<Item = (&'r [f32], f64, f64)>) -> Cow<'_, Self> {
+    pub fn working(&self, now_ms: i64, pending: &[(&[f32], f64, f64)]) -> Cow<'_, Self> {
         let mut head = Cow::Borrowed(self);
         if self.fades(now_ms).is_some() {
             head.to_mut().forget(now_ms);
         }
         for (row, reward, weight) in pending {
-            head.to_mut().learn_weighted(row, reward, weight);
+            head.to_mut().learn_weighted(row, *reward, *weight);
         }
         head
     }
@@ -392,22 +382,21 @@ impl Head {
     }
 
     pub(crate) fn state(&self) -> HeadState {
+        let width = self.mean.len();
+        let full = self.gaussians.iter().all(Gaussian::is_full);
         let mut state = HeadState {
             mean: Vec::new(),
             covariance: Vec::new(),
-            full: false,
+            full,
             ln_weights: self.ln_weights.clone(),
             updates: self.updates,
             learned_at: self.learned_at,
         };
         for gaussian in &self.gaussians {
-            state.mean.extend(gaussian.mean.iter());
-            match &gaussian.covariance {
-                Covariance::Full(s) => {
-                    state.full = true;
-                    state.covariance.extend((0..s.nrows()).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| s[at]));
-                }
-                Covariance::Diagonal(s) => state.covariance.extend(s.iter()),
+            state.mean.extend_from_slice(&gaussian.mean);
+            for i in 0..width {
+                let row = if full { &gaussian.covariance[i * width..=i * (width + 1)] } else { &gaussian.covariance[i..=i] };
+                state.covariance.extend_from_slice(row);
             }
         }
         state
@@ -423,44 +412,42 @@ impl Head {
         let fits = state.mean.len() == count * width
             && state.covariance.len() == count * cells
             && (count == 1 || (count > 1 && count == state.ln_weights.len()))
-            && state.full == matches!(self.gaussians.first()?.covariance, Covariance::Full(_))
+            && state.full == self.gaussians.iter().all(Gaussian::is_full)
             && state.mean.iter().chain(&state.covariance).chain(&state.ln_weights).all(|v| v.is_finite());
         if !fits {
             return None;
         }
         let mut gaussians = Vec::with_capacity(count);
         for (mean, cells) in state.mean.chunks_exact(width).zip(state.covariance.chunks_exact(cells)) {
-            let covariance = if state.full {
-                let mut next = cells.iter();
-                let mut s = DMatrix::zeros(width, width);
+            let mut covariance = cells.to_vec();
+            if state.full {
+                let mut next = 0;
+                covariance = vec![0.0; width * width];
                 for i in 0..width {
                     for j in 0..=i {
-                        let value = *next.next()?;
-                        s[(i, j)] = value;
-                        s[(j, i)] = value;
+                        covariance[i * width + j] = cells[next];
+                        covariance[j * width + i] = cells[next];
+                        next += 1;
                     }
                 }
                 // A matrix that is no covariance would make every later step wrong.
-                s.clone().cholesky()?;
-                Covariance::Full(s)
-            } else {
-                if cells.iter().any(|v| *v <= 0.0) {
-                    return None;
-                }
-                Covariance::Diagonal(DVector::from_row_slice(cells))
-            };
-            gaussians.push(Gaussian { mean: DVector::from_row_slice(mean), covariance });
+                DMatrix::from_column_slice(width, width, &covariance).cholesky()?;
+            } else if cells.iter().any(|v| *v <= 0.0) {
+                return None;
+            }
+            gaussians.push(Gaussian { mean: mean.to_vec(), covariance });
         }
-        let mut head = Self { updates: state.updates, learned_at: state.learned_at, ..self.clone() };
+        let mut head = self.clone();
+        head.updates = state.updates;
+        head.learned_at = state.learned_at;
         head.ln_weights = head.prior.ln_shares();
         if state.ln_weights.len() == head.ln_weights.len() {
             head.ln_weights = state.ln_weights;
         } else if count > 1 {
-            let shares: Vec<f64> = state.ln_weights.iter().map(|w| exp(*w)).collect();
-            gaussians = vec![Gaussian::blend(&gaussians, &shares)?];
+            gaussians = vec![Gaussian::blend(&gaussians, &exps(&state.ln_weights))];
         }
         if gaussians.len() == 1 && head.prior.starts.len() > 1 {
-            head.towards = vec![head.prior.blended(&head.ln_weights)?];
+            head.towards = vec![head.prior.blended(&head.ln_weights)];
         }
         head.gaussians = gaussians;
         head.refresh();

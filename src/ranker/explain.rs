@@ -145,8 +145,7 @@ impl Ranker {
         let open = self.open_decision(id)?;
         let (candidates, slate, ranked) = (&open.candidates, &open.slate, &open.ranked);
         let stride = self.bundle.schema.stride();
-        let nothing: [(&[f32], f64, f64); 0] = [];
-        let head = self.bundle.model.head().working(open.at.ms(), nothing);
+        let head = self.bundle.model.head().working(open.at.ms(), &[]);
         let sds = open
             .sds
             .get_or_init(|| open.rows.chunks_exact(stride).take(open.cards.len()).map(|row| head.score_sd(row)).collect());

@@ -75,7 +75,7 @@ fn learns_the_weights_of_a_simulated_listener() {
 fn wide_heads_keep_a_diagonal_and_learn() {
     let width = MAX_FULL_COVARIANCE + 1;
     let mut head = head(width, f64::INFINITY);
-    assert!(matches!(head.gaussians[0].covariance, Covariance::Diagonal(_)));
+    assert_eq!(head.gaussians[0].covariance.len(), width);
     let mut row = vec![0.0; width];
     row[5] = 1.0;
     head.learn(&row, 1.0);
@@ -246,7 +246,7 @@ fn a_mixture_becomes_one_gaussian_with_its_mean_and_covariance() {
         let mut row = vec![0.0; width];
         row[0] = 1.0;
         head.learn(&row, 1.0);
-        let gaussian = Gaussian::blend(&head.gaussians, &head.segment_weights()).unwrap();
+        let gaussian = Gaussian::blend(&head.gaussians, &head.segment_weights());
         for (got, want) in gaussian.mean.iter().zip(head.mean()) {
             assert!((got - want).abs() < 1e-12);
         }
@@ -355,9 +355,8 @@ fn the_working_head_leaves_the_head_alone() {
     base.learn(&row, 1.0);
     base.forget(DAY_MS);
     let before = base.state();
-    let nothing: [(&[f32], f64, f64); 0] = [];
-    assert!(matches!(base.working(DAY_MS, nothing), Cow::Borrowed(_)));
-    let waiting = base.working(3 * DAY_MS, [(&row[..], 0.6, 0.5), (&row[..], 0.2, 1.0)]);
+    assert!(matches!(base.working(DAY_MS, &[]), Cow::Borrowed(_)));
+    let waiting = base.working(3 * DAY_MS, &[(&row[..], 0.6, 0.5), (&row[..], 0.2, 1.0)]);
     let mut want = base.clone();
     want.forget(3 * DAY_MS);
     want.learn_weighted(&row, 0.6, 0.5);
@@ -410,7 +409,7 @@ fn cold_start(heads: &mut [Head], listener: u64, from: usize, to: usize) -> Vec<
 #[test]
 fn segments_learn_a_new_listener_faster() {
     let prior = mixture(&COLD_SEGMENTS, f64::INFINITY);
-    let blended = prior.blended(&prior.ln_shares()).unwrap();
+    let blended = prior.blended(&prior.ln_shares());
     let single = HeadPrior { starts: vec![blended], shares: vec![1.0], half_life_ms: f64::INFINITY };
     let count = 200;
     let gains: Vec<f64> = (0..count)
