@@ -250,8 +250,11 @@ impl Bundle {
         let prior = if settings.prior.segments.is_empty() {
             settings.prior.start(&schema, known)?
         } else {
-            let segments = settings.prior.segments.iter().map(|(weight, prior)| Ok((*weight, prior.start(&schema, known)?)));
-            HeadPrior::mixture(segments.collect::<Result<_, Error>>()?)?
+            let mut segments = Vec::new();
+            for (weight, prior) in &settings.prior.segments {
+                segments.push((*weight, prior.start(&schema, known)?));
+            }
+            HeadPrior::mixture(segments)?
         };
         let model = RewardModel::new(&schema, Body::Linear, prior)?;
         let feedback = settings.feedback.checked()?;
@@ -352,7 +355,7 @@ mod tests {
             r#"{"unreported": "magic"}"#,
             r#"{"examination": 1.5}"#,
             r#"{"shelfExamination": -1}"#,
-            r#"{"tapHalfMs": 0}"#,
+            r#"{"tapHalfMs": -1}"#,
             r#"{"plays": {"album": [0.9, 0.8]}}"#,
             r#"{"plays": {"album": [0.7, 0.8, 0.6]}}"#,
             r#"{"colour": 1}"#,

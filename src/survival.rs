@@ -1,6 +1,6 @@
 //! What an impression is worth before its outcome is known: how long plays last, and how long listeners wait before they tap.
 
-use crate::error::{Error, shown};
+use crate::error::Error;
 use crate::feedback::ATTRIBUTION_WINDOW_MS;
 use crate::history::LISTEN_MS;
 use crate::math::decay;
@@ -27,19 +27,15 @@ impl PlayCurve {
     /// A curve through these shares at [`CURVE_AT_MS`].
     ///
     /// # Errors
-    /// `bad_feedback` unless they lie in (0, 1] and none is above the one before.
-    pub fn new(shares: [f64; 3]) -> Result<Self, Error> {
-        let mut before = 1.0;
-        for share in shares {
-            if !(share > 0.0 && share <= before) {
-                return Err(Error::settings(
-                    "bad_feedback",
-                    format!("a play curve must fall from 1 and stay above 0, got {} after {}", shown(share), shown(before)),
-                ));
-            }
-            before = share;
+    /// `bad_feedback` unless there are three in (0, 1], none above the one before.
+    pub fn new(shares: &[f64]) -> Result<Self, Error> {
+        match *shares {
+            [a, b, c] if a <= 1.0 && b <= a && c <= b && c > 0.0 => Ok(Self([a, b, c])),
+            _ => Err(Error::settings(
+                "bad_feedback",
+                format!("a play curve must be three shares that fall from 1 and stay above 0, got {} or others", shares.len()),
+            )),
         }
-        Ok(Self(shares))
     }
 
     /// Share of plays that last at least `ms`; that at 30 s for everything longer.
@@ -115,7 +111,7 @@ mod tests {
 
     #[test]
     fn hand_computed_shares() {
-        let curve = PlayCurve::new([0.8, 0.7, 0.5]).unwrap();
+        let curve = PlayCurve::new(&[0.8, 0.7, 0.5]).unwrap();
         for (ms, want) in [(0, 1.0), (2_500, 0.9), (5_000, 0.8), (7_500, 0.75), (20_000, 0.6), (30_000, 0.5), (90_000, 0.5)] {
             assert!((curve.share(ms) - want).abs() < 1e-12, "{ms}: {}", curve.share(ms));
         }
@@ -128,10 +124,11 @@ mod tests {
 
     #[test]
     fn curves_that_rise_or_end_are_refused() {
+        assert_eq!(PlayCurve::new(&[0.8, 0.7]).unwrap_err().code(), "bad_feedback");
         for bad in [[0.5, 0.6, 0.4], [1.1, 0.6, 0.4], [0.5, 0.4, 0.0], [f64::NAN, 0.4, 0.2]] {
-            assert_eq!(PlayCurve::new(bad).unwrap_err().code(), "bad_feedback");
+            assert_eq!(PlayCurve::new(&bad).unwrap_err().code(), "bad_feedback");
         }
-        assert!(PlayCurve::new([1.0, 1.0, 1.0]).is_ok());
+        assert!(PlayCurve::new(&[1.0; 3]).is_ok());
     }
 
     #[test]
@@ -141,6 +138,7 @@ mod tests {
         assert!((tapped_by(10_000, 10_000.0) - 0.5).abs() < 1e-12);
         assert!((tapped_by(20_000, 10_000.0) - 0.75).abs() < 1e-12);
         assert_eq!(tapped_by(ATTRIBUTION_WINDOW_MS, 10_000.0), 1.0);
+        assert_eq!((tapped_by(0, 0.0), tapped_by(1, 0.0)), (0.0, 1.0));
 
         assert!((tapped_by(ATTRIBUTION_WINDOW_MS / 2, 1e12) - 0.5).abs() < 1e-3);
         // 0.2 (1 - 0.5) / (1 - 0.1) = 1 / 9.

@@ -17,8 +17,8 @@ pub struct FeedbackSettings {
     pub examination: f64,
     /// The same for the next shelf. Default 0.85.
     pub shelf_examination: f64,
-    /// Milliseconds from seeing a card within which half of the taps come, in [1, 1e9]. Default 10,000: common sense. Small makes
-    /// silence tell soon, large makes it tell little.
+    /// Milliseconds from seeing a card within which half of the taps come, in [0, 1e9]. Default 10,000: common sense. At 0
+    /// silence tells at once, at the other end only the end of the visit does.
     pub tap_half_ms: f64,
     /// How long plays last, by card kind; the others follow the built-in curve.
     pub plays: Vec<(CardKind, PlayCurve)>,
@@ -43,8 +43,7 @@ impl FeedbackSettings {
         if !of("unreported").is_null() {
             let name = of("unreported").text()?;
             self.unreported = Unreported::ALL.into_iter().find(|model| model.name() == name).ok_or_else(|| {
-                let known = Unreported::ALL.map(Unreported::name).join(" or ");
-                Error::settings("bad_feedback", format!("unreported must be {known}, got \"{name}\""))
+                Error::settings("bad_feedback", format!("unreported must be cascade or position, got \"{name}\""))
             })?;
         }
         set_number(&mut self.examination, of("examination"))?;
@@ -53,10 +52,7 @@ impl FeedbackSettings {
         if !of("plays").is_null() {
             for (kind, shares) in of("plays").entries()? {
                 let shares = Field::root(shares, kind, "bad_feedback").list(|share| share.number())?;
-                let shares = shares.try_into().map_err(|other: Vec<f64>| {
-                    Error::settings("bad_feedback", format!("plays must be three shares, got {}", other.len()))
-                })?;
-                self.plays.push((CardKind::from_name(kind), PlayCurve::new(shares)?));
+                self.plays.push((CardKind::from_name(kind), PlayCurve::new(&shares)?));
             }
         }
         Ok(())
@@ -67,19 +63,13 @@ impl FeedbackSettings {
     /// # Errors
     /// `bad_feedback`, naming what was expected and what was found.
     pub(super) fn checked(self) -> Result<Self, Error> {
-        for chance in [self.examination, self.shelf_examination] {
-            if !(0.0..=1.0).contains(&chance) {
+        for (value, most) in [(self.examination, 1.0), (self.shelf_examination, 1.0), (self.tap_half_ms, 1e9)] {
+            if !(0.0..=most).contains(&value) {
                 return Err(Error::settings(
                     "bad_feedback",
-                    format!("an examination must be within 0 and 1, got {}", shown(chance)),
+                    format!("expected an examination within 0 and 1 and tapHalfMs within 0 and 1e9, got {}", shown(value)),
                 ));
             }
-        }
-        if !(1.0..=1e9).contains(&self.tap_half_ms) {
-            return Err(Error::settings(
-                "bad_feedback",
-                format!("tapHalfMs must be within 1 and 1e9, got {}", shown(self.tap_half_ms)),
-            ));
         }
         Ok(self)
     }

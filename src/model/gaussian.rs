@@ -97,8 +97,8 @@ impl Gaussian {
             let scale = -h / (1.0 + h * v);
             for j in 0..width {
                 let column = scale * sx[j];
-                for i in j..width {
-                    let value = self.covariance[j * width + i] + column * sx[i];
+                for (i, sx) in sx.iter().enumerate().skip(j) {
+                    let value = self.covariance[j * width + i] + column * sx;
                     self.covariance[j * width + i] = value;
                     self.covariance[i * width + j] = value;
                 }
