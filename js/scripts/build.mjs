@@ -28,8 +28,6 @@ execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescri
 const PREFIXES = ['!', '"'];
 /** Stand for no byte of their own: the prefixes, the quote and the backslash. */
 const NOT_SINGLE = [33, 34, 39, 92];
-/** Where a panic would be: a trap prints nothing, and some of these paths name the machine of the build. */
-const LOCATIONS = /(?:\/rustc\/[0-9a-f]{40}\/library\/|\/[\w./@-]*?\/registry\/src\/[\w.-]+\/|src\/)[\w./-]*?\.rs/g;
 const core = slimmed(readFileSync(wasm), readFileSync(bindings, 'utf8'));
 writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
 writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
@@ -80,11 +78,10 @@ export async function start(module) {
 
 /**
  * Gives the functions that the module imports names of one or two letters, in the module and in its bindings: the
- * generated ones end in hashes, which do not compress. Blanks the paths of source files.
+ * generated ones end in hashes, which do not compress.
  */
 function slimmed(module, glue) {
   const IMPORTS = 2;
-  const DATA = 11;
   const names = new Map();
   const sections = [];
   const reader = { at: 8 };
@@ -120,8 +117,7 @@ function slimmed(module, glue) {
       }
       sections.push(Buffer.from([id, ...bytesOf(body.length), ...body]));
     } else {
-      const section = module.subarray(start, end);
-      sections.push(id === DATA ? Buffer.from(section.toString('latin1').replace(LOCATIONS, (path) => '\0'.repeat(path.length)), 'latin1') : section);
+      sections.push(module.subarray(start, end));
     }
     reader.at = end;
   }

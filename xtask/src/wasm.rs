@@ -24,7 +24,7 @@ const FEATURES: [&str; 7] = [
 const OPTIMISATION: [&str; 7] =
     ["-O3", "--low-memory-unused", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
-/// Builds `js/build/wasm/{core.js,core_bg.wasm}`.
+/// Builds `js/build/wasm/{core.js,core_bg.wasm}`. Panics become bare traps on the way (`xtask/scripts/quiet-panics.mjs`).
 pub fn build(run: Runner) -> Result<()> {
     install::wasm_target(run)?;
     // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen.
@@ -42,7 +42,8 @@ pub fn build(run: Runner) -> Result<()> {
     let products = [out.join("core.js"), out.join("core_bg.wasm")];
     let stamp = project::scratch("stamps")?.join("wasm");
     let lock = project::root().join("xtask/package-lock.json");
-    let inputs = [module.clone(), lock, bindgen.clone()];
+    let quiet = project::root().join("xtask/scripts/quiet-panics.mjs");
+    let inputs = [module.clone(), lock, bindgen.clone(), quiet.clone()];
     let stamped = |products: &[PathBuf]| -> Result<String> {
         Ok(format!("{OPTIMISATION:?} {:016x} {:016x}", fingerprint(&inputs)?, fingerprint(products)?))
     };
@@ -58,6 +59,7 @@ pub fn build(run: Runner) -> Result<()> {
         .arg("--out-dir")
         .arg(&out))?;
     let bound = out.join("core_bg.wasm");
+    run(command("node").arg(&quiet).arg(&bound))?;
     let optimised = out.join("core_bg.optimised.wasm");
     run(command(&opt).args(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&optimised))?;
     std::fs::rename(&optimised, &bound).map_err(|error| format!("cannot replace {}: {error}", bound.display()))?;
