@@ -512,7 +512,8 @@ impl Ranker {
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.
-    fn policy_settings(&self) -> PolicySettings {
+    #[must_use]
+    pub fn policy_settings(&self) -> PolicySettings {
         let settings = self.bundle.settings;
         if self.safety.is_worse() { settings.fallen_back() } else { settings }
     }

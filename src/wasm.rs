@@ -83,10 +83,10 @@ impl Core {
         self.ranker.bundle().version().to_owned()
     }
 
-    /// Name of the policy in use.
+    /// Name of the policy in use; the baseline's once it has proved better.
     #[wasm_bindgen(js_name = policyKind)]
     pub fn policy_kind(&self) -> String {
-        self.ranker.bundle().policy_settings().kind.name().to_owned()
+        self.ranker.policy_settings().kind.name().to_owned()
     }
 
     /// Registers cards; see [`types::cards`] for the layout. Returns their handles.

@@ -22,7 +22,7 @@ export interface Core {
   card(handle: number): {
     id: string; title?: string; artist?: string; family?: string; kind?: string; durationMs?: number; popularity?: number;
   };
-  rank(page: Float32Array, now: number): Float64Array;
+  rank(page: Float32Array, now: number, after: string): Float64Array;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;
   observe(

@@ -19,12 +19,12 @@ export class Engine {
     const columns = columnsOf(core);
     this.registry = new Registry(core);
     this.#packer = new Packer(columns, this.registry);
-    this.#rehydrator = new Rehydrator(this.registry, columns.given, core.policyKind(), this.modelVersion);
+    this.#rehydrator = new Rehydrator(this.registry, columns.given, this.modelVersion);
   }
 
   rank(page: PageInput, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
     const words = this.#packer.pack(page, context, utcOffsetMinutes);
-    return this.#rehydrator.page(this.core.rank(words, now), page);
+    return this.#rehydrator.page(this.core.rank(words, now, page.after === undefined ? '' : String(page.after)), page, this.core.policyKind());
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

@@ -18,20 +18,18 @@ const MODEL = REASON_CODES.indexOf('model');
 export class Rehydrator {
   readonly #registry: Registry;
   readonly #columns: readonly string[];
-  readonly #policy: string;
   readonly #modelVersion: string;
   #reasons = new Map<number, Reason>();
   #revision = -1;
 
-  constructor(registry: Registry, columns: readonly string[], policy: string, modelVersion: string) {
+  constructor(registry: Registry, columns: readonly string[], modelVersion: string) {
     this.#registry = registry;
     this.#columns = columns;
-    this.#policy = policy;
     this.#modelVersion = modelVersion;
   }
 
-  /** The ranked page that `words` describe. */
-  page(words: Float64Array, page: PageInput): RankedPage {
+  /** The ranked page that `words` describe, drawn by `policy`. */
+  page(words: Float64Array, page: PageInput, policy: string): RankedPage {
     const shelfCount = words[1]!;
     if (words[0] !== RESULT_FORMAT || words.length !== HEADER_WORDS + SHELF_WORDS * shelfCount + CARD_WORDS * words[2]!) {
       throw new HomeError('panic', `expected result format ${RESULT_FORMAT}, got ${words[0]} with ${words.length} words`);
@@ -57,7 +55,7 @@ export class Rehydrator {
     return Object.freeze({
       decisionId: decisionId(words[3]!, words[4]!),
       source: 'policy',
-      policy: this.#policy,
+      policy,
       modelVersion: this.#modelVersion,
       randomized: words[6] === 1,
       probe: words[5] === 1,

@@ -62,6 +62,11 @@ export interface PageInput<S extends ShelfInput = ShelfInput> {
   readonly visible?: { readonly shelves?: number; readonly cards?: number };
   /** Shelves the device may add: a list of kinds, or `true` for all. Default none. */
   readonly local?: boolean | readonly LocalKind[];
+  /**
+   * `decisionId` of the page that this one goes on from, for pages that grow while scrolling: its shelves follow conditional on what
+   * is shown above, and no local shelf comes twice.
+   */
+  readonly after?: string;
   /** In the server's order. */
   readonly shelves: readonly S[];
 }
@@ -128,6 +133,43 @@ export interface PriorStart {
   readonly defaultSd?: number;
 }
 
+/** How pages are drawn from scores. */
+export interface PolicySettings {
+  /** Default `plackett_luce`. `fixed` and `popularity` follow no scores. */
+  readonly kind?: 'plackett_luce' | 'softmax' | 'epsilon_page' | 'epsilon' | 'squarecb' | 'linucb' | 'thompson'
+    | 'explore_then_commit' | 'uniform' | 'fixed' | 'popularity';
+  /** Score units in which one card is e times likelier than another. Small is greedy, large is uniform. Default 0.05. */
+  readonly temperature?: number;
+  /** The same for shelves, in units of log shelf value. Default 0.05. */
+  readonly shelfTemperature?: number;
+  /** Uniform share of every draw of a shelf, 0 to 1. Default 0.02; 0 for `fixed` and `popularity`. */
+  readonly floorShelves?: number;
+  /** Uniform share of every draw of a card, 0 to 1. Default as for shelves. */
+  readonly floorCards?: number;
+  /** For `epsilon` and `epsilon_page`. Default 0.05. */
+  readonly epsilon?: number;
+  /** For `squarecb`: larger is greedier. Default 100. */
+  readonly gamma?: number;
+  /** For `linucb` and `thompson`: multiples of a score's standard deviation. Default 1. */
+  readonly alpha?: number;
+  /** For `explore_then_commit`: number of uniform pages. Default 20. */
+  readonly explore?: number;
+  /** A card visible in one shelf is not drawn in a shelf below. Default false. */
+  readonly showOnce?: boolean;
+  /** Score units lost by a card of an artist who is visible above, half of it for the same family. Default 0. */
+  readonly diversity?: number;
+  /** Score units lost for each nat between the listener's mix of families and the page's. Default 0. */
+  readonly calibration?: number;
+  /** What the page falls back to. Default `fixed`, the server's order. */
+  readonly baseline?: 'fixed' | 'popularity';
+  /** Share of pages that are the baseline's, 0 to 0.9: with them the device notices when the policy is worse, and falls back. Default 0. */
+  readonly baselineShare?: number;
+  /** Chance of falling back although the policy is not worse. Default 0.01. */
+  readonly safetyLevel?: number;
+  /** Plays for each page that the policy may lose against the baseline. Default 0. */
+  readonly safetyMargin?: number;
+}
+
 /** A reward model and a policy; unknown keys are refused by name. */
 export interface ModelSettings {
   /** Names the model; comes back as `modelVersion`. */
@@ -143,15 +185,9 @@ export interface ModelSettings {
      * group leaves out is as in the prior around it. */
     readonly segments?: readonly (PriorStart & { readonly weight: number })[];
   };
-  readonly policy?: {
-    readonly kind?: 'plackett_luce' | 'fixed' | 'popularity' | 'epsilon_page';
-    readonly temperature?: number;
-    readonly shelfTemperature?: number;
-    readonly floorShelves?: number;
-    readonly floorCards?: number;
-    readonly epsilon?: number;
-    readonly showOnce?: boolean;
-  };
+  readonly policy?: PolicySettings;
+  /** Switches everything off: pages keep the server's order with the error `switched_off`, and nothing is learned from them. */
+  readonly off?: boolean;
   /** How feedback is read where events leave room for doubt. */
   readonly feedback?: {
     /** What counts as seen on a page whose visible cards the app does not report: `cascade` (default), the cards before a played one;

@@ -65,7 +65,8 @@ class FakeCore {
     });
   }
   card(handle) { return this.cards[handle]; }
-  rank(words, now) {
+  rank(words, now, after) {
+    this.lastAfter = after;
     const [, S, C, G, , , mask, K] = words;
     const shelvesAt = 16 + K, cardsAt = shelvesAt + 4 * S, featuresAt = (cardsAt + 2 * C + 3) & ~3;
     if (words.length !== featuresAt + C * G) throw coded('page_format');

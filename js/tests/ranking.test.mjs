@@ -51,6 +51,19 @@ for (const core of CORES) {
       await home.close();
     });
 
+    test('a page that grows says what it goes on from', async () => {
+      const { home } = makeHome({ core });
+      await home.ready;
+      const [upper, lower] = [samplePage(), samplePage()];
+      const first = home.rankSync({ ...upper, shelves: upper.shelves.slice(0, 1) });
+      const next = home.rankSync({ ...lower, after: first.decisionId, shelves: lower.shelves.slice(1) });
+      assert.equal(next.source, 'policy');
+      assert.notEqual(next.decisionId, first.decisionId);
+      const lost = home.rankSync({ ...lower, after: '0123456789abcdef' });
+      if (core !== 'fake') inServerOrder(lost, lower, 'unknown_decision');
+      await home.close();
+    });
+
     const bad = {
       'no page at all': [undefined, 'page_invalid'],
       'a page that is a string': ['page', 'page_invalid'],

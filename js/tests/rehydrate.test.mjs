@@ -13,7 +13,7 @@ async function rehydrator(page) {
   const registry = new Registry(core);
   for (const shelf of page.shelves) for (const card of shelf.cards) registry.card(card);
   registry.register();
-  return { core, registry, rehydrator: new Rehydrator(registry, ['tempo', 'vocal_energy'], 'plackett_luce', 'm-1') };
+  return { core, registry, rehydrator: new Rehydrator(registry, ['tempo', 'vocal_energy'], 'm-1') };
 }
 
 /** Sponsored shelf first, then a local shelf grown from Dummy, then two of the morning's cards. */
@@ -32,7 +32,7 @@ const WORDS = [
 test('result words become the app\'s own objects in their new order', async () => {
   const page = samplePage();
   const { rehydrator: r } = await rehydrator(page);
-  const ranked = r.page(Float64Array.from(WORDS), page);
+  const ranked = r.page(Float64Array.from(WORDS), page, 'plackett_luce');
   assert.deepEqual(outline(ranked), [
     ['sponsored', ['album:homework']],
     ['local:because_you_played', ['album:dummy', 'album:blue-lines']],
@@ -62,8 +62,8 @@ test('everything is frozen, reasons are shared, the page that came in is untouch
   const page = samplePage();
   const before = structuredClone(page);
   const { rehydrator: r } = await rehydrator(page);
-  const first = r.page(Float64Array.from(WORDS), page);
-  const again = r.page(Float64Array.from(WORDS), page);
+  const first = r.page(Float64Array.from(WORDS), page, 'plackett_luce');
+  const again = r.page(Float64Array.from(WORDS), page, 'plackett_luce');
   assert.deepEqual(page, before);
   for (const thing of [first, first.shelves, ...first.shelves, ...first.shelves.flatMap((s) => [s.cards, s.reason, ...s.cards, ...s.cards.map((c) => c.reason)])]) {
     assert.ok(Object.isFrozen(thing));
@@ -76,10 +76,10 @@ test('everything is frozen, reasons are shared, the page that came in is untouch
 test('a reason follows a changed title', async () => {
   const page = samplePage();
   const { rehydrator: r, registry } = await rehydrator(page);
-  r.page(Float64Array.from(WORDS), page);
+  r.page(Float64Array.from(WORDS), page, 'plackett_luce');
   registry.card({ ...page.shelves[1].cards[0], title: 'Dummy (1994)' });
   registry.register();
-  assert.equal(r.page(Float64Array.from(WORDS), page).shelves[1].title, 'Because you played Dummy (1994)');
+  assert.equal(r.page(Float64Array.from(WORDS), page, 'plackett_luce').shelves[1].title, 'Because you played Dummy (1994)');
 });
 
 test('a card that only history knows comes from the core', async () => {
@@ -87,7 +87,7 @@ test('a card that only history knows comes from the core', async () => {
   const { rehydrator: r, core } = await rehydrator(page);
   core.cards[40] = { id: 'track:41', title: 'Roads', artist: 'Portishead', family: '', kind: undefined };
   const words = [1, 1, 1, 0, 1, 0, 0, 0, -1, 1, 9, -1, 1, 0.1, 40, 1, 9, -1, 0.1];
-  assert.deepEqual(r.page(Float64Array.from(words), page).shelves[0].cards[0], {
+  assert.deepEqual(r.page(Float64Array.from(words), page, 'plackett_luce').shelves[0].cards[0], {
     id: 'track:41', title: 'Roads', artist: 'Portishead', position: 0, propensity: 1,
     reason: { code: 'recently_played', text: 'You played this recently' },
   });
@@ -96,8 +96,8 @@ test('a card that only history knows comes from the core', async () => {
 test('words of another format are refused', async () => {
   const page = samplePage();
   const { rehydrator: r } = await rehydrator(page);
-  assert.throws(() => r.page(Float64Array.from([2, ...WORDS.slice(1)]), page), { code: 'panic' });
-  assert.throws(() => r.page(Float64Array.from(WORDS.slice(0, -1)), page), { code: 'panic' });
+  assert.throws(() => r.page(Float64Array.from([2, ...WORDS.slice(1)]), page, 'plackett_luce'), { code: 'panic' });
+  assert.throws(() => r.page(Float64Array.from(WORDS.slice(0, -1)), page, 'plackett_luce'), { code: 'panic' });
 });
 
 test('the twenty reasons keep their numbers', () => {
