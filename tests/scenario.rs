@@ -178,6 +178,33 @@ pub fn transcript() -> Result<String, Error> {
     Ok(out)
 }
 
+/// A listener of four visits, for the golden snapshots.
+pub fn small() -> Result<(Ranker, Page), Error> {
+    let mut ranker = ranker(1_958)?;
+    let page = page(&mut ranker)?;
+    for visit in 4..8 {
+        let now = day(visit).plus_ms(8 * HOUR_MS);
+        let ranked = ranker.rank(&page, now)?;
+        listen(&mut ranker, &ranked, visit, now.plus_ms(1_000))?;
+        ranker.end_session(now.plus_ms(40 * MINUTE_MS));
+    }
+    Ok((ranker, page))
+}
+
+/// What a snapshot must bring back: numbers of what is kept, and the bits of what was learned.
+pub fn known(ranker: &Ranker) -> String {
+    let summary = ranker.summary();
+    let means: Vec<String> = ranker.weights().iter().map(|mean| format!("{:016x}", mean.to_bits())).collect();
+    format!(
+        "events {}\ncards {}\ndecisions {}\nupdates {}\nweights {}\n",
+        summary.events,
+        summary.cards,
+        summary.decisions,
+        summary.updates,
+        means.join(" ")
+    )
+}
+
 /// A hash over the bits of many values of the core's mathematics.
 pub fn math_hash() -> u64 {
     use ears_only::math::{dot, exp, ln, sigmoid};
