@@ -22,9 +22,9 @@ pub enum Source {
     FamilyAffinity,
     /// Decayed plays p of this card, as p / (p + 2).
     CardAffinity,
-    /// Cosine of the card's embedding with the taste of the last weeks, -1 to 1.
+    /// Product of the card's embedding and the mean taste of the last weeks, -1 to 1; near 0 when that taste is thin or mixed.
     TasteShort,
-    /// Cosine of the card's embedding with the taste of the last months, -1 to 1.
+    /// The same with the taste of the last months.
     TasteLong,
     /// 1 when there is a history and the card's artist was never played in it.
     NewArtist,
@@ -180,17 +180,9 @@ impl<'a> FeatureMaker<'a> {
     pub fn new(schema: &'a FeatureSchema, history: &'a History, catalogue: &'a Catalogue, context: &'a Context) -> Self {
         // A taste learned in another embedding space says nothing here.
         let fitting = |taste: Vec<f32>| if taste.len() == catalogue.dimensions() { taste } else { Vec::new() };
+        let [short_taste, long_taste] = history.tastes(context.now).map(fitting);
         let (total_plays, bucket_plays) = history.family_plays(0, context.hour_bucket, context.now);
-        Self {
-            schema,
-            history,
-            catalogue,
-            context,
-            short_taste: fitting(history.short_taste.unit()),
-            long_taste: fitting(history.long_taste.unit()),
-            total_plays,
-            bucket_plays,
-        }
+        Self { schema, history, catalogue, context, short_taste, long_taste, total_plays, bucket_plays }
     }
 
     /// Writes the feature vector of `card` on a shelf of `shelf_kind` into `row`.
@@ -317,11 +309,11 @@ mod tests {
             .unwrap();
         let now = Timestamp::clamped(DAY_MS);
         let mut history = History::default();
-        history.listen(Listen { card, ms: LISTEN_MS, at: now }, 0, &catalogue);
+        history.listen(Listen { card, ms: LISTEN_MS, at: now }, false, 0, &catalogue);
         let context = Context::new(now, 0, vec![1.0]);
         let mut row = vec![9.0; schema.stride()];
         FeatureMaker::new(&schema, &history, &catalogue, &context).write(card, 0, &[0.25], &mut row);
-        assert_eq!(row, [1.0, 0.25, 1.0, 0.25, 0.5, 1.0, 0.0, 0.0]);
+        assert_eq!(row, [1.0, 0.25, 1.0, 0.25, 0.5, 0.5, 0.0, 0.0]);
     }
 
     #[test]
@@ -364,7 +356,7 @@ mod tests {
             let context = Context::new(now, 0, Vec::new());
             FeatureMaker::new(&schema, &history, &catalogue, &context).write(card, 0, &[], &mut row);
             assert!(row.iter().all(|v| v.is_finite() && (-1.0..=4.5).contains(v)), "{row:?}");
-            history.listen(Listen { card, ms: if day % 3 == 0 { 0 } else { LISTEN_MS }, at: now }, 0, &catalogue);
+            history.listen(Listen { card, ms: if day % 3 == 0 { 0 } else { LISTEN_MS }, at: now }, false, 0, &catalogue);
             history.see(card, now);
             history.shelf_seen(0, true, now);
         }

@@ -32,6 +32,10 @@ pub enum EventKind {
     Follow,
     /// "Not interested": the card comes last from now on.
     Hide,
+    /// Takes back what hiding the card did.
+    Unhide,
+    /// Takes back the last skip of the card.
+    Unskip,
 }
 
 impl EventKind {
@@ -49,11 +53,13 @@ impl EventKind {
             "like" => Self::Like,
             "follow" => Self::Follow,
             "hide" => Self::Hide,
+            "unhide" => Self::Unhide,
+            "unskip" => Self::Unskip,
             _ => {
                 return Err(Error::event(
                     "unknown_event",
                     format!(
-                        "expected impression, play, progress, finish, skip, like, follow or hide, got {} bytes of other text",
+                        "expected impression, play, progress, finish, skip, like, follow, hide, unhide or unskip, got {} bytes of other text",
                         name.len()
                     ),
                 ));

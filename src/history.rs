@@ -1,4 +1,6 @@
 //! What was played here: listening events, decayed aggregates and taste. Never leaves the device.
+//!
+//! Aggregates are made from the facts of [`journal`], one after the other. Taking a fact back makes again what it was part of.
 
 use crate::clock::{DAY_MS, Timestamp};
 use crate::error::Error;
@@ -6,10 +8,13 @@ use crate::math::{decay, falling};
 use crate::page::{CardHandle, Catalogue};
 use crate::store::{Tape, TapeReader};
 
+mod journal;
+
+pub(crate) use journal::{BY_HIDE, BY_SKIP, Fact, Facts, Lesson, UNSEEN, quantised};
+pub use journal::{MAX_EVENTS, MAX_LESSON_BYTES, MAX_LESSONS, MAX_SEEN};
+
 /// A play of at least this long counts as listening, in milliseconds (McInerney et al. 2018 use the same 30 s).
 pub const LISTEN_MS: u32 = 30_000;
-/// Most listening events kept; the oldest go first.
-pub const MAX_EVENTS: usize = 5_000;
 /// Most cards, and most artists, with aggregates; those touched longest ago go first.
 pub const MAX_AGGREGATES: usize = 4_000;
 /// Longest play that an event may report.
@@ -22,6 +27,9 @@ const SHORT_TASTE_HALF_LIFE_MS: f64 = 14.0 * DAY_MS as f64;
 const LONG_TASTE_HALF_LIFE_MS: f64 = 180.0 * DAY_MS as f64;
 const FATIGUE_HALF_LIFE_MS: f64 = 3.0 * DAY_MS as f64;
 const WILLINGNESS_HALF_LIFE_MS: f64 = 60.0 * DAY_MS as f64;
+
+/// Plays that the start, no taste at all, counts for.
+const TASTE_STRENGTH: f64 = 1.0;
 
 /// Prior counts of "acted on when seen": one in ten.
 const WILLINGNESS_PRIOR: (f64, f64) = (1.0, 9.0);
@@ -97,6 +105,13 @@ pub(crate) struct FamilyStats {
     pub(crate) by_hour: [Decayed; HOUR_BUCKETS],
 }
 
+impl FamilyStats {
+    fn add(&mut self, at: Timestamp, bucket: usize) {
+        self.plays.add(1.0, at, FAMILY_HALF_LIFE_MS);
+        self.by_hour[bucket].add(1.0, at, FAMILY_HALF_LIFE_MS);
+    }
+}
+
 /// "Acted on when seen" of one shelf kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Willingness {
@@ -168,18 +183,22 @@ impl Stats for Willingness {
     }
 }
 
-/// A direction in the app's embedding space: the decayed sum of what was played.
+/// A place in the app's embedding space: the decayed sum of the directions played, and how many they are.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Taste {
     sum: Vec<f64>,
+    count: f64,
     at: i64,
 }
 
 impl Taste {
-    fn add(&mut self, unit: &[f32], at: Timestamp, half_life_ms: f64) {
-        if self.sum.len() != unit.len() {
-            self.sum = vec![0.0; unit.len()];
-            self.at = at.ms();
+    fn add(&mut self, direction: &[i8], at: Timestamp, half_life_ms: f64) {
+        let square: f64 = direction.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+        if square == 0.0 {
+            return;
+        }
+        if self.sum.len() != direction.len() {
+            *self = Self { sum: vec![0.0; direction.len()], count: 0.0, at: at.ms() };
         }
         let elapsed = (at.ms() - self.at) as f64;
         let (keep, weight) = if elapsed >= 0.0 {
@@ -188,8 +207,10 @@ impl Taste {
         } else {
             (1.0, decay(-elapsed, half_life_ms))
         };
-        for (sum, value) in self.sum.iter_mut().zip(unit) {
-            *sum = *sum * keep + weight * f64::from(*value);
+        self.count = self.count * keep + weight;
+        let scale = weight / square.sqrt();
+        for (sum, value) in self.sum.iter_mut().zip(direction) {
+            *sum = *sum * keep + scale * f64::from(*value);
         }
     }
 
@@ -199,21 +220,26 @@ impl Taste {
         for value in &self.sum {
             tape.fraction(*value);
         }
+        tape.fraction(self.count);
     }
 
     pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        Ok(Self { at: tape.signed()?, sum: tape.list(TapeReader::fraction)? })
+        let (at, sum) = (tape.signed()?, tape.list(TapeReader::fraction)?);
+        // Format 1 has no count: its plays are taken to agree with each other.
+        let count = if tape.version() < 2 { sum.iter().map(|v| v * v).sum::<f64>().sqrt() } else { tape.fraction()? };
+        Ok(Self { sum, count, at })
     }
 
-    /// The direction as a unit vector; empty while nothing with an embedding was played.
-    pub(crate) fn unit(&self) -> Vec<f32> {
-        let square: f64 = self.sum.iter().map(|v| v * v).sum();
-        if square > 0.0 {
-            let length = square.sqrt();
-            self.sum.iter().map(|v| (v / length) as f32).collect()
-        } else {
-            Vec::new()
-        }
+    /// The mean direction, drawn towards none by [`TASTE_STRENGTH`] plays, so that an old taste fades; empty while nothing with an
+    /// embedding was played. Its length is below 1.
+    ///
+    /// # References
+    /// The semi-personal mean m_u = (n_u r_u + s m) / (n_u + s) of L. Briand et al. (2021), "A Semi-Personalized System for User
+    /// Cold Start Recommendation on Music Streaming Apps", KDD 2021, here with m = 0.
+    pub(crate) fn mean(&self, now: Timestamp, half_life_ms: f64) -> Vec<f32> {
+        let kept = decay((now.ms() - self.at) as f64, half_life_ms);
+        let scale = kept / (self.count * kept + TASTE_STRENGTH);
+        self.sum.iter().map(|v| (v * scale) as f32).collect()
     }
 }
 
@@ -276,21 +302,27 @@ impl<T: Default + Copy> Table<T> {
         for key in &dropped {
             gone[*key as usize] = true;
         }
+        self.retain(|key| !gone[key as usize]);
+        dropped
+    }
+
+    /// Keeps the entries whose key `keep` names, in their present order.
+    fn retain(&mut self, keep: impl Fn(u32) -> bool) {
         let mut kept = Self::default();
         for (key, value) in self.iter() {
-            if !gone[key as usize] {
+            if keep(key) {
                 *kept.entry(key) = *value;
             }
         }
         *self = kept;
-        dropped
     }
 }
 
 /// Everything that listening left behind, bounded in size.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    pub(crate) events: std::collections::VecDeque<Listen>,
+    pub(crate) facts: Facts,
+    pub(crate) lessons: std::collections::VecDeque<Lesson>,
     pub(crate) cards: Table<CardStats>,
     pub(crate) artists: Table<ArtistStats>,
     pub(crate) families: Table<FamilyStats>,
@@ -305,110 +337,188 @@ impl History {
     /// Whether nothing was ever played, liked or hidden.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cards.len() == 0 && self.events.is_empty()
+        self.cards.len() == 0 && self.facts.ring.is_empty()
     }
 
     /// Number of listening events kept.
     #[must_use]
     pub fn event_count(&self) -> usize {
-        self.events.len()
+        self.facts.listens
     }
 
-    pub(crate) fn listen(&mut self, listen: Listen, utc_offset_minutes: i32, catalogue: &Catalogue) {
+    pub(crate) fn listen(&mut self, listen: Listen, skipped: bool, utc_offset_minutes: i32, catalogue: &Catalogue) {
         let Listen { card, ms, at } = listen;
         let known = catalogue.registered(card);
-        let long_enough = ms >= LISTEN_MS;
-        let stats = self.cards.entry(card.0);
+        let unit = if ms >= LISTEN_MS { catalogue.unit(card) } else { &[] };
+        self.take_in(Fact {
+            card,
+            at,
+            ms: Some(ms),
+            artist: known.artist,
+            family: known.family,
+            bucket: hour_bucket(at.local_hour(utc_offset_minutes)),
+            skipped,
+            direction: quantised(unit),
+        });
+        self.bound();
+    }
+
+    pub(crate) fn see(&mut self, card: CardHandle, at: Timestamp) {
+        self.take_in(Fact { card, at, ms: None, artist: 0, family: 0, bucket: 0, skipped: false, direction: Box::default() });
+        self.bound();
+    }
+
+    /// Counts a fact and keeps it.
+    fn take_in(&mut self, fact: Fact) {
+        let at = fact.at;
+        let stats = self.cards.entry(fact.card.0);
         stats.touched = stats.touched.max(at.ms());
-        if long_enough {
+        if fact.ms.is_none() {
+            stats.seen.add(1.0, at, FATIGUE_HALF_LIFE_MS);
+        } else if fact.counts() {
             stats.plays.add(1.0, at, CARD_HALF_LIFE_MS);
             stats.last_played = stats.last_played.max(at.ms());
             stats.seen = Decayed::default();
         }
-        if known.artist != 0 {
-            let artist = self.artists.entry(known.artist);
+        if fact.artist != 0 {
+            let artist = self.artists.entry(fact.artist);
             artist.touched = artist.touched.max(at.ms());
-            let count = if long_enough { &mut artist.plays } else { &mut artist.skips };
+            let count = if fact.counts() { &mut artist.plays } else { &mut artist.skips };
             count.add(1.0, at, ARTIST_HALF_LIFE_MS);
         }
-        if long_enough {
-            let bucket = hour_bucket(at.local_hour(utc_offset_minutes));
-            if known.family != 0 {
-                let family = self.families.entry(known.family);
-                family.plays.add(1.0, at, FAMILY_HALF_LIFE_MS);
-                family.by_hour[bucket].add(1.0, at, FAMILY_HALF_LIFE_MS);
+        if let Some(ms) = fact.ms.filter(|_| fact.counts()) {
+            if fact.family != 0 {
+                self.families.entry(fact.family).add(at, fact.bucket);
             }
-            self.total.plays.add(1.0, at, FAMILY_HALF_LIFE_MS);
-            self.total.by_hour[bucket].add(1.0, at, FAMILY_HALF_LIFE_MS);
-            let unit = catalogue.unit(card);
-            if !unit.is_empty() {
-                self.short_taste.add(unit, at, SHORT_TASTE_HALF_LIFE_MS);
-                self.long_taste.add(unit, at, LONG_TASTE_HALF_LIFE_MS);
-            }
+            self.total.add(at, fact.bucket);
+            self.short_taste.add(&fact.direction, at, SHORT_TASTE_HALF_LIFE_MS);
+            self.long_taste.add(&fact.direction, at, LONG_TASTE_HALF_LIFE_MS);
             if self.last_listen.is_none_or(|last| last.at <= at) {
-                self.last_listen = Some(listen);
+                self.last_listen = Some(Listen { card: fact.card, ms, at });
             }
         }
-        self.remember(listen);
-        self.bound();
+        self.facts.push(fact);
     }
 
-    /// Keeps the ring sorted by time, the newest at the back.
-    fn remember(&mut self, listen: Listen) {
-        let place = self.events.partition_point(|event| event.at <= listen.at);
-        self.events.insert(place, listen);
-        if self.events.len() > MAX_EVENTS {
-            self.events.pop_front();
+    /// Takes back the facts that `gone` names and everything of the cards that `excluded` names and of `artist` (0 for none).
+    ///
+    /// What many cards share (families, totals, taste, last listen) is made again from the facts that stay. So are the cards and
+    /// artists of facts that go; others keep their numbers, which rest on nothing else. A card that is excluded keeps only that it
+    /// is hidden; likes and follows of the others stay.
+    pub(crate) fn take_back(&mut self, gone: impl Fn(&Fact) -> bool, excluded: impl Fn(CardHandle) -> bool, artist: u32) {
+        let known = |key: u32| excluded(CardHandle(key));
+        let nothing = !self.cards.keys.iter().any(|key| known(*key)) && self.artists.get(artist).is_none();
+        if nothing && !self.facts.ring.iter().any(&gone) {
+            return;
+        }
+        let old = std::mem::take(self);
+        let (mut cards, mut artists) = (Vec::new(), Vec::new());
+        for fact in old.facts.ring {
+            if gone(&fact) {
+                cards.push(fact.card.0);
+                artists.push(fact.artist);
+            } else {
+                self.take_in(fact);
+            }
+        }
+        for (key, stats) in old.cards.iter() {
+            let (liked, hidden) = (stats.liked && !known(key), stats.hidden);
+            if !known(key) && !cards.contains(&key) {
+                *self.cards.entry(key) = *stats;
+            } else if liked || hidden {
+                let fresh = self.cards.entry(key);
+                (fresh.liked, fresh.hidden) = (liked, hidden);
+            }
+        }
+        for (key, stats) in old.artists.iter() {
+            if key != artist && !artists.contains(&key) {
+                *self.artists.entry(key) = *stats;
+            } else if key != artist && stats.followed {
+                self.artists.entry(key).followed = true;
+            }
+        }
+        (self.lessons, self.willingness) = (old.lessons, old.willingness);
+    }
+
+    /// Counts what a lesson says of its shelf's kind, and keeps it; at most `most` are kept.
+    pub(crate) fn take_lesson(&mut self, lesson: Lesson, most: usize) {
+        let (id, at) = (lesson.decision, lesson.at);
+        let mut of_decision = self.lessons.iter().rev().filter(|other| other.decision == id);
+        if lesson.card.is_none() {
+            // A shelf kind that was seen and not acted on; acts were counted when they happened.
+            let mut seen: Vec<(u32, bool)> = Vec::new();
+            for other in of_decision.filter(|other| other.card.is_some()) {
+                match seen.iter_mut().find(|(kind, _)| *kind == other.kind) {
+                    Some((_, acted)) => *acted |= other.reward >= 1.0,
+                    None => seen.push((other.kind, other.reward >= 1.0)),
+                }
+            }
+            for (kind, _) in seen.into_iter().filter(|(_, acted)| !acted) {
+                self.shelf_seen(kind, false, at);
+            }
+        } else if lesson.reward >= 1.0
+            && !of_decision.any(|other| other.card.is_none() || other.kind == lesson.kind && other.reward >= 1.0)
+        {
+            self.shelf_seen(lesson.kind, true, at);
+        }
+        self.lessons.push_back(lesson);
+        if self.lessons.len() > most {
+            self.lessons.pop_front();
         }
     }
 
     fn bound(&mut self) {
-        if self.cards.len() > MAX_AGGREGATES + MAX_AGGREGATES / 4 {
+        self.facts.bound();
+        let most = MAX_AGGREGATES + MAX_AGGREGATES / 4;
+        if self.cards.len() > most {
             // A like or a hide outlives any number of plays.
             let dropped = self.cards.keep_latest(MAX_AGGREGATES, |stats| {
                 if stats.liked || stats.hidden { f64::INFINITY } else { stats.touched as f64 }
             });
             if !dropped.is_empty() {
                 let cards = &self.cards;
-                self.events.retain(|event| cards.get(event.card.0).is_some());
+                self.facts.retain(|fact| cards.get(fact.card.0).is_some());
             }
         }
-        if self.artists.len() > MAX_AGGREGATES + MAX_AGGREGATES / 4 {
+        if self.artists.len() > most {
             self.artists.keep_latest(MAX_AGGREGATES, |stats| if stats.followed { f64::INFINITY } else { stats.touched as f64 });
+        }
+        if self.families.len() > most {
+            self.families.keep_latest(MAX_AGGREGATES, |stats| stats.plays.last());
         }
     }
 
-    pub(crate) fn see(&mut self, card: CardHandle, at: Timestamp) {
-        let stats = self.cards.entry(card.0);
-        stats.seen.add(1.0, at, FATIGUE_HALF_LIFE_MS);
-        stats.touched = stats.touched.max(at.ms());
-        self.bound();
-    }
-
-    pub(crate) fn like(&mut self, card: CardHandle, at: Timestamp) {
+    pub(crate) fn like(&mut self, card: CardHandle) {
         let stats = self.cards.entry(card.0);
         stats.liked = true;
         stats.hidden = false;
-        stats.touched = stats.touched.max(at.ms());
         self.bound();
     }
 
-    pub(crate) fn follow(&mut self, card: CardHandle, at: Timestamp, catalogue: &Catalogue) {
-        self.like(card, at);
+    pub(crate) fn follow(&mut self, card: CardHandle, catalogue: &Catalogue) {
+        self.like(card);
         let artist = catalogue.registered(card).artist;
         if artist != 0 {
-            let stats = self.artists.entry(artist);
-            stats.followed = true;
-            stats.touched = stats.touched.max(at.ms());
+            self.artists.entry(artist).followed = true;
         }
     }
 
-    pub(crate) fn hide(&mut self, card: CardHandle, at: Timestamp) {
-        let stats = self.cards.entry(card.0);
-        stats.hidden = true;
-        stats.liked = false;
-        stats.touched = stats.touched.max(at.ms());
+    /// Hides a card; that it is liked is kept for when it is shown again.
+    pub(crate) fn hide(&mut self, card: CardHandle) {
+        self.cards.entry(card.0).hidden = true;
         self.bound();
+    }
+
+    /// Undoes [`History::hide`].
+    pub(crate) fn unhide(&mut self, card: CardHandle) {
+        if !self.is_hidden(card) {
+            return;
+        }
+        let stats = self.cards.entry(card.0);
+        stats.hidden = false;
+        if *stats == CardStats::default() {
+            self.cards.retain(|key| key != card.0);
+        }
     }
 
     pub(crate) fn is_hidden(&self, card: CardHandle) -> bool {
@@ -420,6 +530,9 @@ impl History {
         stats.seen.add(1.0, at, WILLINGNESS_HALF_LIFE_MS);
         if acted {
             stats.acted.add(1.0, at, WILLINGNESS_HALF_LIFE_MS);
+        }
+        if self.willingness.len() > MAX_AGGREGATES + MAX_AGGREGATES / 4 {
+            self.willingness.keep_latest(MAX_AGGREGATES, |stats| stats.seen.last());
         }
     }
 
@@ -454,6 +567,11 @@ impl History {
         let plays: Vec<(u32, f64)> = plays.filter(|(_, plays)| *plays > 0.0).collect();
         let total: f64 = plays.iter().map(|(_, plays)| plays).sum();
         plays.into_iter().map(|(family, plays)| (family, plays / total)).collect()
+    }
+
+    /// Where the taste of the last weeks, and of the last months, lies; see [`Taste::mean`].
+    pub(crate) fn tastes(&self, now: Timestamp) -> [Vec<f32>; 2] {
+        [self.short_taste.mean(now, SHORT_TASTE_HALF_LIFE_MS), self.long_taste.mean(now, LONG_TASTE_HALF_LIFE_MS)]
     }
 
     /// Decayed plays of a family: in all, and in one part of the day; family 0 stands for all families together.
@@ -514,13 +632,13 @@ mod tests {
         let catalogue = catalogue();
         let mut history = History::default();
         let card = CardHandle(0);
-        history.listen(Listen { card, ms: 29_999, at: at(1) }, 0, &catalogue);
+        history.listen(Listen { card, ms: 29_999, at: at(1) }, false, 0, &catalogue);
         assert_eq!(history.card_plays(card, at(1)), 0.0);
         assert_eq!(history.artist_plays(1, at(1)), (0.0, 1.0));
-        history.listen(Listen { card, ms: 30_000, at: at(1) }, 0, &catalogue);
+        history.listen(Listen { card, ms: 30_000, at: at(1) }, false, 0, &catalogue);
         assert_eq!(history.card_plays(card, at(1)), 1.0);
         assert_eq!(history.artist_plays(1, at(1)), (1.0, 1.0));
-        assert_eq!(history.long_taste.unit(), vec![1.0, 0.0]);
+        assert_eq!(history.tastes(at(1)), [[0.5, 0.0], [0.5, 0.0]], "one play against a start that counts for one");
     }
 
     #[test]
@@ -529,28 +647,43 @@ mod tests {
         let mut history = History::default();
         for i in 0..2 * MAX_AGGREGATES {
             let card = catalogue.register(Card { id: format!("c{i}"), artist: format!("a{i}"), ..Card::default() }).unwrap();
-            history.listen(Listen { card, ms: LISTEN_MS, at: Timestamp::clamped(i as i64) }, 0, &catalogue);
+            history.listen(Listen { card, ms: LISTEN_MS, at: Timestamp::clamped(i as i64) }, false, 0, &catalogue);
             if i == 0 {
-                history.like(card, Timestamp::clamped(0));
+                history.like(card);
             }
         }
         assert!(history.cards.len() <= MAX_AGGREGATES + MAX_AGGREGATES / 4);
         assert!(history.artists.len() <= MAX_AGGREGATES + MAX_AGGREGATES / 4);
-        assert!(history.events.len() <= MAX_EVENTS);
+        assert!(history.facts.listens <= MAX_EVENTS);
         assert!(history.cards.get(0).is_some_and(|stats| stats.liked));
-        assert!(history.events.iter().all(|event| history.cards.get(event.card.0).is_some()));
+        assert!(history.facts.ring.iter().all(|fact| history.cards.get(fact.card.0).is_some()));
     }
 
     #[test]
-    fn events_stay_in_order_of_time_whatever_the_order_of_arrival() {
+    fn the_last_listen_is_the_latest_whatever_the_order_of_arrival() {
         let catalogue = catalogue();
         let mut history = History::default();
         for day in [3, 1, 2] {
-            history.listen(Listen { card: CardHandle(1), ms: LISTEN_MS, at: at(day) }, 0, &catalogue);
+            history.listen(Listen { card: CardHandle(1), ms: LISTEN_MS, at: at(day) }, false, 0, &catalogue);
         }
-        let days: Vec<i64> = history.events.iter().map(|event| event.at.ms() / DAY_MS).collect();
-        assert_eq!(days, [1, 2, 3]);
+        let days: Vec<i64> = history.facts.ring.iter().map(|fact| fact.at.ms() / DAY_MS).collect();
+        assert_eq!(days, [3, 1, 2], "facts stay as they came, so that they can be counted again with the same bits");
         assert_eq!(history.last_listen.map(|l| l.at), Some(at(3)));
+    }
+
+    #[test]
+    fn an_old_taste_fades() {
+        let catalogue = catalogue();
+        let mut history = History::default();
+        for _ in 0..4 {
+            history.listen(Listen { card: CardHandle(0), ms: LISTEN_MS, at: at(10) }, false, 0, &catalogue);
+        }
+        let [short, long] = history.tastes(at(10));
+        assert_eq!((short[0], long[0]), (0.8, 0.8), "4 plays / (4 + 1)");
+        let [short, long] = history.tastes(at(10 + 28));
+        assert!((short[0] - 0.5).abs() < 1e-6, "two half-lives leave one play: {short:?}");
+        assert!(long[0] > 0.77 && long[0] < 0.8, "{long:?}");
+        assert!(history.tastes(at(400))[0][0] < 1e-6);
     }
 
     #[test]

@@ -13,11 +13,22 @@ pub const MAX_LOGGED_CARDS: usize = 12_000;
 /// Most impressions kept of one decision.
 pub const MAX_IMPRESSIONS: usize = 400;
 
-/// Names one decision: 64 random bits, written as 16 hexadecimal digits.
+/// Names one decision: 64 bits, written as 16 hexadecimal digits. The first bit says whether the listener was listening privately,
+/// the others are random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DecisionId(pub(crate) u64);
 
 impl DecisionId {
+    /// An id from random bits.
+    pub(crate) fn drawn(bits: u64, private: bool) -> Self {
+        Self(bits & (u64::MAX >> 1) | u64::from(private) << 63)
+    }
+
+    /// Whether it names a decision that the log must not know. Ids of snapshots in format 1 may look so and be in the log.
+    pub(crate) fn is_private(self) -> bool {
+        self.0 >> 63 == 1
+    }
+
     /// Reads the 16 digits.
     ///
     /// # Errors
@@ -101,6 +112,13 @@ pub struct DecisionRecord {
     pub viewport: bool,
     /// Everything is final; willingness has been counted.
     pub closed: bool,
+}
+
+impl DecisionRecord {
+    /// The final reward of a card on a shelf, if it was seen there.
+    pub(crate) fn reward(&self, shelf: ShelfHandle, card: CardHandle) -> Option<f32> {
+        self.impressions.iter().find(|i| i.shelf == shelf && i.card == card)?.reward
+    }
 }
 
 /// The decisions of the last weeks, oldest first.

@@ -156,10 +156,13 @@ impl Names {
         self.slots[self.slot(name)].checked_sub(1)
     }
 
-    /// The number of a name; the next free one when it is new.
+    /// The number of a name; the next free one when it is new. Beyond [`MAX_REGISTERED`] names a new one counts as the first.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.find(name) {
             return number;
+        }
+        if self.names.len() > MAX_REGISTERED {
+            return 0;
         }
         if self.slots.len() < 2 * (self.names.len() + 1) {
             self.slots = vec![0; (4 * self.slots.len()).max(64)];

@@ -16,6 +16,8 @@ use crate::error::{Error, ErrorKind};
 pub enum Purpose {
     /// Drawing a page.
     Rank,
+    /// Drawing a page while listening privately.
+    Private,
     /// The public coin: when, which slot, which arm, which question.
     Coin,
     /// The flip of the private symbol.
@@ -60,6 +62,7 @@ impl Seed {
             Purpose::Coin => 1,
             Purpose::Flip => 2,
             Purpose::Host => 3,
+            Purpose::Private => 4,
         };
         let mut bytes = [0u8; 41];
         bytes[..32].copy_from_slice(&self.0);

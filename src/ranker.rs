@@ -23,12 +23,14 @@ use candidates::Above;
 
 mod candidates;
 mod contribute;
+mod controls;
 mod explain;
 mod learn;
 mod pending;
 mod saved;
 
 pub use contribute::{Contribution, ContributionState};
+pub use controls::Exclusion;
 pub use explain::{CardExplanation, Explanation, Marginal, ShelfExplanation};
 pub use learn::Summary;
 pub use pending::MAX_PENDING_USED;
@@ -186,6 +188,7 @@ pub struct Ranker {
     consent: Consent,
     contribution: contribute::Lane,
     safety: Safety,
+    controls: controls::Controls,
     local_shelves: Vec<ShelfHandle>,
 }
 
@@ -217,6 +220,7 @@ impl Ranker {
             consent: Consent::default(),
             contribution: contribute::Lane::new(coin, flip),
             safety: Safety::default(),
+            controls: controls::Controls::default(),
             local_shelves,
         })
     }
@@ -296,12 +300,15 @@ impl Ranker {
                 ),
             ));
         }
-        self.settle(now);
-        self.utc_offset_minutes = page.utc_offset_minutes;
+        let private = self.controls.private;
+        if !private {
+            self.settle(now);
+            self.utc_offset_minutes = page.utc_offset_minutes;
+        }
         let above = page.after.map_or(Ok(Above::default()), |id| self.above(id))?;
         let mut local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
         local.retain(|shelf| !above.shelves.contains(&self.local_shelves[shelf.kind.bit() as usize]));
-        let probe = self.probe_for(page, now);
+        let probe = if private { None } else { self.probe_for(page, now) };
         let settings = self.policy_settings();
         let mut open = self.score(page, &local, &settings, now);
         open.above = above;
@@ -310,11 +317,13 @@ impl Ranker {
             open.candidates.shelf_pins.push(shelf_pin);
             open.candidates.card_pins.push(card_pin);
         }
-        let mut rng = self.seed.stream(Purpose::Rank, self.decisions);
-        open.id = DecisionId(rng.next_u64());
+        let (purpose, decisions) =
+            if private { (Purpose::Private, &mut self.controls.decisions) } else { (Purpose::Rank, &mut self.decisions) };
+        let mut rng = self.seed.stream(purpose, *decisions);
+        open.id = DecisionId::drawn(rng.next_u64(), private);
         open.slate = open.policy.draw(&open.candidates, &mut rng)?;
         open.add_above();
-        self.decisions += 1;
+        *decisions += 1;
         open.ranked = self.ranked(page, &local, &open, probe.is_some());
         if let Some(probe) = probe {
             self.start_watching(&probe, open.id, now);
@@ -524,8 +533,18 @@ impl Ranker {
         &self.safety
     }
 
-    /// Writes the decision to the log and keeps its features for a while.
+    /// Writes the decision to the log, unless the listener listens privately, and keeps its features for a while.
     fn remember(&mut self, open: OpenDecision) {
+        if !self.controls.private {
+            self.record(&open);
+        }
+        self.open.push_back(open);
+        while self.open.len() > OPEN_DECISIONS {
+            self.open.pop_front();
+        }
+    }
+
+    fn record(&mut self, open: &OpenDecision) {
         let visible = open.candidates.visible;
         let shelves = open
             .slate
@@ -560,9 +579,5 @@ impl Ranker {
             viewport: false,
             closed: false,
         });
-        self.open.push_back(open);
-        while self.open.len() > OPEN_DECISIONS {
-            self.open.pop_front();
-        }
     }
 }

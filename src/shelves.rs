@@ -152,7 +152,7 @@ mod tests {
 
     fn play(history: &mut History, catalogue: &Catalogue, card: u32, day: i64) {
         let at = Timestamp::clamped(day * DAY_MS);
-        history.listen(Listen { card: CardHandle(card), ms: LISTEN_MS, at }, 0, catalogue);
+        history.listen(Listen { card: CardHandle(card), ms: LISTEN_MS, at }, false, 0, catalogue);
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(because.because, Some(CardHandle(0)));
         assert_eq!(because.cards[0], CardHandle(6), "same artist and family first");
         assert!(because.cards.iter().all(|card| catalogue.card(*card).family == "jazz"));
-        history.hide(CardHandle(0), now);
+        history.hide(CardHandle(0));
         let shelves = build(LocalShelves(15), &history, &catalogue, &page, now);
         assert!(shelves.iter().all(|s| !s.cards.contains(&CardHandle(0))), "hidden cards appear nowhere");
         assert!(build(LocalShelves(0), &history, &catalogue, &page, now).is_empty());

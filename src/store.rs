@@ -30,7 +30,10 @@ impl Kind {
 
     /// The format version written today.
     fn version(self) -> u16 {
-        1
+        match self {
+            Self::Snapshot => 2,
+            Self::Ledger => 1,
+        }
     }
 
     fn corrupt(self, what: impl Into<String>) -> Error {
@@ -166,6 +169,7 @@ fn take_tape(mut rest: &[u8]) -> Option<Tape> {
 /// Reads a [`Tape`] back in the order of writing.
 pub(crate) struct TapeReader {
     kind: Kind,
+    version: u16,
     tape: Tape,
     next: [usize; 3],
 }
@@ -196,7 +200,12 @@ impl TapeReader {
         }
         let tape = take_tape(&body[HEADER_BYTES..])
             .ok_or_else(|| kind.corrupt("expected a complete state, got one that does not parse"))?;
-        Ok(Self { kind, tape, next: [0; 3] })
+        Ok(Self { kind, version, tape, next: [0; 3] })
+    }
+
+    /// The format version of what is read.
+    pub(crate) fn version(&self) -> u16 {
+        self.version
     }
 
     pub(crate) fn broken(&self) -> Error {

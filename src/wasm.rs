@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::features::Column;
 use crate::feedback::{EventKind, ListeningEvent, played_ms};
 use crate::log::DecisionId;
-use crate::page::Page;
+use crate::page::{CardHandle, Page};
 use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 use crate::random::{Purpose, Seed, SeededEntropy};
-use crate::ranker::{Consent, Ranker, Restored};
+use crate::ranker::{Consent, Exclusion, Ranker, Restored};
 use types::{from_js, to_js};
 
 /// The decision that a text names; none for the empty one.
@@ -154,9 +154,7 @@ impl Core {
             kind: EventKind::from_name(kind)?,
             decision: decision_of(decision)?,
             shelf: catalogue.find_shelf(shelf),
-            card: catalogue.find(card).ok_or_else(|| {
-                Error::event("unknown_card", "expected a card of a ranked page or of registerCards, got another id")
-            })?,
+            card: self.known(card)?,
             ms_played: played_ms((!ms_played.is_nan()).then_some(ms_played))?,
             at: time(at)?,
         };
@@ -213,6 +211,35 @@ impl Core {
         self.ranker.reset();
     }
 
+    /// Starts or ends private listening.
+    #[wasm_bindgen(js_name = setPrivate)]
+    pub fn set_private(&mut self, private: bool, now: f64) -> Result<(), Error> {
+        self.ranker.set_private(private, time(now)?);
+        Ok(())
+    }
+
+    /// Takes back and leaves out: a card, one play of it, or an artist if there is no card; `at` is NaN without a play. Returns the
+    /// plays taken back.
+    pub fn exclude(&mut self, artist: &str, card: &str, at: f64) -> Result<f64, Error> {
+        let what = self.exclusion(artist, card, at)?;
+        Ok(self.ranker.exclude(&what)? as f64)
+    }
+
+    /// Uses a card or an artist again; whether it was excluded.
+    pub fn include(&mut self, artist: &str, card: &str) -> Result<bool, Error> {
+        let what = self.exclusion(artist, card, f64::NAN)?;
+        Ok(self.ranker.include(&what))
+    }
+
+    /// What is excluded: artist and card handle, in turn, one of them empty.
+    pub fn excluded(&self) -> Vec<String> {
+        let pair = |what| match what {
+            Exclusion::Artist(name) => [name, String::new()],
+            Exclusion::Card(card) | Exclusion::Play(card, _) => [String::new(), card.index().to_string()],
+        };
+        self.ranker.excluded().flat_map(pair).collect()
+    }
+
     /// What the listener agrees to.
     #[wasm_bindgen(js_name = setConsent)]
     pub fn set_consent(&mut self, personalize: bool, contribute: bool) {
@@ -264,6 +291,23 @@ impl Core {
     #[wasm_bindgen(js_name = describeRecord)]
     pub fn describe_record(&self, bytes: &[u8]) -> Result<JsValue, Error> {
         to_js(&types::RecordView::of(&ProbeRecord::describe(bytes)?))
+    }
+}
+
+impl Core {
+    fn exclusion(&self, artist: &str, card: &str, at: f64) -> Result<Exclusion, Error> {
+        if card.is_empty() {
+            return Ok(Exclusion::Artist(artist.to_owned()));
+        }
+        let card = self.known(card)?;
+        Ok(if at.is_nan() { Exclusion::Card(card) } else { Exclusion::Play(card, time(at)?) })
+    }
+
+    fn known(&self, card: &str) -> Result<CardHandle, Error> {
+        self.ranker
+            .catalogue()
+            .find(card)
+            .ok_or_else(|| Error::event("unknown_card", "expected a card of a ranked page or of registerCards, got another id"))
     }
 }
 

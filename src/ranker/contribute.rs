@@ -266,11 +266,14 @@ impl Ranker {
 
     /// Pays for the record of a probe that is over. Returns the ledger's bytes, to be saved durably before
     /// [`Ranker::make_record`]; `None` when there is nothing to pay for. Calling it again before the record is made returns the
-    /// bytes again and pays nothing.
+    /// bytes again and pays nothing. Nothing is paid while the listener listens privately.
     ///
     /// # Errors
     /// `budget_spent`, `clock_back`; the probe is then dropped and no record will be made.
     pub fn debit(&mut self, now: Timestamp) -> Result<Option<Vec<u8>>, Error> {
+        if self.is_private() {
+            return Ok(None);
+        }
         self.settle(now);
         if let Some(play) = self.open_play {
             // Still under way: what has passed of it counts.

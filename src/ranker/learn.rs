@@ -1,11 +1,12 @@
 //! Listening events become history, rewards and learning.
 
-use super::{OpenDecision, Ranker};
+use super::Ranker;
+use super::controls::Replaced;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::{ATTRIBUTION_WINDOW_MS, EventKind, ListeningEvent, OpenPlay, SESSION_GAP_MS, event_time};
-use crate::history::{LISTEN_MS, Listen};
-use crate::log::{DecisionId, DecisionLog, Impression, MAX_IMPRESSIONS};
+use crate::history::{BY_HIDE, BY_SKIP, LISTEN_MS, Lesson, Listen, UNSEEN};
+use crate::log::{DecisionId, Impression, MAX_IMPRESSIONS};
 use crate::page::{CardHandle, ShelfHandle};
 
 /// What the device holds, in numbers.
@@ -36,32 +37,53 @@ impl Ranker {
             return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
         }
         let at = event_time(event.at, now)?;
+        if self.concerns_private(event, at) {
+            return Ok(());
+        }
         // Plays of the past, as an import brings them, do not touch the visit of today.
         let today = now.since(at) < SESSION_GAP_MS;
         if today {
             self.settle(now);
+        }
+        if matches!(event.kind, EventKind::Unhide | EventKind::Unskip) {
+            self.undo(event);
+            return Ok(());
+        }
+        self.controls.last = matches!(event.kind, EventKind::Hide | EventKind::Skip).then(|| Replaced {
+            kind: event.kind,
+            card: event.card,
+            open_play: self.open_play,
+            last_event_at: self.last_event_at,
+            played: self.contribution.watch.as_ref().is_some_and(|watch| watch.played),
+        });
+        if today {
             self.last_event_at = self.last_event_at.max(at);
         }
+        let used = !self.is_excluded(event.card);
+        let (decision, shelf, card) = (event.decision, event.shelf, event.card);
         match event.kind {
             EventKind::Impression => {
-                self.history.see(event.card, at);
+                if used {
+                    self.history.see(card, at);
+                }
                 self.see(event, at, true);
             }
             EventKind::Play => self.play(event, at, today),
             EventKind::Progress => self.progress(event, at),
             EventKind::Finish | EventKind::Skip => self.end_play(event, at),
-            EventKind::Like => {
-                self.history.like(event.card, at);
-                self.outcome(event.decision, event.shelf, event.card, 1.0, at);
-            }
-            EventKind::Follow => {
-                self.history.follow(event.card, at, &self.catalogue);
-                self.outcome(event.decision, event.shelf, event.card, 1.0, at);
+            EventKind::Like | EventKind::Follow => {
+                if used && event.kind == EventKind::Like {
+                    self.history.like(card);
+                } else if used {
+                    self.history.follow(card, &self.catalogue);
+                }
+                self.outcome(decision, shelf, card, 1.0, at, 0, None);
             }
             EventKind::Hide => {
-                self.history.hide(event.card, at);
-                self.outcome(event.decision, event.shelf, event.card, 0.0, at);
+                self.history.hide(card);
+                self.outcome(decision, shelf, card, 0.0, at, BY_HIDE, None);
             }
+            EventKind::Unhide | EventKind::Unskip => {}
         }
         match event.decision {
             Some(id) if self.log.find(id).is_none() => Err(Error::event(
@@ -74,16 +96,19 @@ impl Ranker {
 
     fn play(&mut self, event: &ListeningEvent, at: Timestamp, today: bool) {
         if let Some(ms) = event.ms_played {
-            self.heard(event.decision, event.shelf, event.card, ms, at);
+            self.heard(event.decision, event.shelf, event.card, ms, at, 0);
         } else if today {
             self.close_play(at);
             self.see(event, at, false);
+            if self.is_excluded(event.card) {
+                return;
+            }
             self.open_play =
                 Some(OpenPlay { card: event.card, decision: event.decision, shelf: event.shelf, started_at: at, reported_ms: 0 });
         } else {
             // A play of the past without a length lasted as long as the card.
             let ms = self.catalogue.card(event.card).duration_ms.unwrap_or(LISTEN_MS);
-            self.heard(event.decision, event.shelf, event.card, ms, at);
+            self.heard(event.decision, event.shelf, event.card, ms, at, 0);
         }
     }
 
@@ -92,6 +117,9 @@ impl Ranker {
         let same = self.open_play.is_some_and(|play| play.card == event.card);
         if !same {
             self.close_play(at);
+            if self.is_excluded(event.card) {
+                return;
+            }
             self.open_play = Some(OpenPlay {
                 card: event.card,
                 decision: event.decision,
@@ -107,7 +135,7 @@ impl Ranker {
         let (decision, shelf) = (play.decision, play.shelf);
         if ms >= LISTEN_MS {
             self.probe_played(decision, event.card, at.plus_ms(-i64::from(ms)), ms);
-            self.outcome(decision, shelf, event.card, 1.0, at);
+            self.outcome(decision, shelf, event.card, 1.0, at, 0, None);
         }
     }
 
@@ -127,14 +155,26 @@ impl Ranker {
             self.open_play = None;
             self.probe_played(decision, event.card, play.started_at, ms);
         }
-        self.heard(decision, shelf, event.card, ms, at);
+        let marks = if event.kind == EventKind::Skip { BY_SKIP } else { 0 };
+        self.heard(decision, shelf, event.card, ms, at, marks);
     }
 
     /// A whole listen: into the history, and final for its impression.
-    fn heard(&mut self, decision: Option<DecisionId>, shelf: Option<ShelfHandle>, card: CardHandle, ms: u32, at: Timestamp) {
-        self.history.listen(Listen { card, ms, at }, self.utc_offset_minutes, &self.catalogue);
+    fn heard(
+        &mut self,
+        decision: Option<DecisionId>,
+        shelf: Option<ShelfHandle>,
+        card: CardHandle,
+        ms: u32,
+        at: Timestamp,
+        marks: u8,
+    ) {
+        if self.is_excluded(card) {
+            return;
+        }
+        self.history.listen(Listen { card, ms, at }, marks & BY_SKIP != 0, self.utc_offset_minutes, &self.catalogue);
         self.probe_played(decision, card, at.plus_ms(-i64::from(ms)), ms);
-        self.outcome(decision, shelf, card, if ms >= LISTEN_MS { 1.0 } else { 0.0 }, at);
+        self.outcome(decision, shelf, card, if ms >= LISTEN_MS { 1.0 } else { 0.0 }, at, marks, None);
     }
 
     /// Ends the play under way, if any.
@@ -142,7 +182,7 @@ impl Ranker {
         if let Some(play) = self.open_play.take() {
             let ms = play.length_ms(at, self.catalogue.card(play.card).duration_ms);
             self.probe_played(play.decision, play.card, play.started_at, ms);
-            self.heard(play.decision, play.shelf, play.card, ms, at);
+            self.heard(play.decision, play.shelf, play.card, ms, at, 0);
         }
     }
 
@@ -152,11 +192,33 @@ impl Ranker {
             && let Some(record) = self.log.find_mut(id)
         {
             record.viewport |= viewport;
-            pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, event.shelf, event.card, at);
+            self.pend(id, event.shelf, event.card, at);
         }
     }
 
+    /// Adds a pending impression unless there is one; whether it did.
+    fn pend(&mut self, id: DecisionId, shelf: Option<ShelfHandle>, card: CardHandle, at: Timestamp) -> bool {
+        let stride = self.bundle.schema.stride();
+        if self.is_excluded(card) {
+            return false;
+        }
+        let Some(record) = self.log.find_mut(id) else { return false };
+        if record.impressions.len() >= MAX_IMPRESSIONS
+            || record.impressions.iter().any(|i| i.card == card && shelf.is_none_or(|wanted| i.shelf == wanted))
+        {
+            return false;
+        }
+        let Some((shelf, row)) = self.open.iter().rev().find(|o| o.id == id).and_then(|o| o.row(shelf, card, stride)) else {
+            return false;
+        };
+        record.impressions.push(Impression { shelf, card, seen_at: at, features: row.to_vec(), reward: None });
+        true
+    }
+
     /// The final outcome of a card on a decision; later ones change nothing.
+    ///
+    /// - `marks`, `because`: as in [`Lesson`].
+    #[expect(clippy::too_many_arguments, reason = "what an event says of a card, and what it rests on")]
     fn outcome(
         &mut self,
         decision: Option<DecisionId>,
@@ -164,9 +226,12 @@ impl Ranker {
         card: CardHandle,
         reward: f32,
         at: Timestamp,
+        marks: u8,
+        because: Option<CardHandle>,
     ) {
         let Some(id) = decision else { return };
-        pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, shelf, card, at);
+        // What was known to be seen does not rest on another card.
+        let (marks, because) = if self.pend(id, shelf, card, at) { (marks | UNSEEN, because) } else { (marks, None) };
         let Some(record) = self.log.find_mut(id) else { return };
         let Some(impression) = record
             .impressions
@@ -176,30 +241,17 @@ impl Ranker {
             return;
         };
         impression.reward = Some(reward);
-        let row = std::mem::take(&mut impression.features);
-        let kind = self.catalogue.shelf(impression.shelf).kind;
-        let first_act = reward >= 1.0
-            && !record.closed
-            && record.impressions.iter().filter(|i| i.reward == Some(1.0) && self.catalogue.shelf(i.shelf).kind == kind).count()
-                == 1;
-        if first_act {
-            self.history.shelf_seen(kind, true, at);
-        }
-        self.learn(&row, reward, 1.0, at);
-    }
-
-    pub(super) fn learn(&mut self, row: &[f32], reward: f32, weight: f64, at: Timestamp) {
-        if row.is_empty() {
-            return;
-        }
-        let head = self.bundle.model.head_mut();
-        head.forget(at.ms());
-        head.learn_weighted(row, f64::from(reward), weight);
+        let (row, shelf) = (std::mem::take(&mut impression.features), impression.shelf);
+        let kind = self.catalogue.shelf(shelf).kind;
+        self.teach(Lesson { card: Some(card), kind, reward, marks, because, row, ..Lesson::end(id, shelf, at) });
     }
 
     /// Ends what is over: the visit after half an hour of silence, impressions whose window has passed. Returns the number of
     /// outcomes learned.
     pub fn settle(&mut self, now: Timestamp) -> u64 {
+        if self.controls.private {
+            return 0;
+        }
         let before = self.bundle.model.head().updates();
         if let Some(play) = self.open_play
             && now.since(play.started_at) >= ATTRIBUTION_WINDOW_MS
@@ -217,6 +269,9 @@ impl Ranker {
 
     /// Ends the visit: the play under way and everything pending. Returns the number of outcomes learned.
     pub fn end_session(&mut self, now: Timestamp) -> u64 {
+        if self.controls.private {
+            return 0;
+        }
         let before = self.bundle.model.head().updates();
         self.close_play(now);
         self.finish(|_| true, now);
@@ -238,7 +293,7 @@ impl Ranker {
                 .map(|i| (i.shelf, i.card))
                 .collect();
             for (shelf, card) in due {
-                self.outcome(Some(id), Some(shelf), card, 0.0, now);
+                self.outcome(Some(id), Some(shelf), card, 0.0, now, 0, None);
             }
             // A page that nobody has said anything about may still be played from while it is in memory.
             let in_memory = self.open.iter().any(|open| open.id == id);
@@ -254,20 +309,9 @@ impl Ranker {
                 let settings = &self.bundle.settings;
                 self.safety.learn(weight, any, settings.baseline_share, settings.safety_margin, settings.safety_level);
             }
-            // A shelf kind that was seen and not acted on; acts were counted when they happened.
-            let mut seen: Vec<(u32, bool)> = Vec::new();
-            for impression in &record.impressions {
-                let kind = self.catalogue.shelf(impression.shelf).kind;
-                let acted = impression.reward == Some(1.0);
-                match seen.iter_mut().find(|(k, _)| *k == kind) {
-                    Some((_, any)) => *any |= acted,
-                    None => seen.push((kind, acted)),
-                }
-            }
-            for (kind, acted) in seen {
-                if !acted {
-                    self.history.shelf_seen(kind, false, now);
-                }
+            if let Some(first) = record.shelves.first().filter(|_| !record.impressions.is_empty()) {
+                let shelf = first.shelf;
+                self.teach(Lesson::end(id, shelf, now));
             }
         }
     }
@@ -279,18 +323,17 @@ impl Ranker {
         if record.viewport {
             return;
         }
-        let mut seen: Vec<(ShelfHandle, CardHandle)> = Vec::new();
+        let mut seen: Vec<(ShelfHandle, CardHandle, CardHandle)> = Vec::new();
         for shelf in &record.shelves {
-            let played = |card: CardHandle| {
-                record.impressions.iter().any(|i| i.shelf == shelf.shelf && i.card == card && i.reward == Some(1.0))
-            };
+            let played = |card: CardHandle| record.reward(shelf.shelf, card) == Some(1.0);
             if let Some(last) = shelf.cards.iter().rposition(|card| played(card.card)) {
-                seen.extend(shelf.cards[..last].iter().filter(|card| !played(card.card)).map(|card| (shelf.shelf, card.card)));
+                let because = shelf.cards[last].card;
+                let before = shelf.cards[..last].iter().map(|card| card.card).filter(|card| !played(*card));
+                seen.extend(before.map(|card| (shelf.shelf, card, because)));
             }
         }
-        for (shelf, card) in seen {
-            pend(&mut self.log, &self.open, self.bundle.schema.stride(), id, Some(shelf), card, at);
-            self.outcome(Some(id), Some(shelf), card, 0.0, at);
+        for (shelf, card, because) in seen {
+            self.outcome(Some(id), Some(shelf), card, 0.0, at, 0, Some(because));
         }
     }
 
@@ -306,26 +349,4 @@ impl Ranker {
             registered: self.catalogue.len(),
         }
     }
-}
-
-/// Adds a pending impression unless there is one.
-fn pend(
-    log: &mut DecisionLog,
-    open: &std::collections::VecDeque<OpenDecision>,
-    stride: usize,
-    id: DecisionId,
-    shelf: Option<ShelfHandle>,
-    card: CardHandle,
-    at: Timestamp,
-) {
-    let Some(record) = log.find_mut(id) else { return };
-    if record.impressions.len() >= MAX_IMPRESSIONS
-        || record.impressions.iter().any(|i| i.card == card && shelf.is_none_or(|wanted| i.shelf == wanted))
-    {
-        return;
-    }
-    let Some((shelf, row)) = open.iter().rev().find(|o| o.id == id).and_then(|o| o.row(shelf, card, stride)) else {
-        return;
-    };
-    record.impressions.push(Impression { shelf, card, seen_at: at, features: row.to_vec(), reward: None });
 }

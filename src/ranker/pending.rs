@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Ranker;
 use crate::clock::Timestamp;
+use crate::history::Lesson;
 use crate::log::{DecisionId, DecisionRecord};
 use crate::math::sigmoid;
 use crate::model::Head;
@@ -32,9 +33,11 @@ impl Ranker {
                     Some(play) if play.card == i.card && play.decision == Some(record.id) => {
                         let card = self.catalogue.card(i.card);
                         let mut recent = Vec::new();
-                        for event in self.history.events.iter().rev().take(RECENT_EVENTS) {
-                            if self.catalogue.card(event.card).kind == card.kind {
-                                recent.push(event.ms);
+                        for fact in self.history.facts.ring.iter().rev().take(RECENT_EVENTS) {
+                            if self.catalogue.card(fact.card).kind == card.kind
+                                && let Some(ms) = fact.ms
+                            {
+                                recent.push(ms);
                             }
                         }
                         (feedback.play_curve(card.kind).lasts(play.length_ms(now, card.duration_ms), &recent), 1.0)
@@ -57,21 +60,34 @@ impl Ranker {
         if feedback.unreported != Unreported::Position {
             return;
         }
-        let mut lessons = Vec::new();
+        let stride = self.bundle.schema.stride();
+        let row = |shelf, card| Some(open.row(Some(shelf), card, stride)?.1.to_vec());
+        // Over first: what comes after says nothing about shelf kinds.
+        let shelf = record.shelves.first().map_or(self.local_shelves[0], |shelf| shelf.shelf);
+        let mut lessons = vec![Lesson::end(id, shelf, at)];
         let mut shelf_examined = 1.0;
         for shelf in &record.shelves {
             let mut examined = shelf_examined;
             for card in &shelf.cards {
-                if let Some((_, row)) = open.row(Some(shelf.shelf), card.card, self.bundle.schema.stride()) {
-                    lessons.push((row.to_vec(), examined_unplayed(examined, sigmoid(card.score.into()))));
+                if let Some(row) = row(shelf.shelf, card.card) {
+                    lessons.push(Lesson {
+                        card: Some(card.card),
+                        shelf: shelf.shelf,
+                        kind: self.catalogue.shelf(shelf.shelf).kind,
+                        weight: examined_unplayed(examined, sigmoid(card.score.into())),
+                        row,
+                        ..lessons[0].clone()
+                    });
                 }
                 examined *= feedback.examination;
             }
             shelf_examined *= feedback.shelf_examination;
         }
         record.closed = true;
-        for (row, weight) in lessons {
-            self.learn(&row, 0.0, weight, at);
+        for lesson in lessons {
+            if lesson.card.is_none_or(|card| !self.is_excluded(card)) {
+                self.teach(lesson);
+            }
         }
     }
 }

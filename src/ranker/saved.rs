@@ -5,13 +5,15 @@ use super::contribute::Watch;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::OpenPlay;
-use crate::history::{FamilyStats, History, Listen, MAX_AGGREGATES, MAX_EVENTS, Stats, Table, Taste};
+use crate::history::{Fact, FamilyStats, History, Listen, MAX_AGGREGATES, Stats, Table, Taste, hour_bucket};
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, Impression, LoggedCard, LoggedShelf, MAX_DECISIONS};
 use crate::math::falling;
 use crate::model::HeadState;
 use crate::page::{Card, CardHandle, CardKind, Catalogue, Names, ShelfHandle};
 use crate::privacy::Coin;
 use crate::store::{Kind, MAX_SNAPSHOT_BYTES, Tape, TapeReader};
+
+mod journal;
 
 /// What a restored snapshot could not bring back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +24,17 @@ pub enum Restored {
     HeadRestarted,
 }
 
+/// Places of the tables of names: artists, families, shelf kinds.
+const ARTISTS: usize = 0;
+const FAMILIES: usize = 1;
+const KINDS: usize = 2;
+
 /// Numbers what a snapshot speaks of, in order of first mention.
 #[derive(Default)]
 struct Mentions {
     cards: Numbering,
     shelves: Numbering,
+    names: [Numbering; 3],
 }
 
 /// Handle to place in the snapshot's table, and back.
@@ -59,6 +67,10 @@ impl Mentions {
         self.shelves.place(shelf.0)
     }
 
+    fn name(&mut self, table: usize, number: u32) -> u64 {
+        self.names[table].place(number)
+    }
+
     fn listen(&mut self, tape: &mut Tape, listen: &Listen) {
         tape.whole(self.card(listen.card));
         tape.whole(listen.ms.into());
@@ -67,25 +79,64 @@ impl Mentions {
 }
 
 /// The tables of a snapshot on its way back.
+#[derive(Default)]
 struct Known {
     cards: Vec<CardHandle>,
     shelves: Vec<ShelfHandle>,
+    names: [Vec<u32>; 3],
+}
+
+/// The entry of a table whose place stands on the tape.
+fn placed<T: Copy>(tape: &mut TapeReader, table: &[T]) -> Result<T, Error> {
+    let place = tape.number()?;
+    table.get(place as usize).copied().ok_or_else(|| tape.broken())
 }
 
 impl Known {
     fn card(&self, tape: &mut TapeReader) -> Result<CardHandle, Error> {
-        let place = tape.number()?;
-        self.cards.get(place as usize).copied().ok_or_else(|| tape.broken())
+        placed(tape, &self.cards)
     }
 
     fn shelf(&self, tape: &mut TapeReader) -> Result<ShelfHandle, Error> {
-        let place = tape.number()?;
-        self.shelves.get(place as usize).copied().ok_or_else(|| tape.broken())
+        placed(tape, &self.shelves)
+    }
+
+    /// The catalogue number of a name. Format 1 spells each name out, format 2 keeps tables.
+    fn name(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, table: usize) -> Result<u32, Error> {
+        if tape.version() < 2 { Ok(names(catalogue, table).number(&tape.text()?)) } else { placed(tape, &self.names[table]) }
     }
 
     fn listen(&self, tape: &mut TapeReader) -> Result<Listen, Error> {
         Ok(Listen { card: self.card(tape)?, ms: tape.number()?, at: tape.time()? })
     }
+
+    fn entries<T: Stats>(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, of: usize) -> Result<Table<T>, Error> {
+        let mut table = Table::default();
+        for _ in 0..tape.count()? {
+            let number = self.name(tape, catalogue, of)?;
+            *table.entry(number) = T::load(tape)?;
+        }
+        Ok(table)
+    }
+}
+
+fn names(catalogue: &mut Catalogue, table: usize) -> &mut Names {
+    match table {
+        ARTISTS => &mut catalogue.artists,
+        FAMILIES => &mut catalogue.families,
+        _ => &mut catalogue.shelf_kinds,
+    }
+}
+
+fn save_row(tape: &mut Tape, row: &[f32]) {
+    tape.count(row.len());
+    for value in row {
+        tape.whole(value.to_bits().into());
+    }
+}
+
+fn load_row(tape: &mut TapeReader) -> Result<Vec<f32>, Error> {
+    tape.list(|tape| tape.number().map(f32::from_bits))
 }
 
 impl Ranker {
@@ -125,28 +176,47 @@ impl Ranker {
             tape.time(watch.ready_at);
             tape.flag(watch.played);
         });
+        body.count(self.controls.artists.len());
+        for artist in &self.controls.artists {
+            body.whole(mentions.name(ARTISTS, *artist));
+        }
+        body.count(self.controls.cards.len());
+        for card in &self.controls.cards {
+            body.whole(mentions.card(*card));
+        }
+        let mut tables = Tape::default();
+        self.save_tables(&mut tables, &mut mentions);
         let mut tape = Tape::default();
-        self.save_tables(&mut tape, &mentions);
-        tape.append(body);
-        tape
-    }
-
-    fn save_tables(&self, tape: &mut Tape, mentions: &Mentions) {
         let columns = self.bundle.schema.columns();
         tape.count(columns.len());
         for column in columns {
             tape.text(&column.name);
         }
-        self.bundle.model.head().state().save(tape);
+        self.bundle.model.head().state().save(&mut tape);
         tape.whole(self.decisions);
         tape.time(self.last_event_at);
         tape.signed(self.utc_offset_minutes.into());
-        tape.count(mentions.cards.handles.len());
-        for &handle in &mentions.cards.handles {
-            let card = self.catalogue.card(CardHandle(handle));
-            for text in [&card.id, &card.title, &card.artist, &card.family] {
-                tape.text(text);
+        let Catalogue { artists, families, shelf_kinds, .. } = &self.catalogue;
+        for (numbering, names) in mentions.names.iter().zip([artists, families, shelf_kinds]) {
+            tape.count(numbering.handles.len());
+            for &number in &numbering.handles {
+                tape.text(names.name(number));
             }
+        }
+        tape.append(tables);
+        tape.append(body);
+        tape
+    }
+
+    fn save_tables(&self, tape: &mut Tape, mentions: &mut Mentions) {
+        tape.count(mentions.cards.handles.len());
+        for at in 0..mentions.cards.handles.len() {
+            let known = self.catalogue.registered(CardHandle(mentions.cards.handles[at]));
+            let card = &known.card;
+            tape.text(&card.id);
+            tape.text(&card.title);
+            tape.whole(mentions.name(ARTISTS, known.artist));
+            tape.whole(mentions.name(FAMILIES, known.family));
             tape.text(card.kind.name());
             tape.maybe(card.duration_ms, |tape, ms| tape.whole(ms.into()));
             tape.maybe(card.popularity, |tape, popularity| tape.fraction(popularity.into()));
@@ -162,28 +232,25 @@ impl Ranker {
 
     fn save_history(&self, tape: &mut Tape, mentions: &mut Mentions, halvings: u32) {
         let history = &self.history;
-        let kept = history.events.len().min(MAX_EVENTS >> halvings);
-        tape.count(kept);
-        for listen in history.events.iter().skip(history.events.len() - kept) {
-            mentions.listen(tape, listen);
-        }
+        journal::save_facts(tape, mentions, &history.facts, halvings);
         let age = |liked_or_hidden: bool, touched: i64| if liked_or_hidden { f64::INFINITY } else { touched as f64 };
         let ages: Vec<(f64, u32)> = history.cards.iter().map(|(card, s)| (age(s.liked || s.hidden, s.touched), card)).collect();
         let latest = falling(&ages);
-        let kept = latest.len().min((2 * MAX_AGGREGATES) >> halvings);
+        let most = (2 * MAX_AGGREGATES) >> halvings;
+        let kept = latest.len().min(most);
         tape.count(kept);
         for card in &latest[..kept] {
             tape.whole(mentions.card(CardHandle(*card)));
             history.cards.get(*card).copied().unwrap_or_default().save(tape);
         }
-        let most = (2 * MAX_AGGREGATES) >> halvings;
-        save_named(tape, &self.catalogue.artists, &history.artists, most, |s| age(s.followed, s.touched));
-        save_named(tape, &self.catalogue.families, &history.families, most, |s| s.plays.last());
-        save_named(tape, &self.catalogue.shelf_kinds, &history.willingness, most, |s| s.seen.last());
+        save_entries(tape, &mut mentions.names[ARTISTS], &history.artists, most, |s| age(s.followed, s.touched));
+        save_entries(tape, &mut mentions.names[FAMILIES], &history.families, most, |s| s.plays.last());
+        save_entries(tape, &mut mentions.names[KINDS], &history.willingness, most, |s| s.seen.last());
         history.total.save(tape);
         history.short_taste.save(tape);
         history.long_taste.save(tape);
         tape.maybe(history.last_listen.as_ref(), |tape, listen| mentions.listen(tape, listen));
+        journal::save_lessons(tape, mentions, &history.lessons, halvings);
     }
 
     fn save_log(&self, tape: &mut Tape, mentions: &mut Mentions, halvings: u32) {
@@ -214,10 +281,7 @@ impl Ranker {
                 tape.whole(mentions.card(impression.card));
                 tape.time(impression.seen_at);
                 tape.maybe(impression.reward, |tape, reward| tape.whole(reward.to_bits().into()));
-                tape.count(impression.features.len());
-                for value in &impression.features {
-                    tape.whole(value.to_bits().into());
-                }
+                save_row(tape, &impression.features);
             }
         }
     }
@@ -235,14 +299,18 @@ impl Ranker {
         let decisions = tape.whole()?;
         let last_event_at = tape.time()?;
         let utc_offset_minutes = i32::try_from(tape.signed()?).map_err(|_| tape.broken())?;
-        let known = Known {
-            cards: tape.list(|tape| load_card(tape, catalogue))?,
-            shelves: tape.list(|tape| {
-                let (id, kind, title) = (tape.text()?, tape.text()?, tape.text()?);
-                catalogue.find_shelf(&id).map_or_else(|| catalogue.register_shelf(&id, &kind, &title), Ok)
-            })?,
-        };
-        let history = load_history(&mut tape, &known, catalogue)?;
+        let mut known = Known::default();
+        if tape.version() >= 2 {
+            for (table, numbers) in known.names.iter_mut().enumerate() {
+                *numbers = tape.list(|tape| Ok(names(catalogue, table).number(&tape.text()?)))?;
+            }
+        }
+        known.cards = tape.list(|tape| load_card(tape, &known, catalogue))?;
+        known.shelves = tape.list(|tape| {
+            let (id, kind, title) = (tape.text()?, tape.text()?, tape.text()?);
+            catalogue.find_shelf(&id).map_or_else(|| catalogue.register_shelf(&id, &kind, &title), Ok)
+        })?;
+        let mut history = load_history(&mut tape, &known, catalogue, utc_offset_minutes)?;
         let mut log = DecisionLog::default();
         for record in tape.list(|tape| load_decision(tape, &known))? {
             log.push(record);
@@ -266,6 +334,10 @@ impl Ranker {
                 played: tape.flag()?,
             })
         })?;
+        let mut excluded = (Vec::new(), Vec::new());
+        if tape.version() >= 2 {
+            excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS]))?, tape.list(|tape| known.card(tape))?);
+        }
         tape.end()?;
 
         // Everything was read: from here on nothing can fail.
@@ -277,22 +349,20 @@ impl Ranker {
             Restored::Whole
         } else {
             self.bundle.model.head_mut().restart();
-            for impression in log.records.iter_mut().flat_map(|record| &mut record.impressions) {
-                impression.features.clear();
-            }
+            rows(&mut log, &mut history).for_each(Vec::clear);
             Restored::HeadRestarted
         };
         // A row of another length can teach nothing.
         let stride = self.bundle.schema.stride();
-        for impression in log.records.iter_mut().flat_map(|record| &mut record.impressions) {
-            if impression.features.len() != stride {
-                impression.features.clear();
-            }
+        for row in rows(&mut log, &mut history).filter(|row| row.len() != stride) {
+            row.clear();
         }
         self.history = history;
         self.log = log;
         self.open.clear();
         self.open_play = open_play;
+        (self.controls.artists, self.controls.cards) = excluded;
+        self.controls.last = None;
         self.decisions = self.decisions.max(decisions);
         self.last_event_at = last_event_at;
         self.utc_offset_minutes = utc_offset_minutes;
@@ -302,7 +372,8 @@ impl Ranker {
         Ok(restored)
     }
 
-    /// Forgets the listener: history, log, everything learned, a running probe. The ledger keeps its dates.
+    /// Forgets the listener: history, log, everything learned, what is excluded, a running probe. The ledger keeps its dates.
+    /// Private listening goes on if it is on.
     ///
     /// The cards the app registered stay known until the end of the visit; none is saved any more.
     pub fn reset(&mut self) {
@@ -313,39 +384,40 @@ impl Ranker {
         self.last_event_at = Timestamp::default();
         self.utc_offset_minutes = 0;
         self.decisions = 0;
+        self.controls.forget();
         self.bundle.model.head_mut().restart();
         self.contribution.watch = None;
         self.contribution.void();
     }
 }
 
+/// All feature rows of a state.
+fn rows<'a>(log: &'a mut DecisionLog, history: &'a mut History) -> impl Iterator<Item = &'a mut Vec<f32>> {
+    let pending = log.records.iter_mut().flat_map(|record| &mut record.impressions).map(|impression| &mut impression.features);
+    pending.chain(history.lessons.iter_mut().map(|lesson| &mut lesson.row))
+}
+
 /// The `most` entries with the largest `age`.
-fn save_named<T: Stats>(tape: &mut Tape, names: &Names, table: &Table<T>, most: usize, age: impl Fn(&T) -> f64) {
+fn save_entries<T: Stats>(tape: &mut Tape, names: &mut Numbering, table: &Table<T>, most: usize, age: impl Fn(&T) -> f64) {
     let ages: Vec<(f64, u32)> = table.iter().map(|(number, stats)| (age(stats), number)).collect();
     let latest = falling(&ages);
     let kept = latest.len().min(most);
     tape.count(kept);
     for number in &latest[..kept] {
-        tape.text(names.name(*number));
+        tape.whole(names.place(*number));
         table.get(*number).copied().unwrap_or_default().save(tape);
     }
 }
 
-fn load_named<T: Stats>(tape: &mut TapeReader, names: &mut Names) -> Result<Table<T>, Error> {
-    let mut table = Table::default();
-    for _ in 0..tape.count()? {
-        let number = names.number(&tape.text()?);
-        *table.entry(number) = T::load(tape)?;
-    }
-    Ok(table)
-}
-
-fn load_card(tape: &mut TapeReader, catalogue: &mut Catalogue) -> Result<CardHandle, Error> {
+fn load_card(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue) -> Result<CardHandle, Error> {
+    let (id, title) = (tape.text()?, tape.text()?);
+    let artist = known.name(tape, catalogue, ARTISTS)?;
+    let family = known.name(tape, catalogue, FAMILIES)?;
     let card = Card {
-        id: tape.text()?,
-        title: tape.text()?,
-        artist: tape.text()?,
-        family: tape.text()?,
+        id,
+        title,
+        artist: catalogue.artists.name(artist).to_owned(),
+        family: catalogue.families.name(family).to_owned(),
         kind: CardKind::from_name(&tape.text()?),
         duration_ms: tape.maybe(TapeReader::number)?,
         popularity: tape.maybe(TapeReader::fraction)?.map(|popularity| popularity as f32),
@@ -354,19 +426,39 @@ fn load_card(tape: &mut TapeReader, catalogue: &mut Catalogue) -> Result<CardHan
     catalogue.find(&card.id).map_or_else(|| catalogue.register(card), Ok)
 }
 
-fn load_history(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue) -> Result<History, Error> {
-    let mut history = History { events: tape.list(|tape| known.listen(tape))?.into(), ..History::default() };
+fn load_history(
+    tape: &mut TapeReader,
+    known: &Known,
+    catalogue: &mut Catalogue,
+    utc_offset_minutes: i32,
+) -> Result<History, Error> {
+    let mut history = History::default();
+    let mut last = Vec::new();
+    for _ in 0..tape.count()? {
+        history.facts.push(if tape.version() < 2 {
+            // What format 1 does not say is taken from the card and the clock of now.
+            let Listen { card, ms, at } = known.listen(tape)?;
+            let (artist, family) = (catalogue.registered(card).artist, catalogue.registered(card).family);
+            let bucket = hour_bucket(at.local_hour(utc_offset_minutes));
+            Fact { card, at, ms: Some(ms), artist, family, bucket, skipped: false, direction: Box::default() }
+        } else {
+            journal::load_fact(tape, known, &mut last)?
+        });
+    }
     for _ in 0..tape.count()? {
         let card = known.card(tape)?;
         *history.cards.entry(card.0) = Stats::load(tape)?;
     }
-    history.artists = load_named(tape, &mut catalogue.artists)?;
-    history.families = load_named(tape, &mut catalogue.families)?;
-    history.willingness = load_named(tape, &mut catalogue.shelf_kinds)?;
+    history.artists = known.entries(tape, catalogue, ARTISTS)?;
+    history.families = known.entries(tape, catalogue, FAMILIES)?;
+    history.willingness = known.entries(tape, catalogue, KINDS)?;
     history.total = FamilyStats::load(tape)?;
     history.short_taste = Taste::load(tape)?;
     history.long_taste = Taste::load(tape)?;
     history.last_listen = tape.maybe(|tape| known.listen(tape))?;
+    if tape.version() >= 2 {
+        history.lessons = tape.list(|tape| journal::load_lesson(tape, known))?.into();
+    }
     Ok(history)
 }
 
@@ -398,7 +490,7 @@ fn load_decision(tape: &mut TapeReader, known: &Known) -> Result<DecisionRecord,
                 card: known.card(tape)?,
                 seen_at: tape.time()?,
                 reward: tape.maybe(|tape| tape.number().map(real))?,
-                features: tape.list(|tape| tape.number().map(real))?,
+                features: load_row(tape)?,
             })
         })?,
     })

@@ -7,6 +7,7 @@ mod scenario;
 
 mod bounds;
 mod contribution;
+mod controls;
 mod golden;
 mod learning;
 mod pending;
