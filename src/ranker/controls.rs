@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::feedback::{EventKind, ListeningEvent, OpenPlay};
 use crate::history::{BY_HIDE, BY_SKIP, LISTEN_MS, Lesson, MAX_LESSON_BYTES, MAX_LESSONS, Table, UNSEEN};
 use crate::page::CardHandle;
+use crate::safety::Safety;
 
 /// Most artists, and most cards, that can be excluded at a time.
 pub const MAX_EXCLUDED: usize = 1_000;
@@ -256,6 +257,8 @@ impl Ranker {
             self.unsettle(lesson, pending);
         }
         self.history.willingness = Table::default();
+        // Pages on which something was played that no longer counts: the test of the policy starts anew.
+        self.safety = Safety::default();
         self.bundle.model.head_mut().restart();
         for mut lesson in stay {
             let record = self.log.find(lesson.decision);

@@ -304,9 +304,16 @@ impl Ranker {
             record.closed = true;
             let played =
                 |shelf, card| record.impressions.iter().any(|i| i.shelf == shelf && i.card == card && i.reward == Some(1.0));
-            let open = self.open.iter().find(|open| open.id == id);
-            if let Some((weight, any)) = open.and_then(|open| open.baseline_weight(played)) {
-                let settings = &self.bundle.settings;
+            let settings = &self.bundle.settings;
+            let weight = match self.open.iter().find(|open| open.id == id) {
+                Some(open) => open.baseline_weight(played),
+                // Whatever its weight: nothing was played.
+                None => {
+                    let nothing = record.impressions.iter().all(|i| i.reward != Some(1.0));
+                    (settings.baseline_share > 0.0 && nothing).then_some((0.0, false))
+                }
+            };
+            if let Some((weight, any)) = weight {
                 self.safety.learn(weight, any, settings.baseline_share, settings.safety_margin, settings.safety_level);
             }
             if let Some(first) = record.shelves.first().filter(|_| !record.impressions.is_empty()) {

@@ -11,6 +11,7 @@ use crate::math::falling;
 use crate::model::HeadState;
 use crate::page::{Card, CardHandle, CardKind, Catalogue, Names, ShelfHandle};
 use crate::privacy::Coin;
+use crate::safety::Safety;
 use crate::store::{Kind, MAX_SNAPSHOT_BYTES, Tape, TapeReader};
 
 mod journal;
@@ -184,6 +185,8 @@ impl Ranker {
         for card in &self.controls.cards {
             body.whole(mentions.card(*card));
         }
+        body.text(&self.bundle.version);
+        self.safety.save(&mut body);
         let mut tables = Tape::default();
         self.save_tables(&mut tables, &mut mentions);
         let mut tape = Tape::default();
@@ -338,6 +341,14 @@ impl Ranker {
         if tape.version() >= 2 {
             excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS]))?, tape.list(|tape| known.card(tape))?);
         }
+        let mut safety = Safety::default();
+        if tape.version() >= 2 {
+            let of_this_model = tape.text()? == self.bundle.version;
+            let saved = Safety::load(&mut tape)?;
+            if of_this_model {
+                safety = saved;
+            }
+        }
         tape.end()?;
 
         // Everything was read: from here on nothing can fail.
@@ -361,6 +372,7 @@ impl Ranker {
         self.log = log;
         self.open.clear();
         self.open_play = open_play;
+        self.safety = safety;
         (self.controls.artists, self.controls.cards) = excluded;
         self.controls.last = None;
         self.decisions = self.decisions.max(decisions);
@@ -385,6 +397,7 @@ impl Ranker {
         self.utc_offset_minutes = 0;
         self.decisions = 0;
         self.controls.forget();
+        self.safety = Safety::default();
         self.bundle.model.head_mut().restart();
         self.contribution.watch = None;
         self.contribution.void();

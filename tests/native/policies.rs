@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ears_only::bundle::{Baseline, Bundle, BundleSettings, PolicyKind, PolicySettings};
+use ears_only::features::{Column, Source};
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::page::{CardHandle, LocalShelves, Page, Visible};
 use ears_only::random::Seed;
@@ -131,9 +132,11 @@ fn a_page_that_grows_repeats_nothing_and_keeps_its_propensities_exact() {
             last = Some(ranked);
         }
     }
+    let mut other = ranker_with(settings, 9);
+    let page = part(&mut other, 0, 2, None);
+    let stranger = other.rank(&page, day(0)).unwrap();
     let mut ranker = ranker_with(settings, 1);
-    let stranger = ranker_with(settings, 9).rank(&part(&mut ranker_with(settings, 9), 0, 2, None), day(0));
-    let gone = part(&mut ranker, 2, 4, stranger.ok().as_ref());
+    let gone = part(&mut ranker, 2, 4, Some(&stranger));
     let refused = ranker.rank(&gone, day(0));
     assert!(refused.is_err_and(|error| error.code() == "unknown_decision"));
 }
@@ -163,8 +166,10 @@ fn what_is_shown_above_moves_the_chances_below() {
 
 #[test]
 fn a_policy_worse_than_its_baseline_is_given_up() {
-    // A model whose weights have the wrong sign, for a listener who plays only what is popular.
+    // A model that knows popularity only and has its sign wrong, for a listener who plays what is popular.
+    let popularity = Column { name: "popularity".into(), source: Source::Popularity, default: 0.0 };
     let backwards = BundleSettings {
+        columns: Some(vec![popularity]),
         prior: ears_only::bundle::PriorSettings {
             mean: vec![("popularity".into(), -12.0)],
             sd: vec![("popularity".into(), 1e-3)],
