@@ -45,7 +45,7 @@ impl Safety {
         let mean = (self.sum + margin) / n;
         let variance = ((self.squares + 1.0 / share) / n - mean * mean).max(1e-6);
         // The least that a page can bring is -1: a stake below 1 / (1 + margin) cannot lose everything.
-        let stake = ((mean - margin) / (variance + (mean - margin) * (mean - margin))).clamp(0.0, MOST_STAKED / (1.0 + margin));
+        let stake = ((mean - margin) / (variance + (mean - margin) * (mean - margin))).min(MOST_STAKED / (1.0 + margin)).max(0.0);
         self.ln_capital += ln_1p(stake * (difference - margin));
         self.pages += 1;
         self.sum += difference;

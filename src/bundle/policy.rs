@@ -267,7 +267,7 @@ impl PolicySettings {
             PolicyKind::EpsilonPage => return PagePolicy::epsilon_page(self.epsilon),
             PolicyKind::Epsilon => Rule::Greedy(Floors::both(self.epsilon)),
             PolicyKind::SquareCb => Rule::SquareCb { gamma: self.gamma },
-            PolicyKind::Thompson => Rule::Thompson { posterior: Posterior::Normal, floors },
+            PolicyKind::Thompson => Rule::Thompson { posterior: Posterior::NORMAL, floors },
             PolicyKind::ExploreThenCommit if (decision as f64) < self.explore => Rule::uniform(),
             PolicyKind::Uniform => Rule::uniform(),
             PolicyKind::LinUcb | PolicyKind::ExploreThenCommit | PolicyKind::Fixed | PolicyKind::Popularity => {

@@ -1,6 +1,6 @@
 //! Arms that are counted: indices and starts for policies without a model.
 //!
-//! The values go into logits (with the spread that [`Posterior::Beta`](super::thompson::Posterior::Beta) wants), and
+//! The values go into logits (with the spread that [`Posterior::BETA`](super::thompson::Posterior::BETA) wants), and
 //! [`Rule::Greedy`](super::Rule::Greedy) or [`Rule::Thompson`](super::Rule::Thompson) place them.
 
 use crate::math::ln;

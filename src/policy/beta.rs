@@ -1,5 +1,6 @@
 //! The Beta distribution in log-odds, where its density is smooth for every shape.
 
+use super::thompson::Arm;
 use crate::math::{exp, ln, ln_gamma, sigmoid};
 
 /// Chance below which a tail is cut off, as its logarithm: 1e-17.
@@ -16,9 +17,10 @@ impl Beta {
     pub(super) fn new(alpha: f64, beta: f64) -> Self {
         Self { alpha, beta, ln_beta: ln_gamma(alpha) + ln_gamma(beta) - ln_gamma(alpha + beta) }
     }
+}
 
-    /// Places that leave less than 1e-17 outside on each side.
-    pub(super) fn range(&self) -> (f64, f64) {
+impl Arm for Beta {
+    fn range(&self) -> (f64, f64) {
         // P(X < x) <= x^alpha / (alpha B) for beta >= 1, and a little more below.
         let reach = |shape: f64| {
             let x = exp(((LN_TAIL + ln(shape) + self.ln_beta) / shape).min(-1e-6));
@@ -27,18 +29,15 @@ impl Beta {
         (reach(self.alpha), -reach(self.beta))
     }
 
-    /// Width over which the density of Y changes by a moderate factor.
-    pub(super) fn scale(&self) -> f64 {
+    fn scale(&self) -> f64 {
         (1.0 / self.alpha + 1.0 / self.beta).sqrt().min(1.2)
     }
 
-    /// Density of Y.
-    pub(super) fn density(&self, y: f64) -> f64 {
+    fn density(&self, y: f64) -> f64 {
         exp(self.alpha * ln_sigmoid(y) + self.beta * ln_sigmoid(-y) - self.ln_beta)
     }
 
-    /// P(Y < y) and P(Y > y).
-    pub(super) fn tails(&self, y: f64) -> (f64, f64) {
+    fn tails(&self, y: f64) -> (f64, f64) {
         let x = sigmoid(y);
         let front = self.density(y);
         if x < (self.alpha + 1.0) / (self.alpha + self.beta + 2.0) {

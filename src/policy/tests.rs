@@ -4,7 +4,7 @@ use crate::page::Visible;
 use crate::random::{Purpose, Seed};
 
 fn policies() -> Vec<PagePolicy> {
-    let normal = thompson::Posterior::Normal;
+    let normal = thompson::Posterior::NORMAL;
     vec![
         PagePolicy::of(Rule::plackett_luce(0.1, 0.2)),
         PagePolicy::of(Rule::plackett_luce(0.0, 0.0)),
@@ -287,7 +287,7 @@ fn rates_outside_their_range_are_refused() {
 
 #[test]
 fn only_policies_with_bounded_weights_may_log() {
-    let normal = thompson::Posterior::Normal;
+    let normal = thompson::Posterior::NORMAL;
     for policy in [
         PagePolicy::of(Rule::plackett_luce(0.1, 0.1)),
         PagePolicy::of(Rule::Greedy(Floors::both(0.01))),
@@ -332,11 +332,11 @@ fn thompson_list(posterior: thompson::Posterior, logits: &[f64], spread: &[f64])
 /// The running integrals of the walk against the Poisson-binomial recursion: two formulas, at every depth.
 #[test]
 fn thompson_orders_add_up_to_the_rank_marginals() {
-    use thompson::Posterior::{Beta, Normal};
+    let (normal, beta) = (thompson::Posterior::NORMAL, thompson::Posterior::BETA);
     for (posterior, logits, spread) in [
-        (Normal, [0.3, -0.2, 0.9, 0.1], [0.5, 0.2, 1.4, 0.03]),
-        (Normal, [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]),
-        (Beta, [0.04, 0.03, 0.1, 0.05], [100.0, 400.0, 20.0, 3.0]),
+        (normal, [0.3, -0.2, 0.9, 0.1], [0.5, 0.2, 1.4, 0.03]),
+        (normal, [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]),
+        (beta, [0.04, 0.03, 0.1, 0.05], [100.0, 400.0, 20.0, 3.0]),
     ] {
         let (policy, candidates) = thompson_list(posterior, &logits, &spread);
         let mut found = vec![vec![0.0; 4]; 4];
@@ -361,7 +361,7 @@ fn thompson_orders_add_up_to_the_rank_marginals() {
 fn two_thompson_arms_have_the_closed_form() {
     // P(N(a, s^2) > N(b, t^2)) = Phi((a - b) / sqrt(s^2 + t^2)), from almost certain to hopeless.
     for (a, s, b, t) in [(0.0, 1.0, 0.0, 1.0), (1.0, 0.3, 0.2, 0.9), (0.0, 1e-6, 0.5, 1.0), (3.0, 0.5, 0.0, 0.6)] {
-        let (policy, candidates) = thompson_list(thompson::Posterior::Normal, &[a, b], &[s, t]);
+        let (policy, candidates) = thompson_list(thompson::Posterior::NORMAL, &[a, b], &[s, t]);
         let want = 0.5 * crate::math::erfc(-(a - b) / f64::sqrt(2.0 * (s * s + t * t)));
         let found = policy.first_card_marginals(&candidates)[0];
         assert!((found - want).abs() < 1e-12, "{found} {want}");
@@ -373,7 +373,7 @@ fn thompson_with_many_arms_and_no_spread_stays_finite() {
     let n = 300;
     let logits: Vec<f64> = (0..n).map(|i| f64::from(i % 17) * 0.1).collect();
     let spread: Vec<f64> = (0..n).map(|i| if i % 3 == 0 { 0.0 } else { f64::from(i % 5) * 0.2 }).collect();
-    let (policy, candidates) = thompson_list(thompson::Posterior::Normal, &logits, &spread);
+    let (policy, candidates) = thompson_list(thompson::Posterior::NORMAL, &logits, &spread);
     let mut rng = Seed::from_number(6).stream(Purpose::Rank, 0);
     let slate = policy.draw(&Candidates { visible: Visible { shelves: 1, cards: 6 }, ..candidates }, &mut rng).unwrap();
     assert!(slate.cards.iter().all(|card| card.propensity > 0.0 && card.propensity <= 1.0));

@@ -22,13 +22,39 @@ use super::places::Places;
 use super::quadrature::Panels;
 use crate::math::{erfc, exp, falling};
 
-/// The shape of every posterior in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Posterior {
+/// The shape of every posterior in a list: makes one from a candidate's logit and spread.
+#[derive(Clone, Copy)]
+pub struct Posterior {
+    name: &'static str,
+    // A function and not a variant, so that a build that never asks for one shape does not carry it.
+    arm: fn(f64, f64) -> Box<dyn Arm>,
+}
+
+impl Posterior {
     /// N(logit, spread^2); the spread counts as at least 1e-6.
-    Normal,
+    pub const NORMAL: Self =
+        Self { name: "Normal", arm: |logit, spread| Box::new(Normal { mean: logit, sd: spread.max(MIN_SD) }) };
     /// Beta(m s, (1 - m) s) with m the logit, in (0, 1), and s the spread: the prior's and the observed trials together, > 0.
-    Beta,
+    pub const BETA: Self = Self {
+        name: "Beta",
+        arm: |logit, spread| {
+            let mean = logit.clamp(1e-9, 1.0 - 1e-9);
+            let trials = spread.clamp(1e-3, 1e12);
+            Box::new(Beta::new(mean * trials, (1.0 - mean) * trials))
+        },
+    };
+}
+
+impl PartialEq for Posterior {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Posterior {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// Smallest standard deviation of a Normal posterior.
@@ -38,63 +64,46 @@ const REACH: f64 = 8.5;
 /// A prefix with a smaller chance than this at its last place is not followed up: the rest is drawn afresh.
 const FRESH: f64 = 1e-9;
 
-enum Arm {
-    Normal { mean: f64, sd: f64 },
-    Beta(Beta),
+/// The posterior of one candidate on a line of its own kind.
+pub(super) trait Arm {
+    /// Places that leave less than 1e-16 outside on each side.
+    fn range(&self) -> (f64, f64);
+    /// Width over which the density changes by a moderate factor.
+    fn scale(&self) -> f64;
+    fn density(&self, x: f64) -> f64;
+    /// Chances below and above `x`.
+    fn tails(&self, x: f64) -> (f64, f64);
 }
 
-impl Arm {
-    fn new(posterior: Posterior, logit: f64, spread: f64) -> Self {
-        match posterior {
-            Posterior::Normal => Self::Normal { mean: logit, sd: spread.max(MIN_SD) },
-            Posterior::Beta => {
-                let mean = logit.clamp(1e-9, 1.0 - 1e-9);
-                let trials = spread.clamp(1e-3, 1e12);
-                Self::Beta(Beta::new(mean * trials, (1.0 - mean) * trials))
-            }
-        }
-    }
+struct Normal {
+    mean: f64,
+    sd: f64,
+}
 
+impl Arm for Normal {
     fn range(&self) -> (f64, f64) {
-        match self {
-            Self::Normal { mean, sd } => (mean - REACH * sd, mean + REACH * sd),
-            Self::Beta(beta) => beta.range(),
-        }
+        (self.mean - REACH * self.sd, self.mean + REACH * self.sd)
     }
 
     fn scale(&self) -> f64 {
-        match self {
-            Self::Normal { sd, .. } => *sd,
-            Self::Beta(beta) => beta.scale(),
-        }
+        self.sd
     }
 
     fn density(&self, x: f64) -> f64 {
-        match self {
-            Self::Normal { mean, sd } => {
-                let z = (x - mean) / sd;
-                exp(-0.5 * z * z) / (sd * (2.0 * std::f64::consts::PI).sqrt())
-            }
-            Self::Beta(beta) => beta.density(x),
-        }
+        let z = (x - self.mean) / self.sd;
+        exp(-0.5 * z * z) / (self.sd * (2.0 * std::f64::consts::PI).sqrt())
     }
 
-    /// Chances below and above `x`.
     fn tails(&self, x: f64) -> (f64, f64) {
-        match self {
-            Self::Normal { mean, sd } => {
-                let z = (x - mean) / (sd * std::f64::consts::SQRT_2);
-                (0.5 * erfc(-z), 0.5 * erfc(z))
-            }
-            Self::Beta(beta) => beta.tails(x),
-        }
+        let z = (x - self.mean) / (self.sd * std::f64::consts::SQRT_2);
+        (0.5 * erfc(-z), 0.5 * erfc(z))
     }
 }
 
 /// A candidate that can reach one of the visible places, with its posterior at the nodes.
 struct Contender {
     candidate: u32,
-    arm: Arm,
+    arm: Box<dyn Arm>,
     density: Vec<f64>,
     below: Vec<f64>,
     open: bool,
@@ -115,9 +124,9 @@ impl Draws {
     fn new(posterior: Posterior, candidates: &[u32], logits: &[f64], spread: &[f64], places: usize) -> Self {
         let arm = |candidate: u32| {
             let at = candidate as usize;
-            Arm::new(posterior, logits[at], spread.get(at).copied().unwrap_or(0.0))
+            (posterior.arm)(logits[at], spread.get(at).copied().unwrap_or(0.0))
         };
-        let mut arms: Vec<(u32, Arm)> = candidates.iter().map(|&candidate| (candidate, arm(candidate))).collect();
+        let mut arms: Vec<(u32, Box<dyn Arm>)> = candidates.iter().map(|&candidate| (candidate, arm(candidate))).collect();
         // The k-th best value lies above the k-th largest lower end, whatever is placed before.
         let lows: Vec<(f64, u32)> = arms.iter().zip(0..).map(|((_, arm), index)| (arm.range().0, index)).collect();
         let last = places.clamp(1, arms.len().max(1)) - 1;

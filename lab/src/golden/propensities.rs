@@ -74,8 +74,8 @@ pub(super) fn check(path: &Path, value: Value) -> Result<Finding, LabError> {
             "plackett_luce" => at.ranking(case, |_| PagePolicy::of(Rule::plackett_luce(0.0, 0.0)))?,
             "epsilon_page" => at.ranking(case, |ranking| PagePolicy::epsilon_page(ranking.epsilon))?,
             "epsilon_slot" => at.ranking(case, |ranking| PagePolicy::of(Rule::Greedy(Floors::both(ranking.epsilon))))?,
-            "thompson_beta" => at.posteriors(case, Posterior::Beta)?,
-            "thompson_normal" => at.posteriors(case, Posterior::Normal)?,
+            "thompson_beta" => at.posteriors(case, Posterior::BETA)?,
+            "thompson_normal" => at.posteriors(case, Posterior::NORMAL)?,
             "squarecb" => at.choice(case, |choice| (Rule::SquareCb { gamma: choice.parameter }, 1.0))?,
             "softmax" => at.choice(case, |choice| (Rule::plackett_luce(0.0, 0.0), choice.parameter))?,
             "epsilon_greedy" => at.choice(case, |choice| (Rule::Greedy(Floors::both(choice.parameter)), 1.0))?,
@@ -164,7 +164,7 @@ impl Posteriors {
             return Some(("two parameters for each of two items or more".into(), format!("{items} and {}", self.sd.len())));
         }
         let good = |value: &f64| value.is_finite() && *value > 0.0;
-        let means = posterior == Posterior::Normal || self.mean.iter().all(good);
+        let means = posterior == Posterior::NORMAL || self.mean.iter().all(good);
         if !means || !self.sd.iter().all(good) {
             return Some(("parameters > 0".into(), format!("{:?} and {:?}", self.mean, self.sd)));
         }
@@ -182,9 +182,10 @@ impl Posteriors {
     }
 
     fn deviation(&self, posterior: Posterior) -> Result<f64, LabError> {
-        let (logits, spread): (Vec<f64>, Vec<f64>) = match posterior {
-            Posterior::Normal => (self.mean.clone(), self.sd.clone()),
-            Posterior::Beta => self.mean.iter().zip(&self.sd).map(|(a, b)| (a / (a + b), a + b)).unzip(),
+        let (logits, spread): (Vec<f64>, Vec<f64>) = if posterior == Posterior::NORMAL {
+            (self.mean.clone(), self.sd.clone())
+        } else {
+            self.mean.iter().zip(&self.sd).map(|(a, b)| (a / (a + b), a + b)).unzip()
         };
         let marginals = thompson::rank_marginals(posterior, &logits, &spread, self.slots);
         let mut deviation = worst(marginals.iter().flatten().zip(self.marginal_item_slot.iter().flatten()));
