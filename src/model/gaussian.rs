@@ -59,13 +59,13 @@ impl Gaussian {
         }
     }
 
-    /// Learns that `x` earned `reward`, which counts `weight` times; see [`super::Head::learn_weighted`]. False when the step is
-    /// undefined and nothing was learned.
-    pub(super) fn learn(&mut self, x: &[f64], reward: f64, weight: f64) -> bool {
+    /// Learns that `x` earned `reward`, which counts `weight` times; see [`super::Head::learn_weighted`]. Gives m . x and x' S x as they
+    /// were before; `None` when the step is undefined and nothing was learned.
+    pub(super) fn learn(&mut self, x: &[f64], reward: f64, weight: f64) -> Option<(f64, f64)> {
         let sx = self.times_covariance(x);
         let v = sum_of_products(&sx, x);
         if !v.is_finite() || v <= 0.0 {
-            return false;
+            return None;
         }
         let a = sum_of_products(&self.mean, x);
         // t lies within weight [reward - 1, reward]; bisection guards the Newton steps.
@@ -108,7 +108,7 @@ impl Gaussian {
                 *s /= 1.0 + h * x * x * *s;
             }
         }
-        true
+        Some((a, v))
     }
 
     /// Precision and precision-weighted mean move to `start` + g (present - `start`), `start` being diagonal.

@@ -294,16 +294,16 @@ impl Head {
     /// - `reward`: within [0, 1]; fractions are allowed.
     /// - `weight`: within (0, 1]; at 0 and below nothing is learned.
     pub fn learn_weighted(&mut self, row: &[f32], reward: f64, weight: f64) {
+        if weight <= 0.0 {
+            return;
+        }
         let x = self.input(row);
-        let mixed = self.gaussians.len() > 1;
         let mut learned = false;
         for (k, gaussian) in self.gaussians.iter_mut().enumerate() {
-            let (a, v) = if mixed { gaussian.score(&x) } else { (0.0, 0.0) };
-            if weight > 0.0 && gaussian.learn(&x, reward, weight) {
-                learned = true;
-                if mixed {
-                    self.ln_weights[k] += ln_evidence(a, v, reward, weight);
-                }
+            let Some((a, v)) = gaussian.learn(&x, reward, weight) else { continue };
+            learned = true;
+            if self.towards.len() > 1 {
+                self.ln_weights[k] += ln_evidence(a, v, reward, weight);
             }
         }
         if learned {
