@@ -24,6 +24,7 @@ use crate::table::Comparison;
 
 mod baseline;
 mod device;
+pub mod lastfm;
 
 /// What to simulate.
 #[derive(Clone, Debug)]

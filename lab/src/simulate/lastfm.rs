@@ -1,0 +1,3 @@
+//! Last.fm Home: a semi-synthetic world on real play counts.
+
+pub mod constants;
