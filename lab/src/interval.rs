@@ -80,12 +80,12 @@ fn quantile(sorted: &[f64], p: f64) -> f64 {
 }
 
 /// Standard normal distribution function.
-fn normal_cdf(x: f64) -> f64 {
+pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
-/// Its inverse, by bisection: called a few times only.
-fn normal_quantile(p: f64) -> f64 {
+/// Its inverse, by bisection: for a few thousand calls, not more.
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     let (mut low, mut high) = (-9.0, 9.0);
     for _ in 0..80 {
         let middle = 0.5 * (low + high);

@@ -8,6 +8,7 @@
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 
+pub mod data;
 pub mod error;
 pub mod golden;
 pub mod interval;

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
-use ears_lab::simulate::{self, Settings};
+use ears_lab::simulate::kuairand::PlayTimes;
+use ears_lab::simulate::units::Units;
+use ears_lab::simulate::{self, Settings, lastfm as home};
 use ears_lab::{golden, progress, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
@@ -32,27 +34,39 @@ enum Command {
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
-        /// Which world: demo.
+        /// Which world: demo, or lastfm with --data.
         #[arg(long, default_value = "demo")]
         world: String,
+        /// Directory that holds the data of the world, at any depth.
+        #[arg(long)]
+        data: Option<PathBuf>,
         /// Number of runs, each with listeners of its own.
         #[arg(long, default_value_t = 20)]
         seeds: u64,
         /// Seed of the first run; the others follow.
         #[arg(long, default_value_t = 1)]
         first_seed: u64,
-        /// Listeners of each run.
-        #[arg(long, default_value_t = LISTENERS)]
-        listeners: u32,
-        /// Days of each run, two visits each.
-        #[arg(long, default_value_t = DAYS)]
-        days: u32,
+        /// Listeners of each run. Default: as the world has them.
+        #[arg(long)]
+        listeners: Option<u32>,
+        /// Days of each run, two visits each. Default: as the world has them.
+        #[arg(long)]
+        days: Option<u32>,
+        /// For lastfm: the middle of the grid only.
+        #[arg(long)]
+        middle: bool,
         /// A model for the core as JSON, in place of the built-in one.
         #[arg(long)]
         model: Option<PathBuf>,
         /// Threads; the result does not depend on it. Default: one for each processor.
         #[arg(long)]
         threads: Option<usize>,
+        /// Keeps finished units of a long run in this file, one JSON object a line.
+        #[arg(long)]
+        partial: Option<PathBuf>,
+        /// Goes on with the units that the file has already.
+        #[arg(long, requires = "partial")]
+        resume: bool,
         /// Where the report goes as JSON; - for standard output, in place of the table.
         #[arg(long)]
         json: Option<PathBuf>,
@@ -89,13 +103,19 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::CheckGolden { directory, data } => check_golden(&directory, data.as_deref()),
-        Command::Simulate { world, seeds, first_seed, listeners, days, model, threads, json } => {
-            simulate(&world, model.as_deref(), json.as_deref(), |model| Settings {
+        Command::Simulate { world, data, seeds, first_seed, listeners, days, middle, model, threads, partial, resume, json } => {
+            simulate(&Simulation {
+                world,
+                data,
                 seeds: (first_seed..first_seed.saturating_add(seeds)).collect(),
                 listeners,
                 days,
+                middle,
                 model,
                 threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+                partial,
+                resume,
+                json,
             })
         }
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
@@ -165,24 +185,75 @@ fn replay(
     Ok(ExitCode::SUCCESS)
 }
 
-fn simulate(
-    world: &str,
-    model: Option<&Path>,
-    json: Option<&Path>,
-    settings: impl FnOnce(BundleSettings) -> Settings,
-) -> Result<ExitCode, LabError> {
-    if world != "demo" {
-        return Err(LabError::unreadable(format!("expected the world demo, got {world}")));
+/// The arguments of `simulate`.
+struct Simulation {
+    world: String,
+    data: Option<PathBuf>,
+    seeds: Vec<u64>,
+    listeners: Option<u32>,
+    days: Option<u32>,
+    middle: bool,
+    model: Option<PathBuf>,
+    threads: usize,
+    partial: Option<PathBuf>,
+    resume: bool,
+    json: Option<PathBuf>,
+}
+
+impl Simulation {
+    fn data(&self) -> Result<&Path, LabError> {
+        let missing = || LabError::unreadable(format!("the world {} needs --data DIR, got none", self.world));
+        self.data.as_deref().ok_or_else(missing)
     }
-    let model = read_model(model)?;
-    let bar = progress::bar("policy runs");
-    let report = simulate::run(&settings(model), &|done, all| progress::show(&bar, done, all))?;
-    bar.finish_and_clear();
-    if json != Some(Path::new("-")) {
-        print!("{}", report.table());
+
+    fn units(&self) -> Result<Units, LabError> {
+        self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))
     }
-    if let Some(target) = json {
-        table::write_json(&report, target)?;
+
+    /// Prints the table, and writes the report where it was asked for.
+    fn show<T: serde::Serialize>(&self, report: &T, table: &str) -> Result<ExitCode, LabError> {
+        if self.json.as_deref() != Some(Path::new("-")) {
+            print!("{table}");
+        }
+        if let Some(target) = &self.json {
+            table::write_json(report, target)?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
+    let model = read_model(asked.model.as_deref())?;
+    let bar = progress::bar("runs");
+    let show = |done, all| progress::show(&bar, done, all);
+    match asked.world.as_str() {
+        "demo" => {
+            let settings = Settings {
+                seeds: asked.seeds.clone(),
+                listeners: asked.listeners.unwrap_or(LISTENERS),
+                days: asked.days.unwrap_or(DAYS),
+                model,
+                threads: asked.threads,
+            };
+            let report = simulate::run(&settings, &show)?;
+            bar.finish_and_clear();
+            asked.show(&report, &report.table())
+        }
+        "lastfm" => {
+            let data = asked.data()?;
+            let data = home::Data { counts: lastfm::read(data)?, play_times: PlayTimes::read(data)? };
+            let settings = home::Settings {
+                seeds: asked.seeds.clone(),
+                listeners: asked.listeners.unwrap_or(home::constants::LISTENERS),
+                days: asked.days.unwrap_or(home::constants::DAYS),
+                model,
+                grid: !asked.middle,
+                threads: asked.threads,
+            };
+            let report = home::run(&data, &settings, &asked.units()?, &show)?;
+            bar.finish_and_clear();
+            asked.show(&report, &report.table())
+        }
+        other => Err(LabError::unreadable(format!("expected the world demo or lastfm, got {other}"))),
+    }
 }

@@ -24,7 +24,11 @@ use crate::table::Comparison;
 
 mod baseline;
 mod device;
+pub mod exposure;
+pub mod judge;
+pub mod kuairand;
 pub mod lastfm;
+pub mod units;
 
 /// What to simulate.
 #[derive(Clone, Debug)]

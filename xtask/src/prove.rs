@@ -27,6 +27,11 @@ const PROOFS: &[Proof] = &[
         shows: "real listeners: how many hidden favourites the core's page shows (needs the reference data)",
         run: replay,
     },
+    Proof {
+        name: "lastfm",
+        shows: "a Home of real play counts, 20 seeds: the core against opponents, and over a grid (needs the reference data)",
+        run: lastfm,
+    },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
 ];
@@ -158,6 +163,78 @@ fn replay(units: &Units) -> Result<Record> {
         seeds: report.get("seed").and_then(Value::as_u64).into_iter().collect(),
         claims: replayed_claims(&report)?,
     })
+}
+
+fn lastfm(units: &Units) -> Result<Record> {
+    let report = world(units, "lastfm", &["--seeds", "20"])?;
+    Ok(Record {
+        name: "lastfm".to_owned(),
+        command: "cargo xtask prove lastfm".to_owned(),
+        seeds: seeds(&report),
+        claims: lastfm_claims(&report)?,
+    })
+}
+
+/// Simulates a world made of reference data; the lab keeps and takes up the finished runs itself.
+fn world(units: &Units, world: &str, arguments: &[&str]) -> Result<Value> {
+    let folder = project::reference_data()?.ok_or("this proof needs the reference data: set EARS_SHARED to its folder")?;
+    json_of(|file| {
+        let mut command = test::lab(&["simulate", "--world", world, "--resume", "--data"]);
+        command.arg(folder.join("data")).arg("--partial").arg(&units.file).args(arguments).arg("--json").arg(file);
+        Ok(command)
+    })
+}
+
+/// What is wanted of the core in the middle of the grid, and of all cells.
+fn lastfm_claims(report: &Value) -> Result<Vec<Claim>> {
+    const WANTED: [(&str, f64); 2] = [("popularity", 0.25), ("server", 0.15)];
+    let mut claims = comparisons(report, "streams", &["random", "ts_segment"])?;
+    for (against, least) in WANTED {
+        for claim in claims.iter_mut().filter(|claim| claim.claim == format!("streams, ears over {against}")) {
+            at_least(claim, least);
+        }
+    }
+    let first = serde_json::json!({ "comparisons": report["first_impressions"] });
+    for mut claim in comparisons(&first, "streams in a new listener's first 20 impressions", &[])? {
+        if claim.claim.ends_with("over popularity") {
+            at_least(&mut claim, 0.10);
+        }
+        claims.push(claim);
+    }
+    let gap = number(report, "oracle_gap_closed")?;
+    claims.push(measured("oracle gap closed", format!("{:.0} %", gap * 100.0), vec![("share".to_owned(), gap)]));
+    for cell in report["grid"].as_array().ok_or("the lab wrote no grid")? {
+        let (affinity, boost) = (number(cell, "affinity")?, number(cell, "boost")?);
+        let what = format!("affinity {affinity}, boost {boost}");
+        claims.extend(comparisons(cell, &what, &["popularity", "server"])?);
+        let gap = number(cell, "oracle_gap_closed")?;
+        let claim = format!("{what}, oracle gap closed");
+        claims.push(measured(&claim, format!("{:.0} %", gap * 100.0), vec![("share".to_owned(), gap)]));
+    }
+    for (name, policy) in report["policies"].as_object().ok_or("the lab wrote no policies")? {
+        let mean = |key: &str| {
+            let of = policy[key].as_array().map(|all| all.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
+            of.filter(|all| !all.is_empty()).map(|all| all.iter().sum::<f64>() / all.len() as f64)
+        };
+        let streams = mean("streams").ok_or_else(|| format!("no streams of {name}"))?;
+        claims.push(measured(&format!("streams, {name}"), format!("{streams:.0}"), vec![("mean".to_owned(), streams)]));
+        let exposure = &policy["exposure"];
+        let (gini, top) = (number(exposure, "gini")?, number(exposure, "top_percent")?);
+        let mut numbers = vec![("gini".to_owned(), gini), ("top_percent".to_owned(), top)];
+        for (tenth, share) in exposure["by_size"].as_array().into_iter().flatten().filter_map(Value::as_f64).enumerate() {
+            numbers.push((format!("tenth_{}", tenth + 1), share));
+        }
+        let value = format!("Gini {gini:.2}, top 1 % of artists {:.0} %", top * 100.0);
+        claims.push(measured(&format!("impressions by artist, {name}"), value, numbers));
+    }
+    Ok(claims)
+}
+
+/// Holds a relative difference to at least `least`: the middle, not the interval's end.
+fn at_least(claim: &mut Claim, least: f64) {
+    let found = claim.numbers.iter().find(|(name, _)| name == "relative").map(|(_, value)| *value);
+    claim.wanted = format!("at least {:+.0} %", least * 100.0);
+    claim.pass = found.is_some_and(|found| found >= least);
 }
 
 /// One claim for each comparison, and the plain counts.
@@ -385,6 +462,29 @@ mod tests {
         assert_eq!(claims[0].value, "+12.3 % [10.1, 14.2]");
         assert_eq!(claims[3].value, "63 %");
         assert!(simulated_claims(&serde_json::json!({})).is_err());
+    }
+
+    #[test]
+    fn home_claims_hold_the_core_to_its_targets() {
+        let compare = |against: &str, relative: f64| serde_json::json!({"policy": "ears", "against": against, "relative": relative, "low": relative - 0.02, "high": 0.5});
+        let report = serde_json::json!({
+            "seeds": [1, 2],
+            "comparisons": [compare("popularity", 0.26), compare("server", 0.14), compare("random", 0.3), compare("oracle", -0.2)],
+            "first_impressions": [compare("popularity", 0.11)],
+            "oracle_gap_closed": 0.5,
+            "grid": [{"affinity": 0.5, "boost": 1.0, "comparisons": [compare("server", 0.01)], "oracle_gap_closed": 0.1}],
+            "policies": {"ears": {"streams": [10, 20], "exposure": {"gini": 0.6, "top_percent": 0.1, "by_size": [0.9, 0.1]}}},
+        });
+        let claims = lastfm_claims(&report).unwrap();
+        let verdict = |name: &str| claims.iter().find(|c| c.claim == name).map(|c| (c.wanted.as_str(), c.pass)).unwrap();
+        assert_eq!(verdict("streams, ears over popularity"), ("at least +25 %", true));
+        assert_eq!(verdict("streams, ears over server"), ("at least +15 %", false));
+        assert_eq!(verdict("streams, ears over random"), ("interval above 0", true));
+        assert_eq!(verdict("streams, ears over oracle"), (AS_MEASURED, true));
+        assert_eq!(verdict("streams in a new listener's first 20 impressions, ears over popularity"), ("at least +10 %", true));
+        assert_eq!(verdict("affinity 0.5, boost 1, ears over server"), ("interval above 0", false));
+        assert_eq!(claims.iter().find(|c| c.claim == "streams, ears").unwrap().value, "15");
+        assert!(lastfm_claims(&serde_json::json!({"comparisons": []})).is_err());
     }
 
     #[test]

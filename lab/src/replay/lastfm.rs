@@ -1,12 +1,9 @@
 //! Reads the Last.fm 2K play counts (HetRec 2011).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use flate2::read::GzDecoder;
-
+use crate::data::{find, lines};
 use crate::error::LabError;
 
 /// Play counts of listeners, artists by dense number.
@@ -49,37 +46,4 @@ pub fn read(data: &Path) -> Result<PlayCounts, LabError> {
         plays.sort_unstable();
     }
     Ok(PlayCounts { listeners, artists: ids.into_values().map(|(_, name)| name).collect() })
-}
-
-fn lines(path: &Path, header: &str, mut take: impl FnMut(&str) -> Option<()>) -> Result<(), LabError> {
-    let file = File::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
-    for (number, line) in BufReader::new(GzDecoder::new(file)).lines().enumerate() {
-        let line = line.map_err(|error| LabError::file(path, "gzipped text", error))?;
-        if number == 0 {
-            if line.trim() != header {
-                return Err(LabError::file(path, &format!("the columns {header}"), line));
-            }
-        } else if take(line.trim()).is_none() {
-            return Err(LabError::file(path, &format!("{header} in line {}", number + 1), line));
-        }
-    }
-    Ok(())
-}
-
-/// The first file called `name` under `directory`, in order of path.
-fn find(directory: &Path, name: &str) -> Result<PathBuf, LabError> {
-    let mut open = vec![directory.to_path_buf()];
-    while let Some(folder) = open.pop() {
-        let unreadable = |error| LabError::file(&folder, "a readable directory", error);
-        let mut inside = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            inside.push(entry.map_err(unreadable)?.path());
-        }
-        inside.sort();
-        if let Some(found) = inside.iter().find(|path| path.is_file() && path.ends_with(name)) {
-            return Ok(found.clone());
-        }
-        open.extend(inside.into_iter().rev().filter(|path| path.is_dir()));
-    }
-    Err(LabError::file(directory, &format!("a file {name}"), "none"))
 }

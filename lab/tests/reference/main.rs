@@ -9,8 +9,9 @@ use std::process::{Command, ExitCode};
 /// What is checked, and how.
 type Check = (&'static str, fn(&Path));
 
-const CHECKS: [Check; 2] = [
+const CHECKS: [Check; 3] = [
     ("the reference values are met", golden),
+    ("a Home of real play counts, two seeds, small: the core finds more than chance, the oracle most", lastfm),
     ("real listeners find more of what they like than by popularity or by chance", replay),
 ];
 
@@ -54,6 +55,22 @@ fn golden(shared: &Path) {
     }
     assert_eq!(line("obp_estimates.json"), "obp_estimates.json: unknown kind obp_estimates");
     assert_eq!(out.lines().filter(|line| line.starts_with("models/kuairand/")).count(), 10);
+}
+
+fn lastfm(shared: &Path) {
+    let small = ["--world", "lastfm", "--seeds", "2", "--listeners", "40", "--days", "20", "--middle", "--data"];
+    let mut arguments: Vec<&Path> = small.iter().map(Path::new).collect();
+    let data = shared.join("data");
+    arguments.extend([&data, Path::new("--json"), Path::new("-")]);
+    let (code, out) = ears_lab("simulate", &arguments);
+    assert_eq!(code, Some(0), "{out}");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+    let streams = |policy: &str| {
+        let of = report["policies"][policy]["streams"].as_array();
+        of.filter(|of| of.len() == 2).map(|of| of.iter().filter_map(serde_json::Value::as_u64).sum::<u64>())
+    };
+    assert!(streams("ears") > streams("random") && streams("oracle") > streams("ears"), "{out}");
+    assert!(streams("random") > Some(0), "{out}");
 }
 
 fn replay(shared: &Path) {
