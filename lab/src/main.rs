@@ -8,7 +8,7 @@ use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::PlayTimes;
 use ears_lab::simulate::units::Units;
-use ears_lab::simulate::{self, Settings, lastfm as home};
+use ears_lab::simulate::{self, Settings, carousel, lastfm as home};
 use ears_lab::{golden, progress, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
@@ -34,7 +34,7 @@ enum Command {
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
-        /// Which world: demo, or lastfm with --data.
+        /// Which world: demo, or lastfm or carousel with --data.
         #[arg(long, default_value = "demo")]
         world: String,
         /// Directory that holds the data of the world, at any depth.
@@ -52,6 +52,15 @@ enum Command {
         /// Days of each run, two visits each. Default: as the world has them.
         #[arg(long)]
         days: Option<u32>,
+        /// For carousel: rounds of each run.
+        #[arg(long, default_value_t = carousel::ROUNDS)]
+        rounds: u32,
+        /// For carousel: visitors of each round.
+        #[arg(long, default_value_t = carousel::VISITORS)]
+        visitors: u32,
+        /// For carousel: names of the policies to run. Default: all.
+        #[arg(long, value_delimiter = ',')]
+        policies: Vec<String>,
         /// For lastfm: the middle of the grid only.
         #[arg(long)]
         middle: bool,
@@ -103,21 +112,38 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::CheckGolden { directory, data } => check_golden(&directory, data.as_deref()),
-        Command::Simulate { world, data, seeds, first_seed, listeners, days, middle, model, threads, partial, resume, json } => {
-            simulate(&Simulation {
-                world,
-                data,
-                seeds: (first_seed..first_seed.saturating_add(seeds)).collect(),
-                listeners,
-                days,
-                middle,
-                model,
-                threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
-                partial,
-                resume,
-                json,
-            })
-        }
+        Command::Simulate {
+            world,
+            data,
+            seeds,
+            first_seed,
+            listeners,
+            days,
+            rounds,
+            visitors,
+            policies,
+            middle,
+            model,
+            threads,
+            partial,
+            resume,
+            json,
+        } => simulate(&Simulation {
+            world,
+            data,
+            seeds: (first_seed..first_seed.saturating_add(seeds)).collect(),
+            listeners,
+            days,
+            rounds,
+            visitors,
+            policies,
+            middle,
+            model,
+            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            partial,
+            resume,
+            json,
+        }),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
@@ -192,6 +218,9 @@ struct Simulation {
     seeds: Vec<u64>,
     listeners: Option<u32>,
     days: Option<u32>,
+    rounds: u32,
+    visitors: u32,
+    policies: Vec<String>,
     middle: bool,
     model: Option<PathBuf>,
     threads: usize,
@@ -254,6 +283,18 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
             bar.finish_and_clear();
             asked.show(&report, &report.table())
         }
-        other => Err(LabError::unreadable(format!("expected the world demo or lastfm, got {other}"))),
+        "carousel" => {
+            let settings = carousel::Settings {
+                seeds: asked.seeds.clone(),
+                rounds: asked.rounds,
+                visitors: asked.visitors,
+                policies: asked.policies.clone(),
+                threads: asked.threads,
+            };
+            let report = carousel::run(&carousel::world::World::read(asked.data()?)?, &settings, &asked.units()?, &show)?;
+            bar.finish_and_clear();
+            asked.show(&report, &report.table())
+        }
+        other => Err(LabError::unreadable(format!("expected the world demo, lastfm or carousel, got {other}"))),
     }
 }

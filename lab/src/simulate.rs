@@ -23,6 +23,7 @@ use crate::interval::{paired, relative_difference};
 use crate::table::Comparison;
 
 mod baseline;
+pub mod carousel;
 mod device;
 pub mod exposure;
 pub mod judge;
