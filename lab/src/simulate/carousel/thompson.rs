@@ -21,14 +21,21 @@ pub(super) struct Beta<'a> {
     counts: Counts<'a>,
     prior: (f64, f64),
     rule: Rule,
+    /// For each segment: above it lie about [`EXPECTED`] draws.
     thresholds: Vec<f64>,
+    /// Each cell's chance to be drawn above the threshold.
+    tails: Vec<f64>,
+    /// Cells that learned something since their tail was computed.
+    stale: Vec<bool>,
     rng: Pcg32,
 }
 
 impl<'a> Beta<'a> {
     /// Posteriors that start at Beta(`prior`), both at least 1.
     pub(super) fn new(public: Public<'a>, prior: (f64, f64), rule: Rule, rng: Pcg32) -> Self {
-        Self { counts: Counts::new(public), prior, rule, thresholds: vec![prior.0 / (prior.0 + prior.1); public.segments], rng }
+        let cells = public.segments * public.playlists;
+        let thresholds = vec![prior.0 / (prior.0 + prior.1); public.segments];
+        Self { counts: Counts::new(public), prior, rule, thresholds, tails: vec![0.0; cells], stale: vec![true; cells], rng }
     }
 
     fn posterior(&self, segment: usize, playlist: usize) -> (f64, f64) {
@@ -37,47 +44,55 @@ impl<'a> Beta<'a> {
         (self.prior.0 + streamed, self.prior.1 + shown - streamed)
     }
 
-    /// A threshold, and each playlist's chance to be drawn above it.
-    fn tails(&mut self, segment: usize) -> (f64, Vec<f64>) {
-        let posteriors: Vec<(f64, f64)> = (0..self.counts.public.playlists).map(|i| self.posterior(segment, i)).collect();
-        let expected = EXPECTED.min(0.6 * posteriors.len() as f64);
-        let at = |threshold: f64| -> Vec<f64> { posteriors.iter().map(|(a, b)| beta_above(*a, *b, threshold)).collect() };
-        let mut threshold = self.thresholds[segment];
-        let mut tails = at(threshold);
+    /// Brings a segment's threshold and tails up to date.
+    fn refresh(&mut self, segment: usize) {
+        let playlists = self.counts.public.playlists;
+        let row = segment * playlists;
+        let expected = EXPECTED.min(0.6 * playlists as f64);
         let (mut low, mut high) = (0.0, 1.0);
+        let mut all = false;
         loop {
-            let above: f64 = tails.iter().sum();
+            let threshold = self.thresholds[segment];
+            for playlist in 0..playlists {
+                if all || self.stale[row + playlist] {
+                    let (a, b) = self.posterior(segment, playlist);
+                    self.tails[row + playlist] = beta_above(a, b, threshold);
+                    self.stale[row + playlist] = false;
+                }
+            }
+            let above: f64 = self.tails[row..row + playlists].iter().sum();
             if above > expected * SLACK {
                 low = threshold;
             } else if above < expected / SLACK {
                 high = threshold;
             } else {
-                break;
+                return;
             }
             // Small steps while one end is open: thresholds move little from round to round.
-            threshold = match (low > 0.0, high < 1.0) {
+            self.thresholds[segment] = match (low > 0.0, high < 1.0) {
                 (true, false) => (1.05 * threshold).min(0.5 + 0.5 * threshold),
                 (false, true) => threshold / 1.05,
                 _ => 0.5 * (low + high),
             };
-            tails = at(threshold);
+            all = true;
         }
-        self.thresholds[segment] = threshold;
-        (threshold, tails)
     }
 
-    fn slate(&mut self, segment: usize, threshold: f64, tails: &[f64], draws: &mut Vec<(f64, u16)>) -> Slate {
+    fn slate(&mut self, segment: usize, draws: &mut Vec<(f64, u16)>) -> Slate {
         draws.clear();
-        for (playlist, tail) in tails.iter().enumerate() {
-            if unit(&mut self.rng) < *tail {
+        let playlists = self.counts.public.playlists;
+        let threshold = self.thresholds[segment];
+        for playlist in 0..playlists {
+            let tail = self.tails[segment * playlists + playlist];
+            if unit(&mut self.rng) < tail {
                 let (a, b) = self.posterior(segment, playlist);
-                draws.push((draw_above(a, b, threshold, *tail, &mut self.rng), playlist as u16));
+                draws.push((draw_above(a, b, threshold, tail, &mut self.rng), playlist as u16));
             }
         }
         if draws.len() < SLOTS {
             // The rest lies below the threshold.
             let above: Vec<u16> = draws.iter().map(|(_, playlist)| *playlist).collect();
-            for playlist in (0..tails.len() as u16).filter(|playlist| !above.contains(playlist)) {
+            for playlist in (0..playlists as u16).filter(|playlist| !above.contains(playlist)) {
                 let (a, b) = self.posterior(segment, usize::from(playlist));
                 draws.push((draw_below(a, b, threshold, &mut self.rng), playlist));
             }
@@ -89,19 +104,20 @@ impl<'a> Beta<'a> {
 
 impl Policy for Beta<'_> {
     fn show(&mut self, visitors: &[u32]) -> Vec<Slate> {
-        let segments: Vec<(f64, Vec<f64>)> = (0..self.counts.public.segments).map(|segment| self.tails(segment)).collect();
+        for segment in 0..self.counts.public.segments {
+            self.refresh(segment);
+        }
         let mut draws = Vec::new();
         let mut pages = Vec::with_capacity(visitors.len());
         for user in visitors {
-            let segment = self.counts.public.segment(*user);
-            let (threshold, tails) = &segments[segment];
-            pages.push(self.slate(segment, *threshold, tails, &mut draws));
+            pages.push(self.slate(self.counts.public.segment(*user), &mut draws));
         }
         pages
     }
 
     fn learn(&mut self, visitors: &[u32], slates: &[Slate], streams: &[Option<usize>]) {
-        self.counts.learn(self.rule, visitors, slates, streams, |_| ());
+        let stale = &mut self.stale;
+        self.counts.learn(self.rule, visitors, slates, streams, |cell| stale[cell] = true);
     }
 }
 
