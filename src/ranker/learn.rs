@@ -344,6 +344,12 @@ impl Ranker {
         }
     }
 
+    /// The outcomes kept, oldest first, that were surely seen: feature row when the page was drawn, and reward in [0, 1].
+    pub fn lessons(&self) -> impl Iterator<Item = (&[f32], f32)> {
+        let taught = self.history.lessons.iter().filter(|lesson| !lesson.row.is_empty() && lesson.weight >= 1.0);
+        taught.map(|lesson| (lesson.row.as_slice(), lesson.reward))
+    }
+
     /// What the device holds, in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {

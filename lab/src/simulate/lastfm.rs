@@ -46,6 +46,7 @@ pub mod halves;
 pub mod home;
 pub mod listener;
 pub mod opponents;
+pub mod pilot;
 pub mod report;
 pub mod truth;
 
@@ -109,7 +110,13 @@ impl<'a> World<'a> {
     /// Draws a run.
     #[must_use]
     pub fn new(data: &'a Data, truth: &'a Truth, listeners: u32, seed: u64) -> Self {
-        let halves = Halves::new(&data.counts, listeners, seed);
+        Self::beside(data, truth, listeners, seed, &[])
+    }
+
+    /// Draws a run of listeners that are none of `others`.
+    #[must_use]
+    pub fn beside(data: &'a Data, truth: &'a Truth, listeners: u32, seed: u64, others: &[u32]) -> Self {
+        let halves = Halves::new(&data.counts, listeners, seed, others);
         let home = Home::new(&halves.known, &halves.run, data.counts.artists.len(), seed);
         let scale = Scale::new(truth, &home.artists, seed);
         Self { seed, counts: &data.counts, play_times: &data.play_times, halves, home, truth, scale }
@@ -117,8 +124,19 @@ impl<'a> World<'a> {
 }
 
 /// The policies, by the names used in reports.
-pub const POLICIES: [&str; 10] =
-    ["ears", "random", "server", "editorial", "popularity", "pooled", "ts_segment", "epsilon", "oracle_segment", "oracle"];
+pub const POLICIES: [&str; 11] = [
+    "ears",
+    "built_in",
+    "random",
+    "server",
+    "editorial",
+    "popularity",
+    "pooled",
+    "ts_segment",
+    "epsilon",
+    "oracle_segment",
+    "oracle",
+];
 /// Those of the cells around the middle.
 pub const GRID_POLICIES: [&str; 4] = ["ears", "server", "popularity", "oracle"];
 
@@ -170,7 +188,7 @@ pub fn run(data: &Data, settings: &Settings, kept: &Units, progress: &(dyn Fn(u6
                     let world = world.get_or_init(|| World::new(data, &truth, settings.listeners, seed));
                     let policies: &[&str] = if cell == middle() { &POLICIES } else { &GRID_POLICIES };
                     let base = base_logit(world, cell);
-                    policies.iter().map(|&name| Ok((name.to_owned(), play(world, cell, base, name, settings)?))).collect()
+                    policies.iter().map(|&name| Ok((name.to_owned(), play(data, world, cell, base, name, settings)?))).collect()
                 })?;
                 progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, all);
                 Ok(outcomes)
@@ -204,12 +222,13 @@ fn unit_name(settings: &Settings, seed: u64, cell: Cell) -> String {
 }
 
 /// Plays all visits of a run under the policy called `name`.
-fn play(world: &World<'_>, cell: Cell, base: f64, name: &str, settings: &Settings) -> Result<Outcome, LabError> {
+fn play(data: &Data, world: &World<'_>, cell: Cell, base: f64, name: &str, settings: &Settings) -> Result<Outcome, LabError> {
     let mut listeners: Vec<Listener<'_>> =
         (0..settings.listeners).map(|number| Listener::new(world, cell, base, number)).collect();
     let core = |model: BundleSettings| Core::new(&world.home, model, world.seed, listeners.len());
     let mut policy: Box<dyn Policy + '_> = match name {
-        "ears" => Box::new(core(settings.model.clone())),
+        "ears" => Box::new(core(pilot::bundle(data, world.truth, world, cell, settings.model.policy)?)),
+        "built_in" => Box::new(core(settings.model.clone())),
         "epsilon" => {
             let policy = PolicySettings { kind: PolicyKind::EpsilonPage, epsilon: EPSILON, ..settings.model.policy };
             Box::new(core(BundleSettings { policy, ..settings.model.clone() }))

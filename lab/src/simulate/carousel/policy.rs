@@ -49,9 +49,10 @@ impl Named {
     #[must_use]
     pub fn start<'a>(&self, world: &'a World, seed: u64) -> Box<dyn Policy + 'a> {
         // FNV-1a of the name: the numbers of one policy do not depend on which others there are.
-        let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let name = self
+            .name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         (self.make)(world, Seed::from_number(seed).stream(Purpose::Rank, name))
     }
 }

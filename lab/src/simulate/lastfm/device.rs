@@ -12,6 +12,7 @@ use super::constants::{HISTORY_PLAY_MS, SHELF_LOGIT, VISIBLE_CARDS, VISIBLE_SHEL
 use super::home::{CandidateShelf, Home};
 use super::listener::{Look, PlacedShelf, Visit};
 use super::opponents::{Moment, Policy};
+use super::pilot;
 use crate::error::LabError;
 
 /// The core on the device of one listener.
@@ -65,6 +66,10 @@ impl<'a> Device<'a> {
             }
         }
         let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
+        if self.ranker.bundle().schema().given().next().is_some() {
+            let (columns, values) = pilot::given(self.home, page);
+            builder = builder.features(columns, values);
+        }
         let ranked = self.ranker.rank(&builder.build()?, now)?;
         self.shown = Some((ranked.id, shelves));
         let mut placed = Vec::with_capacity(page.len());
@@ -129,6 +134,13 @@ impl<'a> Core<'a> {
     #[must_use]
     pub fn new(home: &'a Home, model: BundleSettings, seed: u64, listeners: usize) -> Self {
         Self { home, model, seed, devices: (0..listeners).map(|_| None).collect() }
+    }
+
+    /// What each device has learned from: feature row and reward of every outcome kept.
+    #[must_use]
+    pub fn lessons(&self) -> Vec<Vec<(Vec<f32>, f32)>> {
+        let of = |device: &Device<'_>| device.ranker.lessons().map(|(row, reward)| (row.to_vec(), reward)).collect();
+        self.devices.iter().flatten().map(of).collect()
     }
 }
 

@@ -22,14 +22,14 @@ pub struct Halves {
 }
 
 impl Halves {
-    /// Draws the run's listeners and everybody's halves.
+    /// Draws the run's listeners, none of `others`, and everybody's halves.
     ///
     /// A listener's artists are sorted by plays and taken in pairs; of each pair a coin makes one known and the other hidden, so
     /// that both halves are played equally.
     #[must_use]
-    pub fn new(counts: &PlayCounts, listeners: u32, seed: u64) -> Self {
+    pub fn new(counts: &PlayCounts, listeners: u32, seed: u64, others: &[u32]) -> Self {
         let key = Key::new(seed, Draw::History);
-        let all: Vec<u32> = (0..counts.listeners.len() as u32).collect();
+        let all: Vec<u32> = (0..counts.listeners.len() as u32).filter(|listener| !others.contains(listener)).collect();
         let run = sample(&all, listeners as usize, key.with(1));
         let new: Vec<bool> = run.iter().map(|listener| key.with(2).with(u64::from(*listener)).unit() < NEW_LISTENERS).collect();
         let mut halves = Self { known: Vec::new(), hidden: Vec::new(), run, new };
@@ -61,7 +61,7 @@ mod tests {
     fn halves_share_nothing_and_new_listeners_are_unknown() {
         let listeners: Half = (0..50u32).map(|u| (0..20).map(|a| (a, 1 + (a * 7 + u) % 13)).collect()).collect();
         let counts = PlayCounts { listeners, artists: vec![String::new(); 20] };
-        let halves = Halves::new(&counts, 30, 4);
+        let halves = Halves::new(&counts, 30, 4, &[]);
         assert_eq!(halves.run.len(), 30);
         assert!(halves.new.iter().any(|new| *new) && !halves.new.iter().all(|new| *new));
         for (listener, (known, hidden)) in (0u32..).zip(halves.known.iter().zip(&halves.hidden)) {
@@ -71,6 +71,6 @@ mod tests {
             let new = place.is_some_and(|place| halves.new[place]);
             assert_eq!(known.len(), if new { 0 } else { 10 });
         }
-        assert_eq!(halves, Halves::new(&counts, 30, 4));
+        assert_eq!(halves, Halves::new(&counts, 30, 4, &[]));
     }
 }
