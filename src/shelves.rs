@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::history::History;
-use crate::math::{dot, falling};
+use crate::math::dot;
 use crate::page::{CardHandle, Catalogue, LocalShelves, Page};
 
 /// Most cards on a local shelf.
@@ -64,8 +64,8 @@ pub fn build(wanted: LocalShelves, history: &History, catalogue: &Catalogue, pag
         .filter(|kind| wanted.0 & (1 << kind.bit()) != 0)
         .filter_map(|kind| {
             let (because, cards) = match kind {
-                LocalKind::RecentlyPlayed => (None, recently_played(history)),
-                LocalKind::HeavyRotation => (None, heavy_rotation(history, now)),
+                LocalKind::RecentlyPlayed => (None, recently_played(history, catalogue)),
+                LocalKind::HeavyRotation => (None, heavy_rotation(history, catalogue, now)),
                 LocalKind::YourShows => (None, your_shows(history, catalogue, now)),
                 LocalKind::BecauseYouPlayed => because_you_played(history, catalogue, page)?,
             };
@@ -74,29 +74,40 @@ pub fn build(wanted: LocalShelves, history: &History, catalogue: &Catalogue, pag
         .collect()
 }
 
-/// The first cards by falling `rank`; ties by handle. A rank of 0 or less leaves a card out.
-fn best(candidates: impl Iterator<Item = (CardHandle, f64)>) -> Vec<CardHandle> {
-    let ranked: Vec<(f64, u32)> = candidates.filter(|(_, rank)| *rank > 0.0).map(|(card, rank)| (rank, card.0)).collect();
-    falling(&ranked).into_iter().take(MAX_LOCAL_CARDS).map(CardHandle).collect()
+/// The first cards by falling `rank`; ties by card id, which no order of registration changes. A rank of 0 or less leaves a card out.
+fn best(catalogue: &Catalogue, candidates: impl Iterator<Item = (CardHandle, f64)>) -> Vec<CardHandle> {
+    let id = |card: CardHandle| catalogue.card(card).id.as_str();
+    let mut best: Vec<(CardHandle, f64)> = Vec::new();
+    for (card, rank) in candidates.filter(|(_, rank)| *rank > 0.0) {
+        let place = best.partition_point(|&(other, higher)| higher > rank || (higher == rank && id(other) < id(card)));
+        if place < MAX_LOCAL_CARDS {
+            best.truncate(MAX_LOCAL_CARDS - 1);
+            best.insert(place, (card, rank));
+        }
+    }
+    best.into_iter().map(|(card, _)| card).collect()
 }
 
 fn played(history: &History) -> impl Iterator<Item = (CardHandle, &crate::history::CardStats)> {
     history.cards.iter().map(|(card, stats)| (CardHandle(card), stats)).filter(|(_, stats)| !stats.hidden)
 }
 
-fn recently_played(history: &History) -> Vec<CardHandle> {
-    best(played(history).map(|(card, stats)| (card, stats.last_played as f64)))
+fn recently_played(history: &History, catalogue: &Catalogue) -> Vec<CardHandle> {
+    best(catalogue, played(history).map(|(card, stats)| (card, stats.last_played as f64)))
 }
 
-fn heavy_rotation(history: &History, now: Timestamp) -> Vec<CardHandle> {
-    best(played(history).map(|(card, _)| (card, history.card_plays(card, now) - 1.0)))
+fn heavy_rotation(history: &History, catalogue: &Catalogue, now: Timestamp) -> Vec<CardHandle> {
+    best(catalogue, played(history).map(|(card, _)| (card, history.card_plays(card, now) - 1.0)))
 }
 
 fn your_shows(history: &History, catalogue: &Catalogue, now: Timestamp) -> Vec<CardHandle> {
-    best(played(history).filter(|(card, _)| catalogue.card(*card).kind.is_show()).map(|(card, stats)| {
-        let liked = if stats.liked { 1.0 } else { 0.0 };
-        (card, liked + history.card_plays(card, now))
-    }))
+    best(
+        catalogue,
+        played(history).filter(|(card, _)| catalogue.card(*card).kind.is_show()).map(|(card, stats)| {
+            let liked = if stats.liked { 1.0 } else { 0.0 };
+            (card, liked + history.card_plays(card, now))
+        }),
+    )
 }
 
 /// Cards of the page near the card listened to last, by embedding where both have one, else by artist and family.
@@ -112,14 +123,17 @@ fn because_you_played(history: &History, catalogue: &Catalogue, page: &Page) -> 
         on_page[place.card.0 as usize] = true;
     }
     let candidates = (0..=largest).filter(|card| on_page[*card as usize]).map(CardHandle);
-    let near = best(candidates.filter(|&card| card != source && !history.is_hidden(card)).map(|card| {
-        let other = catalogue.registered(card);
-        let same = |a: u32, b: u32| if a != 0 && a == b { 1.0 } else { 0.0 };
-        let cosine = f64::from(dot(catalogue.unit(source), catalogue.unit(card)));
-        // Half a cosine on its own is no reason to say "because".
-        let close = if cosine > 0.5 { cosine } else { 0.0 };
-        (card, close + same(of.family, other.family) + 0.5 * same(of.artist, other.artist))
-    }));
+    let near = best(
+        catalogue,
+        candidates.filter(|&card| card != source && !history.is_hidden(card)).map(|card| {
+            let other = catalogue.registered(card);
+            let same = |a: u32, b: u32| if a != 0 && a == b { 1.0 } else { 0.0 };
+            let cosine = f64::from(dot(catalogue.unit(source), catalogue.unit(card)));
+            // Half a cosine on its own is no reason to say "because".
+            let close = if cosine > 0.5 { cosine } else { 0.0 };
+            (card, close + same(of.family, other.family) + 0.5 * same(of.artist, other.artist))
+        }),
+    );
     Some((Some(source), near))
 }
 
@@ -183,5 +197,20 @@ mod tests {
         let shelves = build(LocalShelves(15), &history, &catalogue, &page, now);
         assert!(shelves.iter().all(|s| !s.cards.contains(&CardHandle(0))), "hidden cards appear nowhere");
         assert!(build(LocalShelves(0), &history, &catalogue, &page, now).is_empty());
+    }
+
+    #[test]
+    fn equal_cards_stand_in_the_order_of_their_ids_however_they_were_registered() {
+        let order = |ids: &[&str]| {
+            let mut catalogue = Catalogue::default();
+            let mut history = History::default();
+            for id in ids {
+                let card = catalogue.register(Card { id: (*id).into(), ..Card::default() }).unwrap();
+                history.listen(Listen { card, ms: LISTEN_MS, at: Timestamp::clamped(DAY_MS) }, false, 0, &catalogue);
+            }
+            recently_played(&history, &catalogue).iter().map(|card| catalogue.card(*card).id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(order(&["b", "d", "a", "c"]), ["a", "b", "c", "d"]);
+        assert_eq!(order(&["c", "a", "b", "d"]), ["a", "b", "c", "d"]);
     }
 }
