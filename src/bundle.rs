@@ -208,19 +208,19 @@ pub struct Bundle {
 /// slowly, what differs between them (genres, part of the day) faster. Sizes were compared on simulated listeners of the demo world,
 /// with other seeds than the published ones; no data set of real listeners had a say.
 const BUILT_IN: [(&str, Source, f64, f64); 14] = [
-    ("popularity", Source::Popularity, 6.0, 0.3),
-    ("artist_affinity", Source::ArtistAffinity, 4.0, 0.3),
-    ("family_affinity", Source::FamilyAffinity, 8.0, 1.0),
-    ("card_affinity", Source::CardAffinity, 4.0, 0.3),
-    ("taste_short", Source::TasteShort, 0.4, 0.3),
-    ("taste_long", Source::TasteLong, 0.4, 0.3),
-    ("new_artist", Source::NewArtist, -0.1, 0.3),
+    ("popularity", Source::Popularity, 3.0, 0.3),
+    ("artist_affinity", Source::ArtistAffinity, 2.0, 0.3),
+    ("family_affinity", Source::FamilyAffinity, 4.0, 1.0),
+    ("card_affinity", Source::CardAffinity, 2.0, 0.3),
+    ("taste_short", Source::TasteShort, 0.2, 0.3),
+    ("taste_long", Source::TasteLong, 0.2, 0.3),
+    ("new_artist", Source::NewArtist, -0.05, 0.3),
     ("recency", Source::Recency, 0.0, 0.3),
-    ("skip_rate", Source::SkipRate, -1.0, 0.3),
-    ("time_of_day", Source::TimeOfDay, 1.0, 1.0),
-    ("liked", Source::Liked, 0.8, 0.3),
-    ("fatigue", Source::Fatigue, -2.5, 0.3),
-    ("is_podcast", Source::IsPodcast, -0.5, 1.0),
+    ("skip_rate", Source::SkipRate, -0.5, 0.3),
+    ("time_of_day", Source::TimeOfDay, 0.5, 1.0),
+    ("liked", Source::Liked, 0.4, 0.3),
+    ("fatigue", Source::Fatigue, -2.0, 0.3),
+    ("is_podcast", Source::IsPodcast, -0.25, 1.0),
     ("is_playlist", Source::IsPlaylist, 0.0, 1.0),
 ];
 
@@ -325,7 +325,7 @@ mod tests {
         for (got, want) in [(mean[0], -2.5), (mean[column("popularity")], 5.0), (mean[column("recency")], 3.0)] {
             assert!((got - want).abs() < 1e-12, "{got} {want}");
         }
-        assert!((mean[column("liked")] - 0.8).abs() < 1e-12);
+        assert!((mean[column("liked")] - 0.4).abs() < 1e-12);
     }
 
     #[test]

@@ -94,9 +94,9 @@ pub struct PolicySettings {
     /// Which policy. Default: Plackett-Luce.
     pub kind: PolicyKind,
     /// Score units (softmax: units of chance) in which one card is e times likelier than another; > 0. Small is greedy, large is
-    /// uniform. Default 0.05.
+    /// uniform. Default 0.025.
     pub temperature: f64,
-    /// The same for shelves, in units of log shelf value (softmax: of shelf value). Default 0.05.
+    /// The same for shelves, in log-odds of the shelf value (softmax: units of shelf value). Default 0.03.
     pub shelf_temperature: f64,
     /// Uniform share of every draw of a shelf, in [0, 1]. Default 0.02; 0 for fixed and popularity, which then are deterministic and
     /// leave nothing that others could evaluate.
@@ -132,8 +132,8 @@ impl Default for PolicySettings {
     fn default() -> Self {
         Self {
             kind: PolicyKind::PlackettLuce,
-            temperature: 0.05,
-            shelf_temperature: 0.05,
+            temperature: 0.025,
+            shelf_temperature: 0.03,
             floor_shelves: None,
             floor_cards: None,
             epsilon: 0.05,

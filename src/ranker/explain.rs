@@ -56,7 +56,7 @@ pub struct ShelfExplanation {
     pub kind: String,
     /// Position on the page.
     pub position: u32,
-    /// Chance that something on it is played, times the listener's willingness for its kind.
+    /// Chance that something on it is played, its odds moved by the listener's willingness for its kind.
     pub score: f64,
     /// What the policy drew with.
     pub logit: f64,
