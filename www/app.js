@@ -45,7 +45,7 @@ async function visit() {
   const track = (event) => home.track(event);
 
   let player;
-  const actions = createActions(byId('toast'), { track, decisionId: ranked.decisionId, changed: () => player?.refresh() });
+  const actions = createActions(byId('toast'), { home, decisionId: ranked.decisionId, changed: () => player?.refresh() });
   const panel = createPanel({ home, page, ranked, catalogue, collector, requests, leave });
   const menu = createMenu({ ...actions, why: panel.why });
   player = createPlayer(byId('player'), { track, ...actions });
@@ -61,6 +61,7 @@ async function visit() {
   }));
   shelves.removeAttribute('aria-busy');
   describe(home, ranked);
+  home.subscribe(() => describePrivate(home, ranked));
   watchImpressions(shelves, (shelfId, cardId) => track({ type: 'impression', decisionId: ranked.decisionId, shelfId, cardId, at: now() }));
 
   addEventListener('pagehide', () => {
@@ -72,8 +73,8 @@ async function visit() {
   /** Ends this visit and begins another, the only way an order changes; `tab` is the one to show then. */
   async function leave(tab) {
     player.stop();
-    actions.settle();
     byId('next-visit').disabled = true;
+    await actions.settle();
     await home.close();
     if (tab) history.replaceState(history.state, '', `#${tab}`);
     location.reload();
@@ -103,6 +104,15 @@ function describe(home, ranked) {
       : 'You have looked around, and played nothing yet.';
   }
   announce(`Home is ready: ${ranked.shelves.length} shelves`);
+}
+
+/** While listening privately the page says so, in place of where its order comes from. */
+function describePrivate(home, ranked) {
+  const { dataset } = document.documentElement;
+  if (home.isPrivate === (dataset.private === 'on')) return;
+  dataset.private = home.isPrivate ? 'on' : 'off';
+  if (home.isPrivate) byId('lede').textContent = 'Listening privately: nothing you do is recorded.';
+  else describe(home, ranked);
 }
 
 function explainBaseline(home, ranked) {

@@ -34,6 +34,7 @@ export function createMenu({ act, marked, why }) {
       item(icon('like', liked), liked ? 'Liked' : 'Like', () => act('like', card, shelf)),
       item(icon(followed ? 'followed' : 'follow'), followed ? 'Following' : 'Follow', () => act('follow', card, shelf)),
       item(icon('hide'), 'Hide', () => act('hide', card, shelf)),
+      ...(card.artist ? [item(icon('unused'), `${marked('exclude', card) ? 'Use' : 'Don’t use'} ${card.artist}${marked('exclude', card) ? ' again' : ''}`, () => act('exclude', card, shelf))] : []),
       item(icon('why'), 'Why this card', () => why(shelf, card)),
     );
     list.showPopover();

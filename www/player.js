@@ -8,8 +8,8 @@ const LISTEN_MS = 180_000;
 const LABELS = { like: 'Like', follow: 'Follow', hide: 'Hide' };
 const SHORTEST_LISTEN_MS = 30_000;
 
-/** `track` receives listening events; `act(kind, card, shelf)` likes, follows or hides. */
-export function createPlayer(root, { track, act, marked }) {
+/** `track` receives listening events; `act(kind, card, shelf)` likes, follows or hides; `skipped(card, resume)` offers to undo. */
+export function createPlayer(root, { track, act, marked, skipped }) {
   let current;
   let timer = 0;
   let toggles = [];
@@ -67,8 +67,13 @@ export function createPlayer(root, { track, act, marked }) {
 
   function play(card, shelf, decisionId) {
     if (current) stop();
-    current = { card, shelf, decisionId, startedAt: now() };
+    start({ card, shelf, decisionId, startedAt: now() });
     emit('play');
+  }
+
+  function start(next) {
+    current = next;
+    const { card, shelf } = current;
     draw();
     markPlaying(card, shelf);
     timer = setInterval(tick, 1000);
@@ -100,9 +105,13 @@ export function createPlayer(root, { track, act, marked }) {
   }
 
   function skip() {
-    const title = current.card.title;
+    const left = current;
     emit('skip', Math.round(elapsed()));
-    end(`Skipped ${title}`);
+    end(`Skipped ${left.card.title}`);
+    skipped(left.card, () => {
+      if (current) stop();
+      start(left);
+    });
   }
 
   /** Ends what is playing, as when another card is started or the page is left. */

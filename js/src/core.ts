@@ -35,6 +35,12 @@ export interface Core {
   snapshot(): Uint8Array;
   restore(bytes: Uint8Array): string;
   reset(): void;
+  setPrivate(on: boolean, now: number): void;
+  /** `cardId` is empty for an artist, `at` is NaN unless it is about one play. */
+  exclude(artist: string, cardId: string, at: number): number;
+  include(artist: string, cardId: string): boolean;
+  /** Artist and card handle in turn, one of them empty. */
+  excluded(): string[];
   setConsent(personalize: boolean, contribute: boolean): void;
   setManifest(bytes: Uint8Array, parsed: unknown): void;
   ledger(): Uint8Array | undefined;

@@ -5,7 +5,7 @@
  * Pages: `page_invalid`, `page_format`, `page_empty`, `page_too_large`, `shelf_empty`, `duplicate_shelf`, `duplicate_card`,
  * `id_invalid`, `not_finite`, `column_count`, `visible_range`, `unknown_decision` (`after` names none), `switched_off` (by the model).
  * Events: `event_invalid`, `unknown_card`, `unknown_decision` (the play counts all the same), `queue_full`,
- * `not_personalized`, and the core's own.
+ * `not_personalized`, `private`, `bad_exclusion`, and the core's own.
  * Start: `csp`, `no_wasm`, `no_simd`, `server`, `load`, `model`, `not_ready`, `closed`, `panic`.
  * Storage: `storage_unavailable`, `storage_timeout`, `storage_full`, `storage_failed`, `snapshot_corrupt`,
  * `snapshot_newer`, `outbox_corrupt`, and the core's own for the ledger.
@@ -14,7 +14,7 @@
 export type HomeErrorCode =
   | 'page_invalid' | 'page_format' | 'page_empty' | 'page_too_large' | 'shelf_empty' | 'duplicate_shelf'
   | 'duplicate_card' | 'id_invalid' | 'not_finite' | 'column_count' | 'visible_range' | 'switched_off'
-  | 'event_invalid' | 'unknown_card' | 'unknown_decision' | 'queue_full' | 'not_personalized'
+  | 'event_invalid' | 'unknown_card' | 'unknown_decision' | 'queue_full' | 'not_personalized' | 'private' | 'bad_exclusion'
   | 'csp' | 'no_wasm' | 'no_simd' | 'server' | 'load' | 'model' | 'not_ready' | 'closed' | 'panic'
   | 'storage_unavailable' | 'storage_timeout' | 'storage_full' | 'storage_failed'
   | 'snapshot_corrupt' | 'snapshot_newer' | 'outbox_corrupt'

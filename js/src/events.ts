@@ -2,7 +2,9 @@
 import { HomeError } from './errors.js';
 import type { EventType, HomeEvent } from './types.js';
 
-const TYPES: readonly EventType[] = ['impression', 'play', 'progress', 'finish', 'skip', 'like', 'follow', 'hide'];
+const TYPES: readonly EventType[] = [
+  'impression', 'play', 'progress', 'finish', 'skip', 'like', 'follow', 'hide', 'unhide', 'unskip',
+];
 
 /** An event with everything said. */
 export interface CompleteEvent {

@@ -7,6 +7,7 @@ import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.
 import { Engine } from './engine.js';
 import { HomeError, toHomeError } from './errors.js';
 import { completeEvent, type CompleteEvent } from './events.js';
+import { apply, completeExclusion, excludedBy, NOTHING_EXCLUDED, type CompleteExclusion } from './exclusions.js';
 import { importHistory } from './import-history.js';
 import { Outbox, outboxView } from './outbox.js';
 import { afterPatience } from './patience.js';
@@ -16,7 +17,7 @@ import { seedBytes, seededRandom } from './seed.js';
 import { Keys, openStorage } from './storage.js';
 import { memoryStorage } from './storage/memory.js';
 import type {
-  CardInput, Consent, Context, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
+  CardInput, Consent, Context, Excluded, Exclusion, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
   ImportReport, OutboxView, PageInput, RankedPage, Status, StatusReason, StorageAdapter, Summary,
 } from './types.js';
 import { Writer } from './writer.js';
@@ -54,6 +55,7 @@ export class HomeRuntime implements Home {
 
   #status: Status = Object.freeze({ state: 'loading', storage: 'none', writer: false });
   #consent: Consent;
+  #private = false;
   /** What `setConsent` was told on this page. */
   #chosen: Partial<Consent> = {};
   #storage: StorageAdapter = memoryStorage();
@@ -101,6 +103,8 @@ export class HomeRuntime implements Home {
 
   get consent(): Consent { return this.#consent; }
 
+  get isPrivate(): boolean { return this.#private; }
+
   // -------------------------------------------------------------------------------------------------------- ranking
 
   readonly rankSync = ((page: PageInput, context?: Context): RankedPage => {
@@ -113,7 +117,7 @@ export class HomeRuntime implements Home {
       }
       const now = this.#now();
       const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
-      this.#saver.touch();
+      if (!this.#private) this.#saver.touch();
       return ranked;
     } catch (thrown) {
       const error = toHomeError(thrown, 'page_invalid');
@@ -134,7 +138,7 @@ export class HomeRuntime implements Home {
   // ------------------------------------------------------------------------------------------------------- listening
 
   readonly track = (event: HomeEvent): void => {
-    if (!this.#consent.personalize || this.#closing) return;
+    if (!this.#consent.personalize || this.#private || this.#closing) return;
     try {
       const complete = completeEvent(event, this.#now());
       if (this.#engine) this.#observe(this.#engine, complete);
@@ -161,6 +165,7 @@ export class HomeRuntime implements Home {
     const report = await importHistory(plays, options.onProgress, {
       engine: () => {
         if (!this.#consent.personalize) throw new HomeError('not_personalized', 'history is kept only with the consent to personalize');
+        if (this.#private) throw new HomeError('private', 'no history is taken in while listening privately');
         return this.#mustHaveEngine();
       },
       now: () => this.#now(),
@@ -191,6 +196,45 @@ export class HomeRuntime implements Home {
     await this.#contribute();
   };
 
+  readonly setPrivate = (on: boolean): void => {
+    if (on === this.#private || this.#closing) return;
+    this.#private = on;
+    this.#tellPrivate(on);
+    // What came before is saved now; what comes is not.
+    if (on) void this.#saver.now();
+    else void this.#contribute();
+    this.#notify();
+  };
+
+  #tellPrivate(on: boolean): void {
+    this.#quietly(() => this.#engine?.core.setPrivate(on, this.#now()));
+  }
+
+  readonly exclude = async (what: Exclusion): Promise<number> => Number(await this.#control('exclude', what));
+
+  readonly include = async (what: Exclusion): Promise<boolean> => await this.#control('include', what) === true;
+
+  readonly excluded = (): Excluded =>
+    this.#quietly(() => this.#engine && excludedBy(this.#engine)) ?? NOTHING_EXCLUDED;
+
+  async #control(type: 'exclude' | 'include', what: Exclusion): Promise<number | boolean> {
+    const complete = completeExclusion(what);
+    await this.ready;
+    const done = this.#applyControl(type, complete);
+    this.#channel?.send({ type, ...complete });
+    await this.#saver.now();
+    return done;
+  }
+
+  #applyControl(type: 'exclude' | 'include', what: CompleteExclusion): number | boolean {
+    const done = apply(this.#mustHaveEngine(), type, what);
+    // One play of a card that this tab may still tell: it says no more of the card.
+    if (!Number.isNaN(what.at)) this.#readerEvents = this.#readerEvents.filter(({ cardId }) => cardId !== what.cardId);
+    this.#saver.touch();
+    this.#notify();
+    return done;
+  }
+
   readonly outbox = async (): Promise<OutboxView> => {
     await this.ready;
     // The tab that writes may have added to it.
@@ -214,7 +258,7 @@ export class HomeRuntime implements Home {
   }
 
   async #contribute(): Promise<number> {
-    if (!this.#contributor || !this.#engine || this.#closing) return 0;
+    if (!this.#contributor || !this.#engine || this.#private || this.#closing) return 0;
     const before = this.#outbox.entries.length;
     const sent = await this.#contributor.work();
     if (this.#closing) return sent;
@@ -438,6 +482,7 @@ export class HomeRuntime implements Home {
     this.#contributor?.coreReplaced();
     this.#tellConsent();
     this.#catchUp(engine);
+    if (this.#private) this.#tellPrivate(true);
     this.#refresh();
   }
 
@@ -525,7 +570,10 @@ export class HomeRuntime implements Home {
           await this.#keepAside(snapshot, toHomeError(thrown, 'snapshot_corrupt'));
         }
         engine.moveTo(engine.core);
+        // They are of the time before.
+        if (this.#private) this.#tellPrivate(false);
         for (const event of events) this.#quietly(() => engine.observe({ ...event, decisionId: '', shelfId: '' }, this.#now()));
+        if (this.#private) this.#tellPrivate(true);
         this.#tellConsent();
       }
     } catch (thrown) {
@@ -542,6 +590,8 @@ export class HomeRuntime implements Home {
     if (message.type === 'reset') {
       this.#forget();
       this.#saver.touch();
+    } else if (message.type !== 'consent') {
+      this.#quietly(() => this.#applyControl(message.type, message));
     } else {
       this.#useConsent(Object.freeze({ personalize: message.personalize, contribute: message.contribute }));
       if (!message.contribute) void this.#contributor?.dropWaiting().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));

@@ -6,6 +6,7 @@ export interface HeldLock { release(): void }
 /** A message between the tabs of one profile. */
 export type TabMessage =
   | { readonly type: 'reset' }
+  | { readonly type: 'exclude' | 'include'; readonly artist: string; readonly cardId: string; readonly at: number }
   | { readonly type: 'consent'; readonly personalize: boolean; readonly contribute: boolean };
 
 export interface Platform {

@@ -43,8 +43,11 @@ export class Registry {
   byHandle(handle: number): CardEntry | LocalCard | undefined {
     const known = this.#byHandle[handle];
     if (known) return known;
-    return handle >= 0 ? withoutEmpty(this.#core.card(handle)) : undefined;
+    return handle >= 0 ? this.remembered(handle) : undefined;
   }
+
+  /** What the core knows of a card. */
+  remembered(handle: number): LocalCard { return withoutEmpty(this.#core.card(handle)); }
 
   /**
    * The entry of a card, its handle `UNREGISTERED` when `register` must be called before use. The same object is looked

@@ -74,8 +74,12 @@ export interface PageInput<S extends ShelfInput = ShelfInput> {
 /** Values of the model's `context` columns, by name. */
 export type Context = Readonly<Record<string, number | boolean>>;
 
-/** What the listener did, or saw. */
-export type EventType = 'impression' | 'play' | 'progress' | 'finish' | 'skip' | 'like' | 'follow' | 'hide';
+/**
+ * What the listener did, or saw. `unhide` and `unskip` take back what hiding a card, or its last skip, did: right after it,
+ * everything is as if it had not happened, and a play that was skipped goes on.
+ */
+export type EventType =
+  | 'impression' | 'play' | 'progress' | 'finish' | 'skip' | 'like' | 'follow' | 'hide' | 'unhide' | 'unskip';
 
 /** Something that happened to a card. */
 export interface HomeEvent {
@@ -103,6 +107,20 @@ export interface HistoryPlay {
   readonly artist?: string;
   readonly family?: string;
   readonly kind?: string;
+}
+
+/**
+ * What not to use: everything by an artist, everything about a card, or, with `at`, the one play of that card that was
+ * under way at that time (milliseconds since the Unix epoch; the time of its start or end will do).
+ */
+export type Exclusion =
+  | { readonly artist: string; readonly cardId?: undefined; readonly at?: undefined }
+  | { readonly cardId: string; readonly at?: number; readonly artist?: undefined };
+
+/** What is not used until it is included again. */
+export interface Excluded {
+  readonly artists: readonly string[];
+  readonly cards: readonly LocalCard[];
 }
 
 /** What the listener agreed to. Two separate choices. */
@@ -560,7 +578,8 @@ export interface Home {
 
   /**
    * Adds a listening history from elsewhere, in pieces small enough to keep the page responsive.
-   * Rejects with a `HomeError` when there is no ranking to learn for (`csp`, `not_personalized`...).
+   * Rejects with a `HomeError` when there is no ranking to learn for (`csp`, `not_personalized`...), and with `private` while
+   * listening privately.
    */
   importHistory(
     plays: Iterable<HistoryPlay> | AsyncIterable<HistoryPlay>,
@@ -583,6 +602,28 @@ export interface Home {
    */
   setConsent(consent: Partial<Consent>): Promise<void>;
 
+  /** Whether this Home listens privately. */
+  readonly isPrivate: boolean;
+  /**
+   * Starts or ends private listening, at once. It starts by ending the visit and saving it. Meanwhile pages are ranked with what
+   * is known, and nothing is recorded: no decision, no event, no contribution; nor is an event about this time that arrives later.
+   * Never saved: it ends with the page, and other tabs are not changed by it.
+   */
+  setPrivate(on: boolean): void;
+
+  /**
+   * Unlearns what came of an artist, a card or one play: what is known becomes what it would be without. An artist or a card is
+   * also left out from now on, and still ranked by everything else. Likes and follows of it go, what is hidden stays hidden.
+   * Resolves with the number of plays taken back, once that is saved. Plays older than the last 5,000 can no longer be told
+   * apart one by one; with the first exclusion they leave all that plays share. Rejects with a `HomeError` where nothing is
+   * ranked, or with `bad_exclusion` for an empty name or beyond 1,000 artists or cards.
+   */
+  exclude(what: Exclusion): Promise<number>;
+  /** Uses an artist or a card again, from now on. Resolves with whether it was excluded. */
+  include(what: Exclusion): Promise<boolean>;
+  /** What is excluded; nothing before `ready`. */
+  excluded(): Excluded;
+
   /** What left, what waits, and the budget. */
   outbox(): Promise<OutboxView>;
 
@@ -590,7 +631,7 @@ export interface Home {
   flush(): Promise<FlushResult>;
 
   /**
-   * Forgets this namespace: history, what was learned, local log, outbox. The consents stay as they are, and so do the
+   * Forgets this namespace: history, what was learned, what is excluded, local log, outbox. The consents stay as they are, and so do the
    * dates of the privacy ledger. Rejects when the storage could not be wiped.
    */
   reset(): Promise<void>;

@@ -108,6 +108,7 @@ class FakeCore {
   observe(type, decisionId, shelfId, cardId, msPlayed, at, now) {
     if (!this.byId.has(cardId)) throw coded('unknown_card', 'the card was never registered');
     if (at > now + 1000) throw coded('event_future');
+    if (this.private) return;
     if (msPlayed < 0 || msPlayed > 86_400_000) throw coded('event_duration');
     this.state.events.push({ type, decisionId, shelfId, cardId, msPlayed: Number.isNaN(msPlayed) ? null : msPlayed, at });
   }
@@ -134,6 +135,21 @@ class FakeCore {
     return '';
   }
   reset() { this.state = { events: [], decisions: 0 }; this.cards = []; this.byId = new Map(); this.shelves = []; this.shelfById = new Map(); this.probe = 'watching'; }
+  setPrivate(on) { this.private = on; }
+  exclude(artist, cardId, at) {
+    if (cardId !== '' && !this.byId.has(cardId)) throw coded('unknown_card');
+    const before = this.state.events.length;
+    const concerns = (id) => (cardId === '' ? this.cards[this.byId.get(id)]?.artist === artist : id === cardId);
+    this.state.events = this.state.events.filter((event) => !concerns(event.cardId) || (!Number.isNaN(at) && event.at !== at));
+    if (Number.isNaN(at)) this.state.excluded = [...this.state.excluded ?? [], [artist, cardId]];
+    return before - this.state.events.length;
+  }
+  include(artist, cardId) {
+    const before = this.state.excluded ?? [];
+    this.state.excluded = before.filter(([a, c]) => a !== artist || c !== cardId);
+    return this.state.excluded.length < before.length;
+  }
+  excluded() { return (this.state.excluded ?? []).flatMap(([artist, cardId]) => [artist, this.byId.has(cardId) ? String(this.byId.get(cardId)) : '']); }
   setConsent(personalize, contribute) { this.consent = { personalize, contribute }; }
   setManifest(bytes, parsed) { if (parsed.format !== 1) throw coded('manifest_invalid'); this.manifest = parsed; }
   ledger() { return this.ledgerBytes; }

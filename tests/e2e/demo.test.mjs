@@ -71,6 +71,9 @@ async function show(page, tab) {
   await page.click(`#tab-${tab}`);
 }
 
+/** A number of the tab that says what this device knows. */
+const fact = (page, name) => page.textContent(`#pane-reset dt:has-text("${name}") + dd`);
+
 const firstChance = async (page, shelf) => Number(await page.getAttribute(`.why-shelf[data-shelf="${shelf}"]`, 'data-first'));
 
 /** Everything about the order of a page: shelves and cards with their propensities. */
@@ -427,6 +430,71 @@ test('the keyboard reaches everything: play, the card menu, undo, tabs', { skip 
   assert.equal(await page.getAttribute('#tab-order', 'aria-selected'), 'true');
   await page.keyboard.press('End');
   assert.equal(await page.isVisible('#pane-reset'), true);
+});
+
+test('listening privately leaves nothing, says so, and ends with the visit', { skip }, async (t) => {
+  const { page, errors } = await openDemo(t);
+  const order = await page.$$eval('.shelf', (shelves) => shelves.map((shelf) => shelf.dataset.shelf));
+  await show(page, 'left');
+  await page.check('#private');
+  assert.equal(await page.textContent('#lede'), 'Listening privately: nothing you do is recorded.');
+  for (let index = 0; index < 4; index++) await listen(page, order[0], index);
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '0');
+  await nextVisit(page);
+  assert.equal(await page.isChecked('#private'), false);
+  assert.equal(await page.getAttribute('html', 'data-private'), null);
+  assert.equal(await page.textContent('#lede'), 'Nothing is known about you. Play something, then come back.');
+  await listen(page, (await page.getAttribute('.shelf', 'data-shelf')), 0);
+  await show(page, 'why');
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '1', 'and this one counts');
+  assert.deepEqual(errors, []);
+});
+
+test('"don\'t use this" unlearns an artist, and undo leaves no trace', { skip }, async (t) => {
+  const { page, errors } = await openDemo(t);
+  const card = page.locator('.card[data-kind="album"]').first();
+  const artist = (await card.locator('.card-line').textContent()).trim();
+  const unuse = async () => {
+    await card.hover();
+    await card.locator('.more').click();
+    await page.click('[role=menuitem]:has-text("use ")');
+  };
+  await card.locator('.play').click();
+  await page.click('#listen');
+  await unuse();
+  await page.click('#toast button');
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '1');
+  assert.equal(await page.textContent('#unused'), 'None.');
+  await unuse();
+  await nextVisit(page);
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '0');
+  assert.match(await page.textContent('#unused'), new RegExp(`^${artist.replace(/[^\w ]/g, '.')}`));
+  await page.click('#unused button');
+  await page.waitForSelector('#unused:has-text("None.")');
+  assert.deepEqual(errors, []);
+});
+
+test('a skip can be undone, and the play goes on', { skip }, async (t) => {
+  const { page, errors } = await openDemo(t);
+  const shelf = await page.getAttribute('.shelf', 'data-shelf');
+  await page.click(`.shelf[data-shelf="${shelf}"] .card:nth-child(2) .play`);
+  await page.click('#skip');
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '1', 'a skip is a listening event');
+  await page.click('#toast button');
+  await page.waitForSelector('#listen');
+  await show(page, 'why');
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '0');
+  await page.click('#listen');
+  await show(page, 'why');
+  await show(page, 'reset');
+  assert.equal(await fact(page, 'Listening events'), '1');
+  assert.deepEqual(errors, []);
 });
 
 test('the manifest asks only about cards of the public page', { skip: false }, () => {

@@ -42,6 +42,14 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     toggle('contribute', 'Contribute one noisy bit a week', 'Sends at most one 16-byte record a week. Its one private bit is flipped at random, so that it is never proof of what you did.'),
     navigator.globalPrivacyControl ? h('p', { class: 'hint strong' }, 'Your browser asks sites not to share your data (Global Privacy Control). So nothing is sent, whatever the switch says.') : '',
     state,
+    h('h3', {}, 'This visit'),
+    h('div', { class: 'switch' },
+      h('input', { type: 'checkbox', role: 'switch', id: 'private', 'aria-describedby': 'private-text', onchange: ({ target }) => {
+        home.setPrivate(target.checked);
+        announce(`Listen privately: ${target.checked ? 'on' : 'off'}`);
+      } }),
+      h('label', { for: 'private' }, 'Listen privately'),
+      h('p', { id: 'private-text' }, 'What is known orders the page, and nothing is recorded. Ends with the visit.')),
     h('h3', {}, 'Demo clock'),
     clock,
     h('div', { class: 'button-row' }, step(1), step(7), step(29), ahead),

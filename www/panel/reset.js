@@ -5,6 +5,7 @@ import { pair } from './why.js';
 
 export function createReset(root, { home }) {
   const facts = h('dl', { class: 'numbers' });
+  const unused = h('ul', { class: 'request-list', id: 'unused' });
   const message = h('p', { class: 'hint', role: 'status' });
   const ask = h('button', { type: 'button', class: 'button danger', id: 'forget', onclick: () => confirm(true) }, 'Forget everything');
   const sure = h('div', { class: 'confirm', hidden: true },
@@ -17,6 +18,10 @@ export function createReset(root, { home }) {
     h('h3', {}, 'What this device knows'),
     facts,
     h('p', { class: 'hint' }, 'All of it lies in this browser’s own storage. There is no account and no copy elsewhere.'),
+    h('h3', {}, 'Not used'),
+    h('p', { class: 'hint' }, 'Artists you said not to use, from the menu of a card. What was learned from them is unlearned.'),
+    unused,
+    h('h3', {}, 'All of it'),
     h('div', { class: 'button-row' },
       h('button', { type: 'button', class: 'button', id: 'save-copy', onclick: () => saveCopy() }, 'Save a copy'),
       ask),
@@ -55,8 +60,15 @@ export function createReset(root, { home }) {
     }
   }
 
+  function listUnused() {
+    const { artists } = home.excluded();
+    unused.replaceChildren(...(artists.length === 0 ? [h('li', {}, 'None.')] : artists.map((artist) => h('li', {}, `${artist} `,
+      h('button', { type: 'button', class: 'button small', data: { artist }, onclick: () => home.include({ artist }).then(listUnused) }, 'Use again')))));
+  }
+
   return {
     show() {
+      listUnused();
       const { events, cards, decisions, updates } = home.summary();
       facts.replaceChildren(
         pair('Listening events', String(events)), pair('Cards with a history', String(cards)),

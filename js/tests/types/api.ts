@@ -1,7 +1,7 @@
 // Type tests on the declarations as shipped: this file must compile, and each marked line must not.
 import { createHome, HomeError } from 'ears-only';
 import type {
-  CardInput, Consent, Explanation, FlushResult, Home, HomeOptions, ImportReport, LocalCard, OutboxView, Placed, RankedPage,
+  CardInput, Consent, Excluded, Explanation, FlushResult, Home, HomeOptions, ImportReport, LocalCard, OutboxView, Placed, RankedPage,
   Reason, ReasonCode, ShelfInput, Status, StorageAdapter, Summary,
 } from 'ears-only';
 
@@ -122,3 +122,14 @@ createHome({ consent: { marketing: true } });
 const error: Error = new HomeError('csp', 'x');
 if (error instanceof HomeError) error.code satisfies string;
 export type Page = RankedPage;
+
+// What is not used is an artist, a card, or one play of a card.
+void home.exclude({ artist: 'Nina Simone' });
+void home.exclude({ cardId: 'album:1', at: 1_700_000_000_000 });
+// @ts-expect-error
+void home.exclude({ artist: 'Nina Simone', at: 1 });
+// @ts-expect-error
+void home.exclude({});
+same<ReturnType<typeof home.excluded>, Excluded>();
+same<typeof home.isPrivate, boolean>();
+home.track({ type: 'unhide', cardId: 'album:1' });
