@@ -8,7 +8,7 @@ use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::PlayTimes;
 use ears_lab::simulate::units::Units;
-use ears_lab::simulate::{self, Settings, carousel, lastfm as home};
+use ears_lab::simulate::{self, Settings, carousel, lastfm as home, sanity};
 use ears_lab::{golden, progress, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
@@ -64,6 +64,12 @@ enum Command {
         /// For lastfm: the middle of the grid only.
         #[arg(long)]
         middle: bool,
+        /// For lastfm: the price of exploring at three rates, and what it buys.
+        #[arg(long)]
+        explore: bool,
+        /// For lastfm: does an estimate from the log of an exploring policy order candidate policies as the world does?
+        #[arg(long, conflicts_with = "explore")]
+        sanity: bool,
         /// A model for the core as JSON, in place of the built-in one.
         #[arg(long)]
         model: Option<PathBuf>,
@@ -123,6 +129,8 @@ fn main() -> ExitCode {
             visitors,
             policies,
             middle,
+            explore,
+            sanity,
             model,
             threads,
             partial,
@@ -138,6 +146,8 @@ fn main() -> ExitCode {
             visitors,
             policies,
             middle,
+            explore,
+            sanity,
             model,
             threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             partial,
@@ -222,6 +232,8 @@ struct Simulation {
     visitors: u32,
     policies: Vec<String>,
     middle: bool,
+    explore: bool,
+    sanity: bool,
     model: Option<PathBuf>,
     threads: usize,
     partial: Option<PathBuf>,
@@ -271,12 +283,34 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
         "lastfm" => {
             let data = asked.data()?;
             let data = home::Data { counts: lastfm::read(data)?, play_times: PlayTimes::read(data)? };
+            if asked.explore {
+                let settings = home::explore::Settings {
+                    seeds: asked.seeds.clone(),
+                    listeners: asked.listeners.unwrap_or(home::explore::LISTENERS),
+                    model,
+                    threads: asked.threads,
+                };
+                let report = home::explore::run(&data, &settings, &asked.units()?, &show)?;
+                bar.finish_and_clear();
+                return asked.show(&report, &report.table());
+            }
+            if asked.sanity {
+                let settings = sanity::Settings {
+                    seeds: asked.seeds.clone(),
+                    listeners: asked.listeners.unwrap_or(sanity::LISTENERS),
+                    model,
+                    threads: asked.threads,
+                };
+                let report = sanity::run(&data, &settings, &asked.units()?, &show)?;
+                bar.finish_and_clear();
+                return asked.show(&report, &report.table());
+            }
             let settings = home::Settings {
                 seeds: asked.seeds.clone(),
                 listeners: asked.listeners.unwrap_or(home::constants::LISTENERS),
                 days: asked.days.unwrap_or(home::constants::DAYS),
                 model,
-                grid: !asked.middle,
+                grid: if asked.middle { None } else { Some(asked.listeners.unwrap_or(home::GRID_LISTENERS)) },
                 threads: asked.threads,
             };
             let report = home::run(&data, &settings, &asked.units()?, &show)?;

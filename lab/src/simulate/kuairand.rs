@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ears_only::history::LISTEN_MS;
+
 use crate::data::{find, lines};
 use crate::error::LabError;
 
@@ -38,6 +40,13 @@ impl PlayTimes {
     pub fn new(mut times: Vec<u32>) -> Self {
         times.sort_unstable();
         Self(times)
+    }
+
+    /// Share of the plays that last for at least 30 seconds.
+    #[must_use]
+    pub fn share_of_streams(&self) -> f64 {
+        let short = self.0.partition_point(|ms| *ms < LISTEN_MS);
+        (self.0.len() - short) as f64 / self.0.len().max(1) as f64
     }
 
     /// The length at share `u` in [0, 1) of the sorted lengths.

@@ -42,6 +42,7 @@ use crate::replay::lastfm::PlayCounts;
 pub mod clusters;
 pub mod constants;
 pub mod device;
+pub mod explore;
 pub mod halves;
 pub mod home;
 pub mod listener;
@@ -53,14 +54,17 @@ pub mod truth;
 use constants::{AFFINITY, BOOST, EPSILON, FIRST_IMPRESSIONS, SHELF_LOGIT};
 use device::Core;
 use halves::Halves;
-use home::{Home, Stands};
-use listener::{Cell, Listener, VISITS, base_logit};
+use home::{CandidateShelf, Home, Stands};
+use listener::{Cell, Listener, Look, VISITS, base_logit};
 use opponents::{Editorial, Moment, Oracle, Policy, Pooled, Popularity, Random, SegmentOracle, Segments, Server};
 use report::Report;
 use truth::{Scale, Truth};
 
+/// Listeners for each seed in the cells around the middle of the grid, unless asked otherwise: together they cost more than the
+/// middle.
+pub const GRID_LISTENERS: u32 = 100;
 /// Seed of the truth: of no run.
-const TRUTH_SEED: u64 = 0x74_72_75_74_68;
+pub const TRUTH_SEED: u64 = 0x74_72_75_74_68;
 
 /// What to simulate.
 #[derive(Clone, Debug)]
@@ -73,8 +77,8 @@ pub struct Settings {
     pub days: u32,
     /// The model that the core starts with.
     pub model: BundleSettings,
-    /// All nine cells of the grid, or only the middle one.
-    pub grid: bool,
+    /// Listeners of each run of the eight cells around the middle; none leaves them out.
+    pub grid: Option<u32>,
     /// Threads; the result does not depend on it.
     pub threads: usize,
 }
@@ -166,27 +170,32 @@ pub type Outcomes = BTreeMap<String, Outcome>;
 /// When there is nothing to run, or the core refuses a page or an event.
 pub fn run(data: &Data, settings: &Settings, kept: &Units, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LabError> {
     let most = data.counts.listeners.len() as u32;
-    if settings.seeds.is_empty() || settings.days == 0 || !(1..=most).contains(&settings.listeners) {
+    let around = settings.grid.unwrap_or(1);
+    if settings.seeds.is_empty() || settings.days == 0 || ![settings.listeners, around].iter().all(|l| (1..=most).contains(l)) {
         return Err(LabError::unreadable(format!(
-            "expected at least one seed and day and 1 to {most} listeners, got {}, {} and {}",
+            "expected at least one seed and day and 1 to {most} listeners, got {}, {}, {} and {around}",
             settings.seeds.len(),
             settings.days,
             settings.listeners
         )));
     }
     let truth = Truth::new(&data.counts, TRUTH_SEED);
-    let cells = cells(settings.grid);
+    let cells = cells(settings.grid.is_some());
     let done = std::sync::atomic::AtomicU64::new(0);
     let all = (settings.seeds.len() * cells.len()) as u64;
     let runs = units::each(&settings.seeds, settings.threads, |&seed| {
-        let world = std::cell::OnceCell::new();
+        let worlds = [std::cell::OnceCell::new(), std::cell::OnceCell::new()];
         cells
             .iter()
             .map(|&cell| {
-                let name = unit_name(settings, seed, cell);
+                let (world, policies, listeners): (_, &[&str], _) = if cell == middle() {
+                    (&worlds[0], &POLICIES, settings.listeners)
+                } else {
+                    (&worlds[1], &GRID_POLICIES, around)
+                };
+                let name = unit_name(settings, seed, cell, listeners);
                 let outcomes: Outcomes = kept.unit(&name, || {
-                    let world = world.get_or_init(|| World::new(data, &truth, settings.listeners, seed));
-                    let policies: &[&str] = if cell == middle() { &POLICIES } else { &GRID_POLICIES };
+                    let world = world.get_or_init(|| World::new(data, &truth, listeners, seed));
                     let base = base_logit(world, cell);
                     policies.iter().map(|&name| Ok((name.to_owned(), play(data, world, cell, base, name, settings)?))).collect()
                 })?;
@@ -199,7 +208,8 @@ pub fn run(data: &Data, settings: &Settings, kept: &Units, progress: &(dyn Fn(u6
 }
 
 /// The middle of the grid.
-fn middle() -> Cell {
+#[must_use]
+pub fn middle() -> Cell {
     Cell { affinity: AFFINITY[1], boost: BOOST[1] }
 }
 
@@ -213,18 +223,18 @@ fn cells(grid: bool) -> Vec<Cell> {
     cells
 }
 
-fn unit_name(settings: &Settings, seed: u64, cell: Cell) -> String {
+fn unit_name(settings: &Settings, seed: u64, cell: Cell, listeners: u32) -> String {
     let model = settings.model.version.as_deref().unwrap_or(ears_only::bundle::BUILT_IN_VERSION);
     format!(
-        "lastfm, seed {seed}, affinity {}, boost {}, {} listeners, {} days, model {model}",
-        cell.affinity, cell.boost, settings.listeners, settings.days
+        "lastfm, seed {seed}, affinity {}, boost {}, {listeners} listeners, {} days, model {model}",
+        cell.affinity, cell.boost, settings.days
     )
 }
 
 /// Plays all visits of a run under the policy called `name`.
 fn play(data: &Data, world: &World<'_>, cell: Cell, base: f64, name: &str, settings: &Settings) -> Result<Outcome, LabError> {
     let mut listeners: Vec<Listener<'_>> =
-        (0..settings.listeners).map(|number| Listener::new(world, cell, base, number)).collect();
+        (0..world.halves.run.len() as u32).map(|number| Listener::new(world, cell, base, number)).collect();
     let core = |model: BundleSettings| Core::new(&world.home, model, world.seed, listeners.len());
     let mut policy: Box<dyn Policy + '_> = match name {
         "ears" => Box::new(core(pilot::bundle(data, world.truth, world, cell, settings.model.policy)?)),
@@ -247,8 +257,37 @@ fn play(data: &Data, world: &World<'_>, cell: Cell, base: f64, name: &str, setti
     let mut kinds = [[0u64; 2]; SHELF_LOGIT.len()];
     let mut first = vec![0usize; listeners.len()];
     let mut shown = vec![0u32; world.home.artists.len()];
-    for day in 0..settings.days {
-        for listener in &mut listeners {
+    visits(world, &mut listeners, policy.as_mut(), 0..settings.days, &mut |listener, shelf, look| {
+        let stream = u64::from(look.is_stream());
+        outcome.looks += 1;
+        outcome.streams += stream;
+        let kind = &mut kinds[shelf.kind];
+        *kind = [kind[0] + 1, kind[1] + stream];
+        if let Stands::Artist(artist) = world.home.stands(look.card) {
+            shown[artist as usize] += 1;
+        }
+        let first = &mut first[listener.number() as usize];
+        if listener.is_new() && *first < FIRST_IMPRESSIONS {
+            *first += 1;
+            outcome.first_looks += 1;
+            outcome.first_streams += stream;
+        }
+    })?;
+    outcome.exposure = Exposure::new(&shown);
+    outcome.shelves = SHELF_LOGIT.iter().zip(kinds).map(|((kind, _), counts)| ((*kind).to_owned(), counts)).collect();
+    Ok(outcome)
+}
+
+/// All visits of some days, listener after listener within a day; `seen` is told of every look.
+fn visits<'w>(
+    world: &World<'_>,
+    listeners: &mut [Listener<'w>],
+    policy: &mut (dyn Policy + '_),
+    days: std::ops::Range<u32>,
+    seen: &mut dyn FnMut(&Listener<'w>, &CandidateShelf, &Look),
+) -> Result<(), LabError> {
+    for day in days {
+        for listener in listeners.iter_mut() {
             listener.begin_day(day);
             if day < listener.first_day() {
                 continue;
@@ -259,28 +298,13 @@ fn play(data: &Data, world: &World<'_>, cell: Cell, base: f64, name: &str, setti
                 let placed = policy.place(&Moment { listener, visit, page: &page })?;
                 let looks = listener.browse(visit, &page, &placed);
                 for look in &looks {
-                    let stream = u64::from(look.is_stream());
-                    outcome.looks += 1;
-                    outcome.streams += stream;
-                    let kind = &mut kinds[page[look.shelf].kind];
-                    *kind = [kind[0] + 1, kind[1] + stream];
-                    if let Stands::Artist(artist) = world.home.stands(look.card) {
-                        shown[artist as usize] += 1;
-                    }
-                    let first = &mut first[listener.number() as usize];
-                    if listener.is_new() && *first < FIRST_IMPRESSIONS {
-                        *first += 1;
-                        outcome.first_looks += 1;
-                        outcome.first_streams += stream;
-                    }
+                    seen(listener, &page[look.shelf], look);
                 }
                 policy.observe(listener.number(), visit, &page, &looks)?;
             }
         }
     }
-    outcome.exposure = Exposure::new(&shown);
-    outcome.shelves = SHELF_LOGIT.iter().zip(kinds).map(|((kind, _), counts)| ((*kind).to_owned(), counts)).collect();
-    Ok(outcome)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::log::DecisionId;
 use ears_only::page::{CardHandle, Page, ShelfHandle, Visible};
 use ears_only::random::Seed;
-use ears_only::ranker::{Ranker, ShelfSource};
+use ears_only::ranker::{RankedPage, Ranker, ShelfSource};
 
+use super::World;
 use super::constants::{HISTORY_PLAY_MS, SHELF_LOGIT, VISIBLE_CARDS, VISIBLE_SHELVES};
 use super::home::{CandidateShelf, Home};
-use super::listener::{Look, PlacedShelf, Visit};
-use super::opponents::{Moment, Policy};
+use super::listener::{Listener, Look, PlacedShelf, Visit};
+use super::opponents::{self, Moment, Policy};
 use super::pilot;
 use crate::error::LabError;
 
@@ -22,6 +23,8 @@ pub struct Device<'a> {
     handles: Vec<Option<CardHandle>>,
     /// The page shown last.
     shown: Option<(DecisionId, Vec<ShelfHandle>)>,
+    /// Weights of the targets uniform and server on the first card of each page shown since they were last taken.
+    weights: Vec<(f64, f64)>,
 }
 
 impl<'a> Device<'a> {
@@ -31,7 +34,7 @@ impl<'a> Device<'a> {
     /// When the core refuses the model or the history.
     pub fn new(home: &'a Home, model: BundleSettings, seed: u64, listener: u32, now: Timestamp) -> Result<Self, LabError> {
         let ranker = Ranker::seeded(Bundle::new(model)?, Seed::from_number(seed << 32 | u64::from(listener)))?;
-        let mut device = Self { home, ranker, handles: vec![None; home.cards()], shown: None };
+        let mut device = Self { home, ranker, handles: vec![None; home.cards()], shown: None, weights: Vec::new() };
         for play in home.history(listener) {
             let card = device.handle(play.card)?;
             device.tell(None, card, EventKind::Play, Some(HISTORY_PLAY_MS), play.at, now)?;
@@ -54,6 +57,35 @@ impl<'a> Device<'a> {
     /// # Errors
     /// When the core refuses it.
     pub fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Vec<PlacedShelf>, LabError> {
+        let (built, shelves) = self.page(page)?;
+        let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
+        let ranked = self.ranker.rank(&built, now)?;
+        self.shown = Some((ranked.id, shelves));
+        self.weigh(page, &flat, &ranked);
+        let mut placed = Vec::with_capacity(page.len());
+        for shelf in &ranked.shelves {
+            // No local shelves were asked for.
+            let ShelfSource::Page(index) = shelf.source else { continue };
+            let cards = &ranked.cards[shelf.cards.clone()];
+            placed
+                .push(PlacedShelf { shelf: index, cards: cards.iter().filter_map(|card| card.index.map(|i| flat[i])).collect() });
+        }
+        Ok(placed)
+    }
+
+    /// Ranks a page and hands over all that the core says of it.
+    ///
+    /// # Errors
+    /// When the core refuses it.
+    pub fn rank_whole(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<RankedPage, LabError> {
+        let (built, shelves) = self.page(page)?;
+        let ranked = self.ranker.rank(&built, now)?;
+        self.shown = Some((ranked.id, shelves));
+        Ok(ranked)
+    }
+
+    /// The page as the app hands it over, and its shelves.
+    fn page(&mut self, page: &[CandidateShelf]) -> Result<(Page, Vec<ShelfHandle>), LabError> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut shelves = Vec::with_capacity(page.len());
         for shelf in page {
@@ -65,22 +97,23 @@ impl<'a> Device<'a> {
                 builder.card(self.handle(card)?, false);
             }
         }
-        let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
         if self.ranker.bundle().schema().given().next().is_some() {
             let (columns, values) = pilot::given(self.home, page);
             builder = builder.features(columns, values);
         }
-        let ranked = self.ranker.rank(&builder.build()?, now)?;
-        self.shown = Some((ranked.id, shelves));
-        let mut placed = Vec::with_capacity(page.len());
-        for shelf in &ranked.shelves {
-            // No local shelves were asked for.
-            let ShelfSource::Page(index) = shelf.source else { continue };
-            let cards = &ranked.cards[shelf.cards.clone()];
-            placed
-                .push(PlacedShelf { shelf: index, cards: cards.iter().filter_map(|card| card.index.map(|i| flat[i])).collect() });
-        }
-        Ok(placed)
+        Ok((builder.build()?, shelves))
+    }
+
+    /// Notes how much likelier the first card of the first shelf is under the two targets than under the policy that placed it.
+    fn weigh(&mut self, page: &[CandidateShelf], flat: &[u32], ranked: &RankedPage) {
+        let (Some(shelf), Some(card)) = (ranked.shelves.first(), ranked.cards.first()) else { return };
+        let (ShelfSource::Page(index), Some(at)) = (shelf.source, card.index) else { return };
+        let propensity = shelf.propensity * card.propensity;
+        let uniform = 1.0 / (page.len() * page[index].cards.len()) as f64;
+        // The server puts the shelf of the best-known cards first; within a shelf cards come by falling popularity already.
+        let wanted = opponents::best_shelf(page, |_, card| self.home.card_popularity(card));
+        let server = if wanted == Some(index) && page[index].cards.first() == Some(&flat[at]) { 1.0 } else { 0.0 };
+        self.weights.push((uniform / propensity, server / propensity));
     }
 
     /// Tells the ranker what was seen and played, as it happened.
@@ -104,6 +137,30 @@ impl<'a> Device<'a> {
             self.ranker.end_session(last.at.plus_ms(i64::from(last.played_ms.unwrap_or(0))));
         }
         Ok(())
+    }
+
+    /// A device that has taken back what this one saves, under another model.
+    fn restored(&self, model: BundleSettings, seed: u64) -> Result<Device<'a>, LabError> {
+        let mut ranker = Ranker::seeded(Bundle::new(model)?, Seed::from_number(seed))?;
+        let mut handles = vec![None; self.home.cards()];
+        for (card, _) in (0u32..).zip(&self.handles).filter(|(_, handle)| handle.is_some()) {
+            handles[card as usize] = Some(ranker.catalogue_mut().register(self.home.card(card))?);
+        }
+        ranker.restore(&self.ranker.snapshot())?;
+        Ok(Device { home: self.home, ranker, handles, shown: None, weights: Vec::new() })
+    }
+
+    /// The scores of the page's cards in the page's order.
+    fn scores(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Vec<f64>, LabError> {
+        let (built, _) = self.page(page)?;
+        let ranked = self.ranker.rank(&built, now)?;
+        let mut scores = vec![0.0; ranked.cards.len()];
+        for card in &ranked.cards {
+            if let Some(at) = card.index {
+                scores[at] = card.score;
+            }
+        }
+        Ok(scores)
     }
 
     fn tell(
@@ -141,6 +198,62 @@ impl<'a> Core<'a> {
     pub fn lessons(&self) -> Vec<Vec<(Vec<f32>, f32)>> {
         let of = |device: &Device<'_>| device.ranker.lessons().map(|(row, reward)| (row.to_vec(), reward)).collect();
         self.devices.iter().flatten().map(of).collect()
+    }
+}
+
+impl<'a> Core<'a> {
+    /// The same devices after a restart with another model: what they have learned is saved and taken back.
+    ///
+    /// # Errors
+    /// When the core refuses the model or the snapshot.
+    pub fn restored(&self, model: BundleSettings) -> Result<Core<'a>, LabError> {
+        let mut devices = Vec::with_capacity(self.devices.len());
+        for (number, device) in (0u64..).zip(&self.devices) {
+            devices.push(match device {
+                None => None,
+                Some(device) => Some(device.restored(model.clone(), self.seed << 32 | number)?),
+            });
+        }
+        Ok(Core { home: self.home, model, seed: self.seed, devices })
+    }
+
+    /// Chance that of two candidates of the listener's page of `day` the truly better one has the larger score; nothing for one who
+    /// has not come yet.
+    ///
+    /// # Errors
+    /// When the core refuses the page.
+    pub fn concordance(&self, world: &World<'_>, listener: &Listener<'_>, day: u32) -> Result<Option<f64>, LabError> {
+        let number = listener.number();
+        let Some(device) = &self.devices[number as usize] else { return Ok(None) };
+        // A copy: being asked must not change what the device does next.
+        let mut device = device.restored(self.model.clone(), self.seed << 32 | u64::from(number))?;
+        let page = world.home.page(number, day);
+        let at = listener.visit(day, 0).at;
+        let scores = device.scores(&page, at)?;
+        let truth: Vec<f64> =
+            page.iter().flat_map(|shelf| shelf.cards.iter().map(|card| listener.true_chance(shelf.kind, *card, at))).collect();
+        let (mut right, mut pairs) = (0.0, 0.0);
+        for i in 0..truth.len() {
+            for j in 0..i {
+                pairs += 1.0;
+                let same = (truth[i] - truth[j]) * (scores[i] - scores[j]);
+                right += if same > 0.0 {
+                    1.0
+                } else if same == 0.0 {
+                    0.5
+                } else {
+                    0.0
+                };
+            }
+        }
+        Ok(Some(right / f64::max(pairs, 1.0)))
+    }
+
+    /// Hands over the weights of the targets uniform and server on the pages shown since the last call.
+    pub fn first_card_weights(&mut self, mut take: impl FnMut(f64, f64)) {
+        for device in self.devices.iter_mut().flatten() {
+            device.weights.drain(..).for_each(|(uniform, server)| take(uniform, server));
+        }
     }
 }
 

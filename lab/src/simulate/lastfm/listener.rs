@@ -67,6 +67,7 @@ impl Look {
 }
 
 /// A listener.
+#[derive(Clone)]
 pub struct Listener<'a> {
     world: &'a World<'a>,
     cell: Cell,

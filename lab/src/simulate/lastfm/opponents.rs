@@ -268,6 +268,13 @@ fn greedy(page: &[CandidateShelf], chance: impl Fn(usize, u32) -> f64) -> Result
     place(PagePolicy::of(Rule::greedy()), page, shelves, &cards, Seed::from_number(0))
 }
 
+/// The shelf that stands first when cards and shelves are ordered by `chance`.
+pub(super) fn best_shelf(page: &[CandidateShelf], chance: impl Fn(usize, u32) -> f64) -> Option<usize> {
+    let value = |shelf: &CandidateShelf| shelf_value(&shelf.cards.iter().map(|c| chance(shelf.kind, *c)).collect::<Vec<f64>>());
+    let values: Vec<f64> = page.iter().map(value).collect();
+    (0..values.len()).reduce(|best, next| if values[next] > values[best] { next } else { best })
+}
+
 /// A uniformly drawn page.
 fn uniform(seed: u64, moment: &Moment<'_, '_>) -> Result<Vec<PlacedShelf>, LabError> {
     let flat: Vec<Vec<f64>> = moment.page.iter().map(|shelf| vec![0.0; shelf.cards.len()]).collect();

@@ -12,7 +12,7 @@ fn data() -> Data {
 }
 
 fn settings(threads: usize) -> Settings {
-    Settings { seeds: vec![3, 4], listeners: 30, days: 8, model: BundleSettings::default(), grid: false, threads }
+    Settings { seeds: vec![3, 4], listeners: 30, days: 8, model: BundleSettings::default(), grid: None, threads }
 }
 
 fn nothing(_: u64, _: u64) {}
@@ -42,7 +42,7 @@ fn a_run_repeats_itself_on_any_number_of_threads_and_when_taken_up_again() {
 
 #[test]
 fn the_grid_has_nine_cells_and_the_middle_comes_first() {
-    let settings = Settings { seeds: vec![3], days: 1, grid: true, ..settings(1) };
+    let settings = Settings { seeds: vec![3], days: 1, grid: Some(9), ..settings(1) };
     let report = run(&data(), &settings, &Units::nowhere(), &nothing).unwrap();
     assert_eq!(report.grid.len(), 9);
     assert_eq!((report.grid[0].affinity, report.grid[0].boost, report.grid[0].streams.len()), (1.0, 1.0, POLICIES.len()));
@@ -158,6 +158,7 @@ fn nothing_to_run_is_said() {
         Settings { seeds: Vec::new(), ..settings(1) },
         Settings { days: 0, ..settings(1) },
         Settings { listeners: 81, ..settings(1) },
+        Settings { grid: Some(0), ..settings(1) },
     ] {
         assert!(run(&data, &wrong, &Units::nowhere(), &nothing).is_err());
     }
