@@ -32,6 +32,16 @@ const PROOFS: &[Proof] = &[
         shows: "a Home of real play counts, 20 seeds: the core against opponents, and over a grid (needs the reference data)",
         run: lastfm,
     },
+    Proof {
+        name: "exploration",
+        shows: "the price of exploring at three rates, and what it buys after 30 and 60 days (needs the reference data)",
+        run: exploration,
+    },
+    Proof {
+        name: "sanity",
+        shows: "an exploring policy's log orders candidate policies as the world does, one-feature model included (needs the reference data)",
+        run: sanity,
+    },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
 ];
@@ -39,7 +49,7 @@ const PROOFS: &[Proof] = &[
 /// Says which proofs there are.
 pub fn list() {
     for proof in PROOFS {
-        println!("{:<10} {}", proof.name, proof.shows);
+        println!("{:<12} {}", proof.name, proof.shows);
     }
 }
 
@@ -226,6 +236,86 @@ fn lastfm_claims(report: &Value) -> Result<Vec<Claim>> {
         }
         let value = format!("Gini {gini:.2}, top 1 % of artists {:.0} %", top * 100.0);
         claims.push(measured(&format!("impressions by artist, {name}"), value, numbers));
+    }
+    Ok(claims)
+}
+
+fn exploration(units: &Units) -> Result<Record> {
+    let report = world(units, "lastfm", &["--explore", "--seeds", "20"])?;
+    Ok(Record {
+        name: "exploration".to_owned(),
+        command: "cargo xtask prove exploration".to_owned(),
+        seeds: seeds(&report),
+        claims: explored_claims(&report)?,
+    })
+}
+
+/// A row of the table for each rate and stop; nothing is wanted of it but the numbers.
+fn explored_claims(report: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for rate in report["rates"].as_array().ok_or("the lab wrote no rates")? {
+        let name = rate["rate"].as_str().ok_or("a rate without its name")?;
+        for stop in rate["stops"].as_array().into_iter().flatten() {
+            let what = format!("exploring {name} until day {}", number(stop, "day")?);
+            for (key, title) in
+                [("price", "streams until then"), ("bought", "streams from then to day 90"), ("net", "streams of both")]
+            {
+                let interval = Interval::read(&stop[key], "relative")?;
+                claims.push(measured(&format!("{what}, {title}"), interval.percent(), interval.numbers("relative")));
+            }
+            for (key, title, unit) in [
+                ("concordance", "concordance of learned scores", ""),
+                ("kept_uniform", "pages that count for the target uniform", " %"),
+                ("kept_server", "pages that count for the target server", " %"),
+            ] {
+                let value = number(stop, key)?;
+                let shown = if unit.is_empty() { format!("{value:.3}") } else { format!("{value:.1}{unit}") };
+                claims.push(measured(&format!("{what}, {title}"), shown, vec![("number".to_owned(), value)]));
+            }
+        }
+    }
+    Ok(claims)
+}
+
+fn sanity(units: &Units) -> Result<Record> {
+    let report = world(units, "lastfm", &["--sanity", "--seeds", "20"])?;
+    Ok(Record {
+        name: "sanity".to_owned(),
+        command: "cargo xtask prove sanity".to_owned(),
+        seeds: seeds(&report),
+        claims: sanity_claims(&report)?,
+    })
+}
+
+/// The two orders have to agree; each estimate stands beside its truth.
+fn sanity_claims(report: &Value) -> Result<Vec<Claim>> {
+    let order = |key: &str| -> Result<String> {
+        let names = report[key].as_array().ok_or_else(|| format!("the lab wrote no \"{key}\""))?;
+        Ok(names.iter().filter_map(Value::as_str).collect::<Vec<&str>>().join(" > "))
+    };
+    let (log, world) = (order("order_by_estimate")?, order("order_by_truth")?);
+    let mut claims = vec![Claim {
+        claim: "order of the candidates by the log".to_owned(),
+        pass: log == world && !log.is_empty(),
+        value: log,
+        wanted: format!("that of the world: {world}"),
+        numbers: Vec::new(),
+    }];
+    let pages = number(report, "pages")?;
+    claims.push(measured("pages logged", format!("{pages:.0}"), vec![("number".to_owned(), pages)]));
+    for candidate in report["candidates"].as_array().ok_or("the lab wrote no candidates")? {
+        let name = candidate["candidate"].as_str().ok_or("a candidate without its name")?;
+        for (estimate, truth, what) in
+            [("estimate", "truth", "the first place"), ("estimate_of_two", "truth_of_two", "the first two places")]
+        {
+            let interval = Interval::read(&candidate[estimate], "relative")?;
+            let truth = number(candidate, truth)?;
+            let shown = [interval.middle, interval.low, interval.high, truth].map(|value| format!("{:.2}", value * 100.0));
+            let value = format!("{} % [{}, {}], in truth {} %", shown[0], shown[1], shown[2], shown[3]);
+            let mut numbers = interval.numbers("estimate");
+            numbers.push(("truth".to_owned(), truth));
+            claims.push(measured(&format!("pages with a play at {what}, {name}"), value, numbers));
+        }
     }
     Ok(claims)
 }
@@ -485,6 +575,42 @@ mod tests {
         assert_eq!(verdict("affinity 0.5, boost 1, ears over server"), ("interval above 0", false));
         assert_eq!(claims.iter().find(|c| c.claim == "streams, ears").unwrap().value, "15");
         assert!(lastfm_claims(&serde_json::json!({"comparisons": []})).is_err());
+    }
+
+    #[test]
+    fn sanity_claims_want_the_order_of_the_world() {
+        let candidate = serde_json::json!({
+            "candidate": "server", "estimate": {"relative": 0.06, "low": 0.05, "high": 0.07}, "truth": 0.055,
+            "estimate_of_two": {"relative": 0.1, "low": 0.08, "high": 0.12}, "truth_of_two": 0.09,
+        });
+        let mut report = serde_json::json!({
+            "pages": 100, "candidates": [candidate],
+            "order_by_estimate": ["server", "random"], "order_by_truth": ["server", "random"],
+        });
+        let claims = sanity_claims(&report).unwrap();
+        assert!(claims[0].pass && claims[0].value == "server > random");
+        assert_eq!(claims[2].value, "6.00 % [5.00, 7.00], in truth 5.50 %");
+        report["order_by_truth"] = serde_json::json!(["random", "server"]);
+        assert!(!sanity_claims(&report).unwrap()[0].pass);
+        assert!(sanity_claims(&serde_json::json!({})).is_err());
+    }
+
+    #[test]
+    fn explored_claims_have_six_numbers_for_each_stop() {
+        let interval = serde_json::json!({"relative": 0.01, "low": -0.01, "high": 0.03});
+        let stop = serde_json::json!({
+            "day": 30, "price": interval, "bought": interval, "net": interval,
+            "concordance": 0.61, "kept_uniform": 1.0, "kept_server": 0.2,
+        });
+        let report = serde_json::json!({"rates": [{"rate": "small", "stops": [stop]}]});
+        let claims = explored_claims(&report).unwrap();
+        assert_eq!(claims.len(), 6);
+        assert_eq!(claims[0].claim, "exploring small until day 30, streams until then");
+        assert_eq!(
+            (claims[0].value.as_str(), claims[3].value.as_str(), claims[4].value.as_str()),
+            ("+1.0 % [-1.0, 3.0]", "0.610", "1.0 %")
+        );
+        assert!(explored_claims(&serde_json::json!({})).is_err());
     }
 
     #[test]
