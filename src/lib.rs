@@ -86,3 +86,8 @@ pub use store::MAX_SNAPSHOT_BYTES;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;
+
+/// Runs the examples of the page on bandits with those of the code.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/bandits.md")]
+mod bandits {}

@@ -54,7 +54,7 @@ const STAGES: &[Stage] = &[
         let mut doc = cargo(&["doc", "--quiet", "--package", "ears-only", "--no-deps"]);
         doc.env("RUSTDOCFLAGS", "-D warnings");
         let written = desk.check(doc);
-        let run = desk.examples(cargo(&["test", "--package", "ears-only", "--doc"]));
+        let run = desk.tests(cargo(&["test", "--package", "ears-only", "--doc"]));
         written.and(run)
     }),
     stage("world tests", &[], |desk| desk.member("world")),
@@ -68,7 +68,7 @@ const STAGES: &[Stage] = &[
     stage("package checks", &["npm package"], |desk| desk.check(npm("js", &["run", "lint:package"]))),
     stage("size", &["npm package"], sizes),
     stage("demo in the browser", &["npm package"], demo),
-    stage("README quick start", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
+    stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("lab: golden files", &[], golden),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
     stage("lab: real listeners", &[], replay),
