@@ -1,6 +1,6 @@
 //! What was played here: listening events, decayed aggregates and taste. Never leaves the device.
 //!
-//! Aggregates are made from the facts of [`journal`], one after the other. Taking a fact back makes again what it was part of.
+//! Aggregates are made from the facts of `journal`, one after the other. Taking a fact back makes again what it was part of.
 
 use crate::clock::{DAY_MS, Timestamp};
 use crate::error::Error;

@@ -121,7 +121,7 @@ impl Ranker {
     /// outcomes that stay are those of their time.
     ///
     /// # Errors
-    /// `bad_exclusion` for an artist without a name, or beyond [`MAX_EXCLUDED`].
+    /// `bad_exclusion` for an artist without a name, or beyond `MAX_EXCLUDED`.
     pub fn exclude(&mut self, what: &Exclusion) -> Result<usize, Error> {
         let before = self.history.event_count();
         match *what {
