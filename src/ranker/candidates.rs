@@ -7,7 +7,6 @@ use crate::log::DecisionId;
 use crate::math::{falling, ln, logit, sigmoid};
 use crate::page::{CardHandle, Page, ShelfHandle};
 use crate::policy::Along;
-use crate::seeing::EXAMINATION;
 
 /// Power to which the listener's willingness for a shelf's kind enters the odds of the shelf. What they play from a kind has taught the
 /// scores of its cards already: on the demo world 1 costs 3 % of the streams against 0, and 0.25 nothing that could be measured.
@@ -124,7 +123,7 @@ impl Ranker {
                     }
                 }
             }
-            let chance_of_any = shelf_value(&top, visible);
+            let chance_of_any = shelf_value(&top, visible, self.bundle.feedback.examination);
             let mut value = chance_of_any;
             if kind.is_personal() {
                 // As odds, so that it stays a chance and tells shelves apart however likely a play is.
@@ -145,10 +144,10 @@ impl Ranker {
     }
 }
 
-/// Chance that something on a shelf is played: 1 - prod (1 - EXAMINATION^k p_k) over its best visible cards.
+/// Chance that something on a shelf is played: 1 - prod (1 - examination^k p_k) over its best visible cards.
 ///
 /// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
-fn shelf_value(chances: &[f64], visible: usize) -> f64 {
+fn shelf_value(chances: &[f64], visible: usize, examination: f64) -> f64 {
     let mut best: Vec<f64> = Vec::with_capacity(visible.min(chances.len()) + 1);
     if visible <= 32 {
         for &chance in chances {
@@ -166,7 +165,7 @@ fn shelf_value(chances: &[f64], visible: usize) -> f64 {
     let mut seen = 1.0;
     for p in best {
         nothing *= 1.0 - seen * p;
-        seen *= EXAMINATION;
+        seen *= examination;
     }
     1.0 - nothing
 }
@@ -178,11 +177,11 @@ mod tests {
     #[test]
     fn shelf_value_is_the_chance_of_any_play() {
         let want = 1.0 - (1.0 - 0.5) * (1.0 - 0.85 * 0.2);
-        assert!((shelf_value(&[0.1, 0.5, 0.2], 2) - want).abs() < 1e-15);
-        assert_eq!(shelf_value(&[], 3), 0.0);
+        assert!((shelf_value(&[0.1, 0.5, 0.2], 2, 0.85) - want).abs() < 1e-15);
+        assert_eq!(shelf_value(&[], 3, 0.85), 0.0);
         let many: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 100) / 1_000.0).collect();
         let largest: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
-        assert_eq!(shelf_value(&many, 40), shelf_value(&largest, 40));
-        assert_eq!(shelf_value(&many, 20), shelf_value(&largest, 20));
+        assert_eq!(shelf_value(&many, 40, 0.85), shelf_value(&largest, 40, 0.85));
+        assert_eq!(shelf_value(&many, 20, 0.85), shelf_value(&largest, 20, 0.85));
     }
 }

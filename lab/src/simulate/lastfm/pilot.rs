@@ -8,7 +8,7 @@
 //! which heads that start from that mean predict each outcome best before they learn it (Dawid 1984, "Present position and
 //! potential developments: the prequential approach").
 
-use ears_only::bundle::{BundleSettings, PolicyKind, PolicySettings, PriorSettings};
+use ears_only::bundle::{BundleSettings, FeedbackSettings, PolicyKind, PolicySettings, PriorSettings};
 use ears_only::features::{Column, Source};
 use ears_only::math::{ln, sigmoid};
 use ears_only::model::{Head, HeadPrior};
@@ -95,6 +95,8 @@ pub fn bundle(
     let mut core = Core::new(&others.home, uniform, others.seed, PILOT_LISTENERS as usize);
     let mut listeners: Vec<Listener<'_>> =
         (0..PILOT_LISTENERS).map(|number| Listener::new(&others, cell, base, number)).collect();
+    // How often a listener who plays nothing goes on to the next card of the shelf.
+    let (mut went_on, mut chances) = (0u32, 1u32);
     for day in 0..PILOT_DAYS {
         for listener in &mut listeners {
             listener.begin_day(day);
@@ -107,6 +109,12 @@ pub fn bundle(
                 let placed = core.place(&Moment { listener, visit, page: &page })?;
                 let looks = listener.browse(visit, &page, &placed);
                 core.observe(listener.number(), visit, &page, &looks)?;
+                for (look, next) in looks.iter().zip(looks.iter().skip(1).map(Some).chain([None])) {
+                    if !look.is_stream() {
+                        chances += 1;
+                        went_on += u32::from(next.is_some_and(|next| next.shelf == look.shelf));
+                    }
+                }
             }
         }
     }
@@ -119,6 +127,7 @@ pub fn bundle(
         columns: Some(columns()),
         prior: PriorSettings { bias: mean[0], bias_sd, mean: named.collect(), default_sd, ..PriorSettings::default() },
         policy,
+        feedback: FeedbackSettings { examination: f64::from(went_on) / f64::from(chances), ..FeedbackSettings::default() },
         ..BundleSettings::default()
     })
 }
