@@ -322,7 +322,7 @@ impl<T: Default + Copy> Table<T> {
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub(crate) facts: Facts,
-    pub(crate) lessons: std::collections::VecDeque<Lesson>,
+    pub(crate) lessons: Vec<Lesson>,
     pub(crate) cards: Table<CardStats>,
     pub(crate) artists: Table<ArtistStats>,
     pub(crate) families: Table<FamilyStats>,
@@ -364,7 +364,7 @@ impl History {
     }
 
     pub(crate) fn see(&mut self, card: CardHandle, at: Timestamp) {
-        self.take_in(Fact { card, at, ms: None, artist: 0, family: 0, bucket: 0, skipped: false, direction: Box::default() });
+        self.take_in(Fact { card, at, ms: None, artist: 0, family: 0, bucket: 0, skipped: false, direction: Vec::new() });
         self.bound();
     }
 
@@ -405,10 +405,10 @@ impl History {
     /// What many cards share (families, totals, taste, last listen) is made again from the facts that stay. So are the cards and
     /// artists of facts that go; others keep their numbers, which rest on nothing else. A card that is excluded keeps only that it
     /// is hidden; likes and follows of the others stay.
-    pub(crate) fn take_back(&mut self, gone: impl Fn(&Fact) -> bool, excluded: impl Fn(CardHandle) -> bool, artist: u32) {
+    pub(crate) fn take_back(&mut self, gone: &dyn Fn(&Fact) -> bool, excluded: &dyn Fn(CardHandle) -> bool, artist: u32) {
         let known = |key: u32| excluded(CardHandle(key));
         let nothing = !self.cards.keys.iter().any(|key| known(*key)) && self.artists.get(artist).is_none();
-        if nothing && !self.facts.ring.iter().any(&gone) {
+        if nothing && !self.facts.ring.iter().any(gone) {
             return;
         }
         let old = std::mem::take(self);
@@ -461,9 +461,9 @@ impl History {
         {
             self.shelf_seen(lesson.kind, true, at);
         }
-        self.lessons.push_back(lesson);
+        self.lessons.push(lesson);
         if self.lessons.len() > most {
-            self.lessons.pop_front();
+            self.lessons.drain(..most / 8);
         }
     }
 
@@ -477,14 +477,11 @@ impl History {
             });
             if !dropped.is_empty() {
                 let cards = &self.cards;
-                self.facts.retain(|fact| cards.get(fact.card.0).is_some());
+                self.facts.retain(&mut |fact| cards.get(fact.card.0).is_some());
             }
         }
         if self.artists.len() > most {
             self.artists.keep_latest(MAX_AGGREGATES, |stats| if stats.followed { f64::INFINITY } else { stats.touched as f64 });
-        }
-        if self.families.len() > most {
-            self.families.keep_latest(MAX_AGGREGATES, |stats| stats.plays.last());
         }
     }
 
@@ -530,9 +527,6 @@ impl History {
         stats.seen.add(1.0, at, WILLINGNESS_HALF_LIFE_MS);
         if acted {
             stats.acted.add(1.0, at, WILLINGNESS_HALF_LIFE_MS);
-        }
-        if self.willingness.len() > MAX_AGGREGATES + MAX_AGGREGATES / 4 {
-            self.willingness.keep_latest(MAX_AGGREGATES, |stats| stats.seen.last());
         }
     }
 

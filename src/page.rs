@@ -11,6 +11,8 @@ pub const MAX_CARDS: usize = 10_000;
 pub const MAX_COLUMNS: usize = 256;
 /// Most cards a session may register.
 pub const MAX_REGISTERED: usize = 200_000;
+/// Most families, and most shelf kinds, told apart in a session; those that come later count as unknown.
+pub const MAX_NAMES: usize = 10_000;
 /// Longest id, title, artist or family kept, in bytes; longer titles are cut, longer ids refused.
 pub const MAX_TEXT_BYTES: usize = 400;
 /// Most dimensions of a card embedding.
@@ -126,12 +128,18 @@ pub(crate) struct Names {
     names: Vec<String>,
     /// Number of a name plus one, by hash; 0 is empty. At most half full.
     slots: Vec<u32>,
+    most: usize,
 }
 
 impl Names {
-    /// Names in which the empty one has number 0.
-    fn with_empty() -> Self {
-        let mut names = Self::default();
+    /// No names yet, and at most `most`.
+    fn up_to(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
+    /// Names in which the empty one has number 0, and of which there are at most `most`.
+    fn with_empty(most: usize) -> Self {
+        let mut names = Self::up_to(most);
         names.number("");
         names
     }
@@ -156,12 +164,12 @@ impl Names {
         self.slots[self.slot(name)].checked_sub(1)
     }
 
-    /// The number of a name; the next free one when it is new. Beyond [`MAX_REGISTERED`] names a new one counts as the first.
+    /// The number of a name; the next free one when it is new. When there are enough, a new one counts as the first.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.find(name) {
             return number;
         }
-        if self.names.len() > MAX_REGISTERED {
+        if self.names.len() >= self.most {
             return 0;
         }
         if self.slots.len() < 2 * (self.names.len() + 1) {
@@ -216,12 +224,12 @@ impl Default for Catalogue {
     fn default() -> Self {
         Self {
             cards: Vec::new(),
-            card_ids: Names::default(),
+            card_ids: Names::up_to(MAX_REGISTERED),
             shelves: Vec::new(),
-            shelf_ids: Names::default(),
-            artists: Names::with_empty(),
-            families: Names::with_empty(),
-            shelf_kinds: Names::with_empty(),
+            shelf_ids: Names::up_to(MAX_REGISTERED),
+            artists: Names::with_empty(MAX_REGISTERED),
+            families: Names::with_empty(MAX_NAMES),
+            shelf_kinds: Names::with_empty(MAX_NAMES),
             dimensions: 0,
             units: Vec::new(),
         }
@@ -733,7 +741,7 @@ mod tests {
 
     #[test]
     fn names_keep_their_numbers_while_the_table_grows() {
-        let mut names = Names::with_empty();
+        let mut names = Names::with_empty(MAX_NAMES);
         for round in 0..2 {
             for i in 0..5_000u32 {
                 assert_eq!(names.number(&format!("name {i}")), i + 1, "round {round}");
@@ -741,6 +749,8 @@ mod tests {
         }
         assert_eq!((names.find(""), names.find("name 7"), names.find("other")), (Some(0), Some(8), None));
         assert_eq!((names.name(8), names.name(99_999)), ("name 7", ""));
+        let mut few = Names::with_empty(3);
+        assert_eq!(["a", "b", "c", "b"].map(|name| few.number(name)), [1, 2, 0, 2], "a name too many is unknown");
     }
 
     #[test]

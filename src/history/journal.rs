@@ -13,7 +13,7 @@ use crate::page::{CardHandle, ShelfHandle};
 pub const MAX_EVENTS: usize = 5_000;
 /// Most cards seen that are kept, likewise. A card seen counts for three days.
 pub const MAX_SEEN: usize = 2_000;
-/// Most outcomes kept; the oldest go first.
+/// Most outcomes kept; the oldest eighth goes when there are more.
 pub const MAX_LESSONS: usize = 4_000;
 /// Most bytes of feature rows in them.
 pub const MAX_LESSON_BYTES: usize = 512_000;
@@ -33,7 +33,7 @@ pub(crate) struct Fact {
     /// Reported as a skip, which can be undone.
     pub(crate) skipped: bool,
     /// Where the card lies in the app's embedding space; empty when unknown or not heard long enough.
-    pub(crate) direction: Box<[i8]>,
+    pub(crate) direction: Vec<i8>,
 }
 
 impl Fact {
@@ -45,13 +45,13 @@ impl Fact {
 
 /// A unit vector in steps of its largest element / 127: small enough to keep with each play, so that the taste can be made again
 /// whether or not the app registers the card once more. For 64 random dimensions the angle to the original is below one degree.
-pub(crate) fn quantised(unit: &[f32]) -> Box<[i8]> {
+pub(crate) fn quantised(unit: &[f32]) -> Vec<i8> {
     let largest = unit.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     if largest > 0.0 {
         // Truncating after adding a half and a whole range rounds to nearest.
         unit.iter().map(|value| ((value / largest * 127.0 + 128.5) as i32 - 128) as i8).collect()
     } else {
-        Box::default()
+        Vec::new()
     }
 }
 
@@ -94,7 +94,7 @@ impl Lesson {
 /// Facts in the order they were learned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Facts {
-    pub(crate) ring: std::collections::VecDeque<Fact>,
+    pub(crate) ring: Vec<Fact>,
     /// How many of them are listening events.
     pub(crate) listens: usize,
 }
@@ -102,10 +102,10 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn push(&mut self, fact: Fact) {
         self.listens += usize::from(fact.ms.is_some());
-        self.ring.push_back(fact);
+        self.ring.push(fact);
     }
 
-    pub(crate) fn retain(&mut self, keep: impl FnMut(&Fact) -> bool) {
+    pub(crate) fn retain(&mut self, keep: &mut dyn FnMut(&Fact) -> bool) {
         self.ring.retain(keep);
         self.listens = self.ring.iter().filter(|fact| fact.ms.is_some()).count();
     }
@@ -129,7 +129,7 @@ impl Facts {
                 gone[place as usize] = true;
             }
             let mut gone = gone.into_iter();
-            self.retain(|_| gone.next() != Some(true));
+            self.retain(&mut |_| gone.next() != Some(true));
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
             family: 0,
             bucket: 0,
             skipped: false,
-            direction: Box::default(),
+            direction: Vec::new(),
         }
     }
 
@@ -169,7 +169,7 @@ mod tests {
             }
         }
         assert!(quantised(&[0.0, 0.0]).is_empty() && quantised(&[]).is_empty());
-        assert_eq!(*quantised(&[1.0, -1.0, 0.5]), [127, -127, 64]);
+        assert_eq!(quantised(&[1.0, -1.0, 0.5]), [127, -127, 64]);
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Ranker {
     fn unlearn_excluded(&mut self, artist: u32) {
         let gone: Vec<bool> = (0..self.catalogue.len() as u32).map(|card| self.is_excluded(CardHandle(card))).collect();
         let gone = |card: CardHandle| gone[card.0 as usize];
-        self.history.take_back(|fact| gone(fact.card) || artist != 0 && fact.artist == artist, gone, artist);
+        self.history.take_back(&|fact| gone(fact.card) || artist != 0 && fact.artist == artist, &gone, artist);
         if self.open_play.is_some_and(|play| gone(play.card)) {
             self.open_play = None;
         }
@@ -177,7 +177,7 @@ impl Ranker {
             record.impressions.retain(|impression| !gone(impression.card));
             record.closed &= before == record.impressions.len() || !record.impressions.is_empty();
         }
-        self.unteach(|lesson| lesson.card.is_some_and(gone), true, false);
+        self.unteach(&|lesson| lesson.card.is_some_and(gone), true, false);
     }
 
     fn unlearn_play(&mut self, card: CardHandle, at: Timestamp) {
@@ -191,14 +191,14 @@ impl Ranker {
         }) else {
             return;
         };
-        self.history.take_back(|fact| fact.card == card && fact.at == to && fact.ms == ms, |_| false, 0);
+        self.history.take_back(&|fact| fact.card == card && fact.at == to && fact.ms == ms, &|_| false, 0);
         if let Some(watch) = &mut self.contribution.watch
             && watch.card == Some(card)
             && to >= watch.started_at
         {
             watch.played = false;
         }
-        self.unteach(|lesson| lesson.card == Some(card) && (from..=to).contains(&lesson.at), false, false);
+        self.unteach(&|lesson| lesson.card == Some(card) && (from..=to).contains(&lesson.at), false, false);
     }
 
     /// Undoes the last hide or skip of a card.
@@ -211,13 +211,13 @@ impl Ranker {
             let Some(fact) = self.history.facts.ring.iter().rev().find(|fact| fact.skipped && fact.card == card) else { return };
             let at = fact.at;
             skipped_at = Some(at);
-            self.history.take_back(|fact| fact.skipped && fact.card == card && fact.at == at, |_| false, 0);
+            self.history.take_back(&|fact| fact.skipped && fact.card == card && fact.at == at, &|_| false, 0);
         } else {
             self.history.unhide(card);
         }
         let mark = if skip { BY_SKIP } else { BY_HIDE };
         self.unteach(
-            |lesson| lesson.card == Some(card) && lesson.marks & mark != 0 && skipped_at.is_none_or(|at| at == lesson.at),
+            &|lesson| lesson.card == Some(card) && lesson.marks & mark != 0 && skipped_at.is_none_or(|at| at == lesson.at),
             false,
             true,
         );
@@ -246,10 +246,10 @@ impl Ranker {
     ///
     /// - `thorough`: also when nothing is named, if the head has learned more than is kept and could hold any of it.
     /// - `pending`: the cards were seen all the same, and what comes of them is open again.
-    fn unteach(&mut self, gone: impl Fn(&Lesson) -> bool, thorough: bool, pending: bool) {
+    fn unteach(&mut self, gone: &dyn Fn(&Lesson) -> bool, thorough: bool, pending: bool) {
         let known = self.history.lessons.iter().filter(|lesson| !lesson.row.is_empty()).count() as u64;
         let unknown = thorough && self.bundle.model.head().updates() > known;
-        if !unknown && !self.history.lessons.iter().any(&gone) {
+        if !unknown && !self.history.lessons.iter().any(gone) {
             return;
         }
         let (back, stay): (Vec<Lesson>, Vec<Lesson>) = std::mem::take(&mut self.history.lessons).into_iter().partition(gone);

@@ -260,9 +260,9 @@ impl Ranker {
         }
         let silent = self.last_event_at.ms() > 0 && now.since(self.last_event_at) >= SESSION_GAP_MS;
         if silent && self.open_play.is_none() {
-            self.finish(|_| true, now);
+            self.finish(0, now);
         } else {
-            self.finish(|seen_at| now.since(seen_at) >= ATTRIBUTION_WINDOW_MS, now);
+            self.finish(ATTRIBUTION_WINDOW_MS, now);
         }
         self.bundle.model.head().updates() - before
     }
@@ -274,12 +274,14 @@ impl Ranker {
         }
         let before = self.bundle.model.head().updates();
         self.close_play(now);
-        self.finish(|_| true, now);
+        self.finish(0, now);
         self.bundle.model.head().updates() - before
     }
 
-    /// Makes pending impressions final that `over` says are over, with reward 0, and closes decisions that are final.
-    fn finish(&mut self, over: impl Fn(Timestamp) -> bool, now: Timestamp) {
+    /// Makes pending impressions final that are at least `age` milliseconds old, with reward 0, and closes decisions that are final.
+    /// An age of 0 means all of them, whatever the clock says.
+    fn finish(&mut self, age: i64, now: Timestamp) {
+        let over = |at: Timestamp| age == 0 || now.since(at) >= age;
         let playing = self.open_play.map(|play| (play.decision, play.card));
         let ids: Vec<DecisionId> = self.log.records().filter(|r| !r.closed && over(r.at)).map(|r| r.id).collect();
         for id in ids {

@@ -453,7 +453,7 @@ fn load_history(
             let Listen { card, ms, at } = known.listen(tape)?;
             let (artist, family) = (catalogue.registered(card).artist, catalogue.registered(card).family);
             let bucket = hour_bucket(at.local_hour(utc_offset_minutes));
-            Fact { card, at, ms: Some(ms), artist, family, bucket, skipped: false, direction: Box::default() }
+            Fact { card, at, ms: Some(ms), artist, family, bucket, skipped: false, direction: Vec::new() }
         } else {
             journal::load_fact(tape, known, &mut last)?
         });
@@ -470,7 +470,7 @@ fn load_history(
     history.long_taste = Taste::load(tape)?;
     history.last_listen = tape.maybe(|tape| known.listen(tape))?;
     if tape.version() >= 2 {
-        history.lessons = tape.list(|tape| journal::load_lesson(tape, known))?.into();
+        history.lessons = tape.list(|tape| journal::load_lesson(tape, known))?;
     }
     Ok(history)
 }

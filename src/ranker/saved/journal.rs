@@ -1,7 +1,5 @@
 //! The journal in a snapshot.
 
-use std::collections::VecDeque;
-
 use super::{ARTISTS, FAMILIES, KINDS, Known, Mentions, load_row, placed, save_row};
 use crate::error::Error;
 use crate::history::{Fact, Facts, Lesson, MAX_EVENTS, MAX_LESSONS, MAX_SEEN};
@@ -47,7 +45,7 @@ pub(super) fn save_facts(tape: &mut Tape, mentions: &mut Mentions, facts: &Facts
     }
 }
 
-pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Box<[i8]>>) -> Result<Fact, Error> {
+pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Vec<i8>>) -> Result<Fact, Error> {
     let card = known.card(tape)?;
     let at = tape.time()?;
     let flags = tape.whole()?;
@@ -60,7 +58,7 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Box
         family: 0,
         bucket: (flags >> 2 & 3) as usize,
         skipped: flag(1),
-        direction: Box::default(),
+        direction: Vec::new(),
     };
     if flag(0) {
         fact.ms = Some(tape.number()?);
@@ -69,7 +67,7 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Box
     }
     let place = card.0 as usize;
     if last.len() <= place {
-        last.resize(place + 1, Box::default());
+        last.resize(place + 1, Vec::new());
     }
     if flag(4) {
         let size = tape.number()? as usize;
@@ -79,7 +77,7 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Box
             steps.extend((0..7).map(|at| (group >> (8 * at)) as i8));
         }
         steps.truncate(size);
-        last[place] = steps.into();
+        last[place] = steps;
     }
     if flag(4) || flag(5) {
         fact.direction.clone_from(&last[place]);
@@ -88,10 +86,10 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Box
 }
 
 /// The last lessons: half of the most kept, again and again for each halving.
-pub(super) fn save_lessons(tape: &mut Tape, mentions: &mut Mentions, lessons: &VecDeque<Lesson>, halvings: u32) {
+pub(super) fn save_lessons(tape: &mut Tape, mentions: &mut Mentions, lessons: &[Lesson], halvings: u32) {
     let kept = lessons.len().min(MAX_LESSONS >> halvings);
     tape.count(kept);
-    for lesson in lessons.iter().skip(lessons.len() - kept) {
+    for lesson in &lessons[lessons.len() - kept..] {
         tape.whole(lesson.decision.0);
         tape.time(lesson.at);
         tape.maybe(lesson.card, |tape, card| tape.whole(mentions.card(card)));
