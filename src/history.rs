@@ -3,7 +3,6 @@
 //! Aggregates are made from the facts of `journal`, one after the other. Taking a fact back makes again what it was part of.
 
 use crate::clock::{DAY_MS, Timestamp};
-use crate::error::Error;
 use crate::math::{decay, falling};
 use crate::page::{CardHandle, Catalogue};
 use crate::store::{Tape, TapeReader};
@@ -66,8 +65,8 @@ impl Decayed {
         tape.signed(self.at);
     }
 
-    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        Ok(Self { value: tape.fraction()?, at: tape.signed()? })
+    pub(crate) fn load(tape: &mut TapeReader) -> Self {
+        Self { value: tape.fraction(), at: tape.signed() }
     }
 
     /// Time of the latest addition, in milliseconds.
@@ -122,7 +121,7 @@ pub(crate) struct Willingness {
 /// What can be written to a tape and read back.
 pub(crate) trait Stats: Sized + Default + Copy {
     fn save(&self, tape: &mut Tape);
-    fn load(tape: &mut TapeReader) -> Result<Self, Error>;
+    fn load(tape: &mut TapeReader) -> Self;
 }
 
 impl Stats for CardStats {
@@ -134,11 +133,11 @@ impl Stats for CardStats {
         tape.whole(u64::from(self.liked) | u64::from(self.hidden) << 1);
     }
 
-    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        let (plays, seen) = (Decayed::load(tape)?, Decayed::load(tape)?);
-        let (last_played, touched) = (tape.signed()?, tape.signed()?);
-        let flags = tape.whole()?;
-        Ok(Self { plays, seen, last_played, touched, liked: flags & 1 != 0, hidden: flags & 2 != 0 })
+    fn load(tape: &mut TapeReader) -> Self {
+        let (plays, seen) = (Decayed::load(tape), Decayed::load(tape));
+        let (last_played, touched) = (tape.signed(), tape.signed());
+        let flags = tape.whole();
+        Self { plays, seen, last_played, touched, liked: flags & 1 != 0, hidden: flags & 2 != 0 }
     }
 }
 
@@ -150,8 +149,8 @@ impl Stats for ArtistStats {
         tape.flag(self.followed);
     }
 
-    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        Ok(Self { plays: Decayed::load(tape)?, skips: Decayed::load(tape)?, touched: tape.signed()?, followed: tape.flag()? })
+    fn load(tape: &mut TapeReader) -> Self {
+        Self { plays: Decayed::load(tape), skips: Decayed::load(tape), touched: tape.signed(), followed: tape.flag() }
     }
 }
 
@@ -163,12 +162,12 @@ impl Stats for FamilyStats {
         }
     }
 
-    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        let mut stats = Self { plays: Decayed::load(tape)?, ..Self::default() };
+    fn load(tape: &mut TapeReader) -> Self {
+        let mut stats = Self { plays: Decayed::load(tape), ..Self::default() };
         for bucket in &mut stats.by_hour {
-            *bucket = Decayed::load(tape)?;
+            *bucket = Decayed::load(tape);
         }
-        Ok(stats)
+        stats
     }
 }
 
@@ -178,8 +177,8 @@ impl Stats for Willingness {
         self.acted.save(tape);
     }
 
-    fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        Ok(Self { seen: Decayed::load(tape)?, acted: Decayed::load(tape)? })
+    fn load(tape: &mut TapeReader) -> Self {
+        Self { seen: Decayed::load(tape), acted: Decayed::load(tape) }
     }
 }
 
@@ -223,11 +222,11 @@ impl Taste {
         tape.fraction(self.count);
     }
 
-    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        let (at, sum) = (tape.signed()?, tape.list(TapeReader::fraction)?);
+    pub(crate) fn load(tape: &mut TapeReader) -> Self {
+        let (at, sum) = (tape.signed(), tape.list(TapeReader::fraction));
         // Format 1 has no count: its plays are taken to agree with each other.
-        let count = if tape.version() < 2 { sum.iter().map(|v| v * v).sum::<f64>().sqrt() } else { tape.fraction()? };
-        Ok(Self { sum, count, at })
+        let count = if tape.version() < 2 { sum.iter().map(|v| v * v).sum::<f64>().sqrt() } else { tape.fraction() };
+        Self { sum, count, at }
     }
 
     /// The mean direction, drawn towards none by [`TASTE_STRENGTH`] plays, so that an old taste fades; empty while nothing with an

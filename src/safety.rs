@@ -11,7 +11,6 @@
 //! Society B, theorem 1 with the one-sided capital process of section 4; N. Karampatziakis, P. Mineiro and A. Ramdas (2021),
 //! "Off-policy Confidence Sequences", ICML: importance weights; J. Ville (1939).
 
-use crate::error::Error;
 use crate::math::{ln, ln_1p};
 use crate::store::{Tape, TapeReader};
 
@@ -79,14 +78,14 @@ impl Safety {
         tape.flag(self.worse);
     }
 
-    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        Ok(Self {
-            pages: tape.whole()?,
-            sum: tape.fraction()?,
-            squares: tape.fraction()?,
-            ln_capital: tape.fraction()?,
-            worse: tape.flag()?,
-        })
+    pub(crate) fn load(tape: &mut TapeReader) -> Self {
+        Self {
+            pages: tape.whole(),
+            sum: tape.fraction(),
+            squares: tape.fraction(),
+            ln_capital: tape.fraction(),
+            worse: tape.flag(),
+        }
     }
 }
 

@@ -167,9 +167,13 @@ fn take_tape(mut rest: &[u8]) -> Option<Tape> {
 }
 
 /// Reads a [`Tape`] back in the order of writing.
+///
+/// What cannot be read comes as 0, empty or nothing, and is an error at [`TapeReader::end`]: one check in place of one for each value,
+/// which every listener would have to fetch.
 pub(crate) struct TapeReader {
     kind: Kind,
     version: u16,
+    failed: bool,
     tape: Tape,
     next: [usize; 3],
 }
@@ -200,7 +204,7 @@ impl TapeReader {
         }
         let tape = take_tape(&body[HEADER_BYTES..])
             .ok_or_else(|| kind.corrupt("expected a complete state, got one that does not parse"))?;
-        Ok(Self { kind, version, tape, next: [0; 3] })
+        Ok(Self { kind, version, failed: false, tape, next: [0; 3] })
     }
 
     /// The format version of what is read.
@@ -208,73 +212,86 @@ impl TapeReader {
         self.version
     }
 
-    pub(crate) fn broken(&self) -> Error {
-        self.kind.corrupt("expected a state that agrees with itself, got one that does not")
+    /// Gives up: from here on there is nothing to read, and [`TapeReader::end`] says so.
+    pub(crate) fn fail(&mut self) {
+        self.failed = true;
     }
 
-    pub(crate) fn whole(&mut self) -> Result<u64, Error> {
-        let value = self.tape.whole.get(self.next[0]).copied().ok_or_else(|| self.broken())?;
+    /// Whether what was read so far does not hold together.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(crate) fn whole(&mut self) -> u64 {
+        let value = self.tape.whole.get(self.next[0]).copied().filter(|_| !self.failed);
         self.next[0] += 1;
-        Ok(value)
+        self.failed |= value.is_none();
+        value.unwrap_or_default()
     }
 
     /// A whole number of at most 32 bits.
-    pub(crate) fn number(&mut self) -> Result<u32, Error> {
-        u32::try_from(self.whole()?).map_err(|_| self.broken())
+    pub(crate) fn number(&mut self) -> u32 {
+        let value = self.whole();
+        self.failed |= value > u32::MAX.into();
+        value as u32
     }
 
     /// How many entries follow; never more than the tape has numbers left.
-    pub(crate) fn count(&mut self) -> Result<usize, Error> {
-        let count = self.number()? as usize;
-        let left = self.tape.whole.len() + self.tape.fractions.len() + self.tape.texts.len();
-        if count <= left { Ok(count) } else { Err(self.broken()) }
+    pub(crate) fn count(&mut self) -> usize {
+        let count = self.number() as usize;
+        self.failed |= count > self.tape.whole.len() + self.tape.fractions.len() + self.tape.texts.len();
+        if self.failed { 0 } else { count }
     }
 
-    pub(crate) fn signed(&mut self) -> Result<i64, Error> {
-        let value = self.whole()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    pub(crate) fn signed(&mut self) -> i64 {
+        let value = self.whole();
+        (value >> 1) as i64 ^ -((value & 1) as i64)
     }
 
-    pub(crate) fn flag(&mut self) -> Result<bool, Error> {
-        Ok(self.whole()? != 0)
+    pub(crate) fn flag(&mut self) -> bool {
+        self.whole() != 0
     }
 
-    pub(crate) fn time(&mut self) -> Result<Timestamp, Error> {
-        Ok(Timestamp::clamped(self.signed()?))
+    pub(crate) fn time(&mut self) -> Timestamp {
+        Timestamp::clamped(self.signed())
     }
 
     /// A finite number.
-    pub(crate) fn fraction(&mut self) -> Result<f64, Error> {
-        let value = self.tape.fractions.get(self.next[1]).copied().filter(|v| v.is_finite()).ok_or_else(|| self.broken())?;
+    pub(crate) fn fraction(&mut self) -> f64 {
+        let value = self.tape.fractions.get(self.next[1]).copied().filter(|v| v.is_finite());
         self.next[1] += 1;
-        Ok(value)
+        self.failed |= value.is_none();
+        value.unwrap_or_default()
     }
 
-    pub(crate) fn text(&mut self) -> Result<String, Error> {
+    pub(crate) fn text(&mut self) -> String {
         let value = self.tape.texts.get_mut(self.next[2]).map(std::mem::take);
         self.next[2] += 1;
-        value.ok_or_else(|| self.broken())
+        self.failed |= value.is_none();
+        value.unwrap_or_default()
     }
 
     /// Reads nothing or something.
-    pub(crate) fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<Option<T>, Error> {
-        if self.flag()? { read(self).map(Some) } else { Ok(None) }
+    pub(crate) fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.flag() { Some(read(self)) } else { None }
     }
 
     /// Reads a list.
-    pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<Vec<T>, Error> {
-        let count = self.count()?;
-        let mut list = Vec::with_capacity(count);
-        for _ in 0..count {
-            list.push(read(self)?);
-        }
-        Ok(list)
+    pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.count()).map(|_| read(self)).collect()
     }
 
-    /// Checks that everything was read.
+    /// Checks that everything was read, and that it held together; what was read is of no use otherwise.
+    ///
+    /// # Errors
+    /// `snapshot_corrupt` or `ledger_corrupt`.
     pub(crate) fn end(self) -> Result<(), Error> {
         let lengths = [self.tape.whole.len(), self.tape.fractions.len(), self.tape.texts.len()];
-        if self.next == lengths { Ok(()) } else { Err(self.broken()) }
+        if self.next == lengths && !self.failed {
+            Ok(())
+        } else {
+            Err(self.kind.corrupt("expected a state that agrees with itself, got one that does not"))
+        }
     }
 }
 
@@ -297,16 +314,33 @@ mod tests {
     #[test]
     fn reads_back_what_was_written() {
         let mut reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
-        assert_eq!(reader.number().unwrap(), 7);
-        assert_eq!(reader.signed().unwrap(), -9);
-        assert!(reader.flag().unwrap());
-        assert_eq!(reader.text().unwrap(), "Kind of Blue");
-        assert_eq!(reader.fraction().unwrap(), 1.5);
-        assert_eq!(reader.maybe(TapeReader::whole).unwrap(), None);
-        assert_eq!(reader.time().unwrap().ms(), 12);
+        assert_eq!(reader.number(), 7);
+        assert_eq!(reader.signed(), -9);
+        assert!(reader.flag());
+        assert_eq!(reader.text(), "Kind of Blue");
+        assert_eq!(reader.fraction(), 1.5);
+        assert_eq!(reader.maybe(TapeReader::whole), None);
+        assert_eq!(reader.time().ms(), 12);
         reader.end().unwrap();
         let reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
         assert_eq!(reader.end().unwrap_err().code(), "snapshot_corrupt");
+    }
+
+    #[test]
+    fn what_does_not_hold_together_is_an_error_at_the_end_and_never_grows() {
+        let read = |tape: Tape, reads: &dyn Fn(&mut TapeReader)| {
+            let mut reader = TapeReader::open(Kind::Snapshot, &tape.seal(Kind::Snapshot)).unwrap();
+            reads(&mut reader);
+            reader.end().map_or_else(|e| e.code(), |()| "ok")
+        };
+        let with = |values: &[u64]| Tape { whole: values.to_vec(), fractions: vec![f64::NAN], texts: Vec::new() };
+        let corrupt = "snapshot_corrupt";
+        assert_eq!(read(with(&[u64::MAX]), &|tape| assert!(tape.number() > 0)), corrupt);
+        assert_eq!(read(with(&[1 << 20]), &|tape| assert!(tape.list(TapeReader::whole).is_empty())), corrupt);
+        assert_eq!(read(with(&[2, 7]), &|tape| assert_eq!(tape.list(TapeReader::whole), [7, 0])), corrupt);
+        assert_eq!(read(with(&[]), &|tape| assert_eq!(tape.fraction(), 0.0)), corrupt);
+        assert_eq!(read(with(&[]), &|tape| assert_eq!((tape.text(), tape.whole()), (String::new(), 0))), corrupt);
+        assert_eq!(read(tape(), &TapeReader::fail), corrupt);
     }
 
     #[test]

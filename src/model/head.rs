@@ -141,23 +141,24 @@ impl HeadState {
         }
     }
 
-    pub(crate) fn load(tape: &mut TapeReader) -> Result<Self, Error> {
-        let (updates, learned_at, form) = (tape.whole()?, tape.signed()?, tape.whole()?);
+    pub(crate) fn load(tape: &mut TapeReader) -> Self {
+        let (updates, learned_at, form) = (tape.whole(), tape.signed(), tape.whole());
         let mut state = Self {
             updates,
             learned_at,
             full: form & 1 == 1,
-            mean: tape.list(TapeReader::fraction)?,
-            covariance: tape.list(TapeReader::fraction)?,
+            mean: tape.list(TapeReader::fraction),
+            covariance: tape.list(TapeReader::fraction),
             ln_weights: Vec::new(),
         };
         if form >> 1 > MAX_SEGMENTS as u64 {
-            return Err(tape.broken());
+            tape.fail();
+            return state;
         }
         for _ in 0..form >> 1 {
-            state.ln_weights.push(tape.fraction()?);
+            state.ln_weights.push(tape.fraction());
         }
-        Ok(state)
+        state
     }
 }
 

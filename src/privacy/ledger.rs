@@ -253,12 +253,12 @@ impl Ledger {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let mut tape = TapeReader::open(Kind::Ledger, bytes)?;
         let ledger = Self {
-            started_at: tape.time()?,
-            latest_at: tape.time()?,
-            debits: tape.list(|tape| Ok(Debit { epoch: tape.number()? as u16, at: tape.time()?, milli: tape.number()? }))?,
-            coin: tape.maybe(Coin::load)?,
-            probed: tape.maybe(|tape| Ok(tape.number()? as u16))?,
-            paid: tape.maybe(|tape| Ok(tape.number()? as u16))?,
+            started_at: tape.time(),
+            latest_at: tape.time(),
+            debits: tape.list(|tape| Debit { epoch: tape.number() as u16, at: tape.time(), milli: tape.number() }),
+            coin: tape.maybe(Coin::load),
+            probed: tape.maybe(|tape| tape.number() as u16),
+            paid: tape.maybe(|tape| tape.number() as u16),
         };
         tape.end()?;
         Ok(ledger)

@@ -82,42 +82,44 @@ impl Mentions {
 /// The tables of a snapshot on its way back.
 #[derive(Default)]
 struct Known {
-    cards: Vec<CardHandle>,
-    shelves: Vec<ShelfHandle>,
+    /// Handles.
+    cards: Vec<u32>,
+    shelves: Vec<u32>,
+    /// Catalogue numbers.
     names: [Vec<u32>; 3],
 }
 
 /// The entry of a table whose place stands on the tape.
-fn placed<T: Copy>(tape: &mut TapeReader, table: &[T]) -> Result<T, Error> {
-    let place = tape.number()?;
-    table.get(place as usize).copied().ok_or_else(|| tape.broken())
+fn placed(tape: &mut TapeReader, table: &[u32]) -> u32 {
+    let place = tape.number();
+    handle(tape, table.get(place as usize).copied())
 }
 
 impl Known {
-    fn card(&self, tape: &mut TapeReader) -> Result<CardHandle, Error> {
-        placed(tape, &self.cards)
+    fn card(&self, tape: &mut TapeReader) -> CardHandle {
+        CardHandle(placed(tape, &self.cards))
     }
 
-    fn shelf(&self, tape: &mut TapeReader) -> Result<ShelfHandle, Error> {
-        placed(tape, &self.shelves)
+    fn shelf(&self, tape: &mut TapeReader) -> ShelfHandle {
+        ShelfHandle(placed(tape, &self.shelves))
     }
 
     /// The catalogue number of a name. Format 1 spells each name out, format 2 keeps tables.
-    fn name(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, table: usize) -> Result<u32, Error> {
-        if tape.version() < 2 { Ok(names(catalogue, table).number(&tape.text()?)) } else { placed(tape, &self.names[table]) }
+    fn name(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, table: usize) -> u32 {
+        if tape.version() < 2 { names(catalogue, table).number(&tape.text()) } else { placed(tape, &self.names[table]) }
     }
 
-    fn listen(&self, tape: &mut TapeReader) -> Result<Listen, Error> {
-        Ok(Listen { card: self.card(tape)?, ms: tape.number()?, at: tape.time()? })
+    fn listen(&self, tape: &mut TapeReader) -> Listen {
+        Listen { card: self.card(tape), ms: tape.number(), at: tape.time() }
     }
 
-    fn entries<T: Stats>(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, of: usize) -> Result<Table<T>, Error> {
+    fn entries<T: Stats>(&self, tape: &mut TapeReader, catalogue: &mut Catalogue, of: usize) -> Table<T> {
         let mut table = Table::default();
-        for _ in 0..tape.count()? {
-            let number = self.name(tape, catalogue, of)?;
-            *table.entry(number) = T::load(tape)?;
+        for _ in 0..tape.count() {
+            let number = self.name(tape, catalogue, of);
+            *table.entry(number) = T::load(tape);
         }
-        Ok(table)
+        table
     }
 }
 
@@ -136,8 +138,12 @@ fn save_row(tape: &mut Tape, row: &[f32]) {
     }
 }
 
-fn load_row(tape: &mut TapeReader) -> Result<Vec<f32>, Error> {
-    tape.list(|tape| tape.number().map(f32::from_bits))
+fn real(tape: &mut TapeReader) -> f32 {
+    f32::from_bits(tape.number())
+}
+
+fn load_row(tape: &mut TapeReader) -> Vec<f32> {
+    tape.list(real)
 }
 
 impl Ranker {
@@ -297,54 +303,51 @@ impl Ranker {
         let mut tape = TapeReader::open(Kind::Snapshot, bytes)?;
         // Cards that are only added to what the app has registered harm nothing if the rest cannot be read.
         let catalogue = &mut self.catalogue;
-        let columns = tape.list(TapeReader::text)?;
-        let head = HeadState::load(&mut tape)?;
-        let decisions = tape.whole()?;
-        let last_event_at = tape.time()?;
-        let utc_offset_minutes = i32::try_from(tape.signed()?).map_err(|_| tape.broken())?;
+        let columns = tape.list(TapeReader::text);
+        let head = HeadState::load(&mut tape);
+        let decisions = tape.whole();
+        let last_event_at = tape.time();
+        let utc_offset_minutes = tape.signed() as i32;
         let mut known = Known::default();
         if tape.version() >= 2 {
             for (table, numbers) in known.names.iter_mut().enumerate() {
-                *numbers = tape.list(|tape| Ok(names(catalogue, table).number(&tape.text()?)))?;
+                *numbers = tape.list(|tape| names(catalogue, table).number(&tape.text()));
             }
         }
-        known.cards = tape.list(|tape| load_card(tape, &known, catalogue))?;
+        known.cards = tape.list(|tape| load_card(tape, &known, catalogue));
         known.shelves = tape.list(|tape| {
-            let (id, kind, title) = (tape.text()?, tape.text()?, tape.text()?);
-            catalogue.find_shelf(&id).map_or_else(|| catalogue.register_shelf(&id, &kind, &title), Ok)
-        })?;
-        let mut history = load_history(&mut tape, &known, catalogue, utc_offset_minutes)?;
+            let (id, kind, title) = (tape.text(), tape.text(), tape.text());
+            let shelf = catalogue.find_shelf(&id).or_else(|| catalogue.register_shelf(&id, &kind, &title).ok());
+            handle(tape, shelf.map(|shelf| shelf.0))
+        });
+        let mut history = load_history(&mut tape, &known, catalogue, utc_offset_minutes);
         let mut log = DecisionLog::default();
-        for record in tape.list(|tape| load_decision(tape, &known))? {
+        for record in tape.list(|tape| load_decision(tape, &known)) {
             log.push(record);
         }
-        let open_play = tape.maybe(|tape| {
-            Ok(OpenPlay {
-                card: known.card(tape)?,
-                decision: tape.maybe(|tape| tape.whole().map(DecisionId))?,
-                shelf: tape.maybe(|tape| known.shelf(tape))?,
-                started_at: tape.time()?,
-                reported_ms: tape.number()?,
-            })
-        })?;
-        let watch = tape.maybe(|tape| {
-            Ok(Watch {
-                coin: Coin::load(tape)?,
-                decision: DecisionId(tape.whole()?),
-                card: tape.maybe(|tape| known.card(tape))?,
-                started_at: tape.time()?,
-                ready_at: tape.time()?,
-                played: tape.flag()?,
-            })
-        })?;
+        let open_play = tape.maybe(|tape| OpenPlay {
+            card: known.card(tape),
+            decision: tape.maybe(|tape| DecisionId(tape.whole())),
+            shelf: tape.maybe(|tape| known.shelf(tape)),
+            started_at: tape.time(),
+            reported_ms: tape.number(),
+        });
+        let watch = tape.maybe(|tape| Watch {
+            coin: Coin::load(tape),
+            decision: DecisionId(tape.whole()),
+            card: tape.maybe(|tape| known.card(tape)),
+            started_at: tape.time(),
+            ready_at: tape.time(),
+            played: tape.flag(),
+        });
         let mut excluded = (Vec::new(), Vec::new());
         if tape.version() >= 2 {
-            excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS]))?, tape.list(|tape| known.card(tape))?);
+            excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS])), tape.list(|tape| known.card(tape)));
         }
         let mut safety = Safety::default();
         if tape.version() >= 2 {
-            let of_this_model = tape.text()? == self.bundle.version;
-            let saved = Safety::load(&mut tape)?;
+            let of_this_model = tape.text() == self.bundle.version;
+            let saved = Safety::load(&mut tape);
             if of_this_model {
                 safety = saved;
             }
@@ -422,89 +425,89 @@ fn save_entries<T: Stats>(tape: &mut Tape, names: &mut Numbering, table: &Table<
     }
 }
 
-fn load_card(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue) -> Result<CardHandle, Error> {
-    let (id, title) = (tape.text()?, tape.text()?);
-    let artist = known.name(tape, catalogue, ARTISTS)?;
-    let family = known.name(tape, catalogue, FAMILIES)?;
+fn load_card(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue) -> u32 {
+    let (id, title) = (tape.text(), tape.text());
+    let artist = known.name(tape, catalogue, ARTISTS);
+    let family = known.name(tape, catalogue, FAMILIES);
     let card = Card {
         id,
         title,
         artist: catalogue.artists.name(artist).to_owned(),
         family: catalogue.families.name(family).to_owned(),
-        kind: CardKind::from_name(&tape.text()?),
-        duration_ms: tape.maybe(TapeReader::number)?,
-        popularity: tape.maybe(TapeReader::fraction)?.map(|popularity| popularity as f32),
+        kind: CardKind::from_name(&tape.text()),
+        duration_ms: tape.maybe(TapeReader::number),
+        popularity: tape.maybe(TapeReader::fraction).map(|popularity| popularity as f32),
         embedding: Vec::new(),
     };
-    catalogue.find(&card.id).map_or_else(|| catalogue.register(card), Ok)
+    let card = catalogue.find(&card.id).or_else(|| catalogue.register(card).ok());
+    handle(tape, card.map(|card| card.0))
 }
 
-fn load_history(
-    tape: &mut TapeReader,
-    known: &Known,
-    catalogue: &mut Catalogue,
-    utc_offset_minutes: i32,
-) -> Result<History, Error> {
+/// A handle or number; 0 and a failure where there is none.
+fn handle(tape: &mut TapeReader, handle: Option<u32>) -> u32 {
+    if handle.is_none() {
+        tape.fail();
+    }
+    handle.unwrap_or_default()
+}
+
+fn load_history(tape: &mut TapeReader, known: &Known, catalogue: &mut Catalogue, utc_offset_minutes: i32) -> History {
     let mut history = History::default();
     let mut last = Vec::new();
-    for _ in 0..tape.count()? {
+    for _ in 0..tape.count() {
         history.facts.push(if tape.version() < 2 {
             // What format 1 does not say is taken from the card and the clock of now.
-            let Listen { card, ms, at } = known.listen(tape)?;
+            let Listen { card, ms, at } = known.listen(tape);
+            if tape.has_failed() {
+                break;
+            }
             let (artist, family) = (catalogue.registered(card).artist, catalogue.registered(card).family);
             let bucket = hour_bucket(at.local_hour(utc_offset_minutes));
             Fact { card, at, ms: Some(ms), artist, family, bucket, skipped: false, direction: Vec::new() }
         } else {
-            journal::load_fact(tape, known, &mut last)?
+            journal::load_fact(tape, known, &mut last)
         });
     }
-    for _ in 0..tape.count()? {
-        let card = known.card(tape)?;
-        *history.cards.entry(card.0) = Stats::load(tape)?;
+    for _ in 0..tape.count() {
+        let card = known.card(tape);
+        *history.cards.entry(card.0) = Stats::load(tape);
     }
-    history.artists = known.entries(tape, catalogue, ARTISTS)?;
-    history.families = known.entries(tape, catalogue, FAMILIES)?;
-    history.willingness = known.entries(tape, catalogue, KINDS)?;
-    history.total = FamilyStats::load(tape)?;
-    history.short_taste = Taste::load(tape)?;
-    history.long_taste = Taste::load(tape)?;
-    history.last_listen = tape.maybe(|tape| known.listen(tape))?;
+    history.artists = known.entries(tape, catalogue, ARTISTS);
+    history.families = known.entries(tape, catalogue, FAMILIES);
+    history.willingness = known.entries(tape, catalogue, KINDS);
+    history.total = FamilyStats::load(tape);
+    history.short_taste = Taste::load(tape);
+    history.long_taste = Taste::load(tape);
+    history.last_listen = tape.maybe(|tape| known.listen(tape));
     if tape.version() >= 2 {
-        history.lessons = tape.list(|tape| journal::load_lesson(tape, known))?;
+        history.lessons = tape.list(|tape| journal::load_lesson(tape, known));
     }
-    Ok(history)
+    history
 }
 
-fn load_decision(tape: &mut TapeReader, known: &Known) -> Result<DecisionRecord, Error> {
-    let real = |bits: u32| f32::from_bits(bits);
-    let id = DecisionId(tape.whole()?);
-    let at = tape.time()?;
-    let (randomized, probe, viewport, closed) = (tape.flag()?, tape.flag()?, tape.flag()?, tape.flag()?);
-    Ok(DecisionRecord {
+fn load_decision(tape: &mut TapeReader, known: &Known) -> DecisionRecord {
+    let id = DecisionId(tape.whole());
+    let at = tape.time();
+    let (randomized, probe, viewport, closed) = (tape.flag(), tape.flag(), tape.flag(), tape.flag());
+    DecisionRecord {
         id,
         at,
         randomized,
         probe,
         viewport,
         closed,
-        model_version: tape.text()?,
-        shelves: tape.list(|tape| {
-            Ok(LoggedShelf {
-                shelf: known.shelf(tape)?,
-                propensity: tape.fraction()?,
-                cards: tape.list(|tape| {
-                    Ok(LoggedCard { card: known.card(tape)?, propensity: tape.fraction()?, score: real(tape.number()?) })
-                })?,
-            })
-        })?,
-        impressions: tape.list(|tape| {
-            Ok(Impression {
-                shelf: known.shelf(tape)?,
-                card: known.card(tape)?,
-                seen_at: tape.time()?,
-                reward: tape.maybe(|tape| tape.number().map(real))?,
-                features: load_row(tape)?,
-            })
-        })?,
-    })
+        model_version: tape.text(),
+        shelves: tape.list(|tape| LoggedShelf {
+            shelf: known.shelf(tape),
+            propensity: tape.fraction(),
+            cards: tape.list(|tape| LoggedCard { card: known.card(tape), propensity: tape.fraction(), score: real(tape) }),
+        }),
+        impressions: tape.list(|tape| Impression {
+            shelf: known.shelf(tape),
+            card: known.card(tape),
+            seen_at: tape.time(),
+            reward: tape.maybe(real),
+            features: load_row(tape),
+        }),
+    }
 }

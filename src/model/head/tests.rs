@@ -320,7 +320,7 @@ fn mixed_state_round_trips_and_meets_other_segments() {
     head.state().save(&mut tape);
     let bytes = tape.seal(crate::store::Kind::Snapshot);
     let mut reader = TapeReader::open(crate::store::Kind::Snapshot, &bytes).unwrap();
-    let state = HeadState::load(&mut reader).unwrap();
+    let state = HeadState::load(&mut reader);
     reader.end().unwrap();
     assert_eq!(state, head.state());
     let back = Head::new(mixture(&three, DAY_MS as f64), 4).with_state(state.clone()).unwrap();

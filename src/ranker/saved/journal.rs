@@ -1,9 +1,9 @@
 //! The journal in a snapshot.
 
 use super::{ARTISTS, FAMILIES, KINDS, Known, Mentions, load_row, placed, save_row};
-use crate::error::Error;
 use crate::history::{Fact, Facts, Lesson, MAX_EVENTS, MAX_LESSONS, MAX_SEEN};
 use crate::log::DecisionId;
+use crate::page::MAX_EMBEDDING;
 use crate::store::{Tape, TapeReader};
 
 /// The last facts: half of the most kept of either sort, again and again for each halving. Each has a header of bits: 0 heard, 1 skipped, 2-3 part of the day, 4 has a direction of its own, 5 has the
@@ -45,10 +45,10 @@ pub(super) fn save_facts(tape: &mut Tape, mentions: &mut Mentions, facts: &Facts
     }
 }
 
-pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Vec<i8>>) -> Result<Fact, Error> {
-    let card = known.card(tape)?;
-    let at = tape.time()?;
-    let flags = tape.whole()?;
+pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Vec<i8>>) -> Fact {
+    let card = known.card(tape);
+    let at = tape.time();
+    let flags = tape.whole();
     let flag = |bit: u32| flags >> bit & 1 != 0;
     let mut fact = Fact {
         card,
@@ -61,19 +61,19 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Vec
         direction: Vec::new(),
     };
     if flag(0) {
-        fact.ms = Some(tape.number()?);
-        fact.artist = placed(tape, &known.names[ARTISTS])?;
-        fact.family = placed(tape, &known.names[FAMILIES])?;
+        fact.ms = Some(tape.number());
+        fact.artist = placed(tape, &known.names[ARTISTS]);
+        fact.family = placed(tape, &known.names[FAMILIES]);
     }
     let place = card.0 as usize;
     if last.len() <= place {
         last.resize(place + 1, Vec::new());
     }
     if flag(4) {
-        let size = tape.number()? as usize;
+        let size = (tape.number() as usize).min(MAX_EMBEDDING);
         let mut steps = Vec::new();
         while steps.len() < size {
-            let group = tape.whole()?;
+            let group = tape.whole();
             steps.extend((0..7).map(|at| (group >> (8 * at)) as i8));
         }
         steps.truncate(size);
@@ -82,7 +82,7 @@ pub(super) fn load_fact(tape: &mut TapeReader, known: &Known, last: &mut Vec<Vec
     if flag(4) || flag(5) {
         fact.direction.clone_from(&last[place]);
     }
-    Ok(fact)
+    fact
 }
 
 /// The last lessons: half of the most kept, again and again for each halving.
@@ -103,17 +103,17 @@ pub(super) fn save_lessons(tape: &mut Tape, mentions: &mut Mentions, lessons: &[
     }
 }
 
-pub(super) fn load_lesson(tape: &mut TapeReader, known: &Known) -> Result<Lesson, Error> {
-    Ok(Lesson {
-        decision: DecisionId(tape.whole()?),
-        at: tape.time()?,
-        card: tape.maybe(|tape| known.card(tape))?,
-        shelf: known.shelf(tape)?,
-        kind: placed(tape, &known.names[KINDS])?,
-        reward: f32::from_bits(tape.number()?),
-        weight: tape.maybe(TapeReader::fraction)?.unwrap_or(1.0),
-        marks: tape.whole()? as u8,
-        because: tape.maybe(|tape| known.card(tape))?,
-        row: load_row(tape)?,
-    })
+pub(super) fn load_lesson(tape: &mut TapeReader, known: &Known) -> Lesson {
+    Lesson {
+        decision: DecisionId(tape.whole()),
+        at: tape.time(),
+        card: tape.maybe(|tape| known.card(tape)),
+        shelf: known.shelf(tape),
+        kind: placed(tape, &known.names[KINDS]),
+        reward: f32::from_bits(tape.number()),
+        weight: tape.maybe(TapeReader::fraction).unwrap_or(1.0),
+        marks: tape.whole() as u8,
+        because: tape.maybe(|tape| known.card(tape)),
+        row: load_row(tape),
+    }
 }
