@@ -295,6 +295,14 @@ impl TapeReader {
     }
 }
 
+/// The same bytes with one of its whole numbers changed and the checksum mended; `None` past the last one.
+#[cfg(test)]
+pub(crate) fn with_number(kind: Kind, bytes: &[u8], at: usize, value: u64) -> Option<Vec<u8>> {
+    let mut tape = TapeReader::open(kind, bytes).ok()?.tape;
+    *tape.whole.get_mut(at)? = value;
+    Some(tape.seal(kind))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -511,3 +511,74 @@ fn load_decision(tape: &mut TapeReader, known: &Known) -> DecisionRecord {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::Bundle;
+    use crate::feedback::{EventKind, ListeningEvent};
+    use crate::page::{Page, Visible};
+    use crate::random::Seed;
+    use crate::ranker::Exclusion;
+    use crate::store::with_number;
+
+    fn ranker() -> (Ranker, Page) {
+        let mut ranker = Ranker::seeded(Bundle::built_in().unwrap(), Seed::from_number(1)).unwrap();
+        let shelf = ranker.catalogue.register_shelf("s", "popular", "Popular").unwrap();
+        let mut builder = Page::builder(Visible::default());
+        builder.shelf(shelf, false);
+        for i in 0..6 {
+            let card = Card {
+                id: format!("c{i}"),
+                artist: format!("artist {}", i % 2),
+                family: "jazz".into(),
+                embedding: vec![1.0, i as f32],
+                ..Card::default()
+            };
+            builder.card(ranker.catalogue.register(card).unwrap(), false);
+        }
+        (ranker, builder.build().unwrap())
+    }
+
+    /// Bytes with a good checksum and a wrong number, as a faulty writer makes them: refused whole, or taken and usable.
+    #[test]
+    fn any_wrong_number_is_refused_or_harmless() {
+        let (mut heard, page) = ranker();
+        let now = Timestamp::clamped(1_000_000_000);
+        let ranked = heard.rank(&page, now).unwrap();
+        let kinds =
+            [EventKind::Impression, EventKind::Play, EventKind::Finish, EventKind::Skip, EventKind::Like, EventKind::Hide];
+        for (place, kind) in page.cards().iter().zip(kinds) {
+            let ms_played = (kind == EventKind::Finish).then_some(60_000);
+            let event = ListeningEvent { kind, decision: Some(ranked.id), shelf: None, card: place.card, ms_played, at: now };
+            heard.observe(&event, now).unwrap();
+        }
+        heard.exclude(&Exclusion::Card(page.cards()[5].card)).unwrap();
+        let bytes = heard.snapshot();
+        let (mut refused, mut taken) = (0, 0);
+        for at in 0.. {
+            if with_number(Kind::Snapshot, &bytes, at, 0).is_none() {
+                break;
+            }
+            for value in [0, 1, 3, 1_000, u64::from(u32::MAX), 1 << 40] {
+                let changed = with_number(Kind::Snapshot, &bytes, at, value).unwrap();
+                let (mut other, page) = ranker();
+                let before = other.snapshot();
+                match other.restore(&changed) {
+                    Err(error) => {
+                        refused += 1;
+                        assert_eq!(error.code(), "snapshot_corrupt");
+                        assert!(other.snapshot() == before);
+                    }
+                    Ok(_) => {
+                        taken += 1;
+                        other.rank(&page, now).unwrap();
+                        other.exclude(&Exclusion::Artist("artist 0".into())).unwrap();
+                        other.rank(&page, now).unwrap();
+                    }
+                }
+            }
+        }
+        assert!(refused > 100 && taken > 100, "{refused} {taken}");
+    }
+}
