@@ -8,7 +8,7 @@ use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::PlayTimes;
 use ears_lab::simulate::units::Units;
-use ears_lab::simulate::{self, Settings, carousel, lastfm as home, sanity};
+use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
 use ears_lab::{golden, progress, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
@@ -34,7 +34,7 @@ enum Command {
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
-        /// Which world: demo, or lastfm or carousel with --data.
+        /// Which world: demo, or lastfm, movielens or carousel with --data.
         #[arg(long, default_value = "demo")]
         world: String,
         /// Directory that holds the data of the world, at any depth.
@@ -317,6 +317,17 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
             bar.finish_and_clear();
             asked.show(&report, &report.table())
         }
+        "movielens" => {
+            let settings = movielens::Settings {
+                seeds: asked.seeds.clone(),
+                listeners: asked.listeners.map(|listeners| listeners as usize),
+                model,
+                threads: asked.threads,
+            };
+            let report = movielens::run(&movielens::Data::read(asked.data()?)?, &settings, &asked.units()?, &show)?;
+            bar.finish_and_clear();
+            asked.show(&report, &report.table())
+        }
         "carousel" => {
             let settings = carousel::Settings {
                 seeds: asked.seeds.clone(),
@@ -329,6 +340,6 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
             bar.finish_and_clear();
             asked.show(&report, &report.table())
         }
-        other => Err(LabError::unreadable(format!("expected the world demo, lastfm or carousel, got {other}"))),
+        other => Err(LabError::unreadable(format!("expected the world demo, lastfm, movielens or carousel, got {other}"))),
     }
 }

@@ -29,6 +29,7 @@ pub mod exposure;
 pub mod judge;
 pub mod kuairand;
 pub mod lastfm;
+pub mod movielens;
 pub mod sanity;
 pub mod units;
 
