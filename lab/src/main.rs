@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::replay::{self, lastfm};
-use ears_lab::simulate::kuairand::PlayTimes;
+use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
 use ears_lab::{golden, progress, table};
@@ -34,7 +34,7 @@ enum Command {
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
-        /// Which world: demo, or lastfm, movielens or carousel with --data.
+        /// Which world: demo, or lastfm, movielens, kuairand or carousel with --data.
         #[arg(long, default_value = "demo")]
         world: String,
         /// Directory that holds the data of the world, at any depth.
@@ -328,6 +328,12 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
             bar.finish_and_clear();
             asked.show(&report, &report.table())
         }
+        "kuairand" => {
+            let data = kuairand::replay::Data::read(asked.data()?)?;
+            let report = kuairand::replay::run(&data, &model, asked.threads, &show)?;
+            bar.finish_and_clear();
+            asked.show(&report, &report.table())
+        }
         "carousel" => {
             let settings = carousel::Settings {
                 seeds: asked.seeds.clone(),
@@ -340,6 +346,8 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
             bar.finish_and_clear();
             asked.show(&report, &report.table())
         }
-        other => Err(LabError::unreadable(format!("expected the world demo, lastfm, movielens or carousel, got {other}"))),
+        other => {
+            Err(LabError::unreadable(format!("expected the world demo, lastfm, movielens, kuairand or carousel, got {other}")))
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The KuaiRand impressions (Gao et al. 2022), explicit-feedback subset.
 
+pub mod replay;
+
 use std::path::Path;
 
 use ears_only::history::LISTEN_MS;
