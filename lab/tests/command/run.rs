@@ -35,6 +35,11 @@ fn the_table_names_every_policy() {
 fn wrong_arguments_and_missing_data_exit_with_64() {
     for arguments in [
         &["simulate", "--world", "elsewhere"][..],
+        &["simulate", "--world", "lastfm"],
+        &["simulate", "--world", "lastfm", "--data", &fixture("good")],
+        &["simulate", "--world", "movielens", "--data", &fixture("good")],
+        &["simulate", "--world", "kuairand", "--data", &fixture("nowhere")],
+        &["simulate", "--resume"],
         &["simulate", "--seeds", "0"],
         &["simulate", "--seeds", "many"],
         &["simulate", "--model", &fixture("nowhere")],

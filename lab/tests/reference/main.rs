@@ -9,9 +9,10 @@ use std::process::{Command, ExitCode};
 /// What is checked, and how.
 type Check = (&'static str, fn(&Path));
 
-const CHECKS: [Check; 3] = [
+const CHECKS: [Check; 4] = [
     ("the reference values are met", golden),
     ("a Home of real play counts, two seeds, small: the core finds more than chance, the oracle most", lastfm),
+    ("real ratings and real impressions, replayed: the core finds more than chance", replays),
     ("real listeners find more of what they like than by popularity or by chance", replay),
 ];
 
@@ -71,6 +72,20 @@ fn lastfm(shared: &Path) {
     };
     assert!(streams("ears") > streams("random") && streams("oracle") > streams("ears"), "{out}");
     assert!(streams("random") > Some(0), "{out}");
+}
+
+fn replays(shared: &Path) {
+    let data = shared.join("data");
+    for world in ["movielens", "kuairand"] {
+        let words = ["--world", world, "--seeds", "1", "--data"];
+        let mut arguments: Vec<&Path> = words.iter().map(Path::new).collect();
+        arguments.extend([&data, Path::new("--json"), Path::new("-")]);
+        let (code, out) = ears_lab("simulate", &arguments);
+        assert_eq!(code, Some(0), "{out}");
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+        let over_chance = report["comparisons"].as_array().into_iter().flatten().find(|c| c["against"] == "random");
+        assert!(over_chance.and_then(|c| c["low"].as_f64()).is_some_and(|low| low > 0.0), "{world}: {out}");
+    }
 }
 
 fn replay(shared: &Path) {

@@ -154,7 +154,7 @@ impl Given {
         let base = all.0 / f64::max(all.1, 1.0);
         known.sort_unstable();
         let lengths: Vec<u32> = (1..10).map(|tenth| known.get(tenth * known.len() / 10).copied().unwrap_or(0)).collect();
-        let mut tenths = vec![(0.0, 0.0); 10];
+        let mut tenths = [(0.0, 0.0); 10];
         for impression in others().flatten() {
             let (plays, seen) = &mut tenths[tenth(&lengths, impression.duration_ms)];
             *plays += impression.r30();
@@ -328,6 +328,9 @@ fn tell(ranker: &mut Ranker, due: &mut Vec<(i64, usize, ListeningEvent)>, now: i
     Ok(())
 }
 
+/// The rewards of one policy.
+type OfPolicy = fn(&Replayed) -> Rewards;
+
 /// Quality of predictions of r30.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Quality {
@@ -409,7 +412,7 @@ pub fn run(
     })?;
     let all: Vec<Replayed> = runs.into_iter().flatten().collect();
     let pages: u64 = all.iter().map(|r| r.pages).sum();
-    let policies: [(&str, fn(&Replayed) -> Rewards); 5] = [
+    let policies: [(&str, OfPolicy); 5] = [
         ("ears", |r| r.ears),
         ("popularity", |r| r.popularity),
         ("random", |r| r.random),
@@ -421,7 +424,7 @@ pub fn run(
         let others: Vec<(&str, &[f64])> = policies.iter().zip(&columns).skip(1).map(|(p, c)| (p.0, c.as_slice())).collect();
         judge("ears", &columns[0], &others)
     };
-    let mean = |of: fn(&Replayed) -> Rewards| Rewards {
+    let mean = |of: OfPolicy| Rewards {
         r30: all.iter().map(|r| of(r).r30).sum::<f64>() / pages.max(1) as f64,
         r_dur: all.iter().map(|r| of(r).r_dur).sum::<f64>() / pages.max(1) as f64,
     };
@@ -501,7 +504,7 @@ mod tests {
                     item,
                     at: 1_600_000_000_000 + i64::from(i) * 20_000,
                     played_ms: if long { 60_000 } else { 2_000 + i * 100 },
-                    duration_ms: if i % 9 == 0 { 0 } else { 20_000 + 3_000 * item },
+                    duration_ms: if i.is_multiple_of(9) { 0 } else { 20_000 + 3_000 * item },
                 }
             };
             (0..39).map(one).collect()
