@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub mod carousel;
 mod worlds;
 
 /// A proof: what it is called, what it shows, how it is run.
@@ -53,6 +54,11 @@ const PROOFS: &[Proof] = &[
         name: "sanity",
         shows: "an exploring policy's log orders candidate policies as the world does, one-feature model included (needs the reference data)",
         run: worlds::sanity,
+    },
+    Proof {
+        name: "carousel",
+        shows: "the carousel of a streaming app, 20 seeds: sharing over users' features against published policies (needs the reference data)",
+        run: carousel::run,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },

@@ -72,6 +72,7 @@ const STAGES: &[Stage] = &[
     stage("lab: golden files", &[], golden),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
     stage("lab: real listeners", &[], replay),
+    stage("lab: carousel", &[], carousel),
     stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
     stage("no machine in the files", &[], |desk| desk.job(|_| tracked::check())),
 ];
@@ -343,6 +344,18 @@ fn replay(desk: &Desk) -> Outcome {
             let mut command = lab(&["replay", "--data"]);
             command.arg(folder.join("data"));
             desk.claims("replay.json", command, prove::replayed_claims)
+        }
+        None => Outcome::NotRun("no reference data".to_owned()),
+    }
+}
+
+/// Two seeds, a tenth of the rounds, a few policies: the targets hold early too.
+fn carousel(desk: &Desk) -> Outcome {
+    match &desk.reference {
+        Some(folder) => {
+            let mut command = lab(&["simulate", "--world", "carousel", "--seeds", "2", "--rounds", "10"]);
+            command.args(["--policies", "pooled,popularity,ts-seg-pessimistic@firstseen", "--data"]).arg(folder.join("data"));
+            desk.claims("carousel.json", command, prove::carousel::claims)
         }
         None => Outcome::NotRun("no reference data".to_owned()),
     }

@@ -5,6 +5,8 @@
 //! | [`world`] | users, playlists, chances; what is seen of a page |
 //! | [`policy`] | what a policy does, and the list of all |
 //! | `segment`, `thompson`, `linear` | the policies of the article, and plain baselines |
+//! | `pooled`, `arms` | ours, with the evidence of all users in one place |
+//! | `device` | ours, each listener alone |
 //! | [`report`] | what came out |
 //!
 //! All policies meet the same visitors and the same luck. Counted is the expected value of the pages: the chance that something
@@ -23,8 +25,11 @@ use super::exposure::Exposure;
 use super::units::{self, Units};
 use crate::error::LabError;
 
+mod arms;
+mod device;
 mod linear;
 pub mod policy;
+mod pooled;
 mod product;
 pub mod report;
 mod segment;

@@ -16,7 +16,7 @@ pub fn lastfm(units: &Units) -> Result<Record> {
 }
 
 /// Simulates a world made of reference data; the lab keeps and takes up the finished runs itself.
-fn world(units: &Units, world: &str, arguments: &[&str]) -> Result<Value> {
+pub(super) fn world(units: &Units, world: &str, arguments: &[&str]) -> Result<Value> {
     let folder = project::reference_data()?.ok_or("this proof needs the reference data: set EARS_SHARED to its folder")?;
     json_of(|file| {
         let mut command = test::lab(&["simulate", "--world", world, "--resume", "--data"]);
@@ -58,16 +58,19 @@ fn lastfm_claims(report: &Value) -> Result<Vec<Claim>> {
         };
         let streams = mean("streams").ok_or_else(|| format!("no streams of {name}"))?;
         claims.push(measured(&format!("streams, {name}"), format!("{streams:.0}"), vec![("mean".to_owned(), streams)]));
-        let exposure = &policy["exposure"];
-        let (gini, top) = (number(exposure, "gini")?, number(exposure, "top_percent")?);
-        let mut numbers = vec![("gini".to_owned(), gini), ("top_percent".to_owned(), top)];
-        for (tenth, share) in exposure["by_size"].as_array().into_iter().flatten().filter_map(Value::as_f64).enumerate() {
-            numbers.push((format!("tenth_{}", tenth + 1), share));
-        }
-        let value = format!("Gini {gini:.2}, top 1 % of artists {:.0} %", top * 100.0);
-        claims.push(measured(&format!("impressions by artist, {name}"), value, numbers));
+        claims.push(exposed(&format!("impressions by artist, {name}"), "artists", &policy["exposure"])?);
     }
     Ok(claims)
+}
+
+/// How a policy spreads what it shows, as measured.
+pub(super) fn exposed(claim: &str, what: &str, exposure: &Value) -> Result<Claim> {
+    let (gini, top) = (number(exposure, "gini")?, number(exposure, "top_percent")?);
+    let mut numbers = vec![("gini".to_owned(), gini), ("top_percent".to_owned(), top)];
+    for (tenth, share) in exposure["by_size"].as_array().into_iter().flatten().filter_map(Value::as_f64).enumerate() {
+        numbers.push((format!("tenth_{}", tenth + 1), share));
+    }
+    Ok(measured(claim, format!("Gini {gini:.2}, top 1 % of {what} {:.0} %", top * 100.0), numbers))
 }
 
 pub fn exploration(units: &Units) -> Result<Record> {
@@ -151,7 +154,7 @@ fn sanity_claims(report: &Value) -> Result<Vec<Claim>> {
 }
 
 /// Holds a relative difference to at least `least`: the middle, not the interval's end.
-fn at_least(claim: &mut Claim, least: f64) {
+pub(super) fn at_least(claim: &mut Claim, least: f64) {
     let found = claim.numbers.iter().find(|(name, _)| name == "relative").map(|(_, value)| *value);
     claim.wanted = format!("at least {:+.0} %", least * 100.0);
     claim.pass = found.is_some_and(|found| found >= least);

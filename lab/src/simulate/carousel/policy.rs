@@ -1,7 +1,7 @@
 //! What every policy of the carousel does: fill pages, and learn when the round is over.
 
 use super::world::{INITIAL, Public, SLOTS, Slate, World};
-use super::{linear, segment, thompson};
+use super::{device, linear, pooled, segment, thompson};
 use ears_only::random::{Purpose, Seed};
 use rand_pcg::Pcg32;
 
@@ -70,6 +70,8 @@ pub enum Role {
 
 /// Every policy, ours first.
 pub const ALL: &[Named] = &[
+    Named { name: "pooled", role: Role::Ours, make: |world, rng| Box::new(pooled::Pooled::new(world.public(), rng)) },
+    Named { name: "on-device", role: Role::Ours, make: |world, rng| Box::new(device::OnDevice::new(world.public(), rng)) },
     Named { name: "random", role: Role::Bound, make: |world, rng| Box::new(segment::Random::new(world.public(), rng)) },
     Named {
         name: "popularity",
