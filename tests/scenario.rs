@@ -179,6 +179,7 @@ pub fn transcript() -> Result<String, Error> {
 }
 
 /// A listener of four visits, for the golden snapshots.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn small() -> Result<(Ranker, Page), Error> {
     let mut ranker = ranker(1_958)?;
     let page = page(&mut ranker)?;
@@ -192,6 +193,7 @@ pub fn small() -> Result<(Ranker, Page), Error> {
 }
 
 /// What a snapshot must bring back: numbers of what is kept, and the bits of what was learned.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn known(ranker: &Ranker) -> String {
     let summary = ranker.summary();
     let means: Vec<String> = ranker.weights().iter().map(|mean| format!("{:016x}", mean.to_bits())).collect();

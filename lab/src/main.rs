@@ -311,6 +311,7 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
                 days: asked.days.unwrap_or(home::constants::DAYS),
                 model,
                 grid: if asked.middle { None } else { Some(asked.listeners.unwrap_or(home::GRID_LISTENERS)) },
+                pilot: home::pilot::SIZE,
                 threads: asked.threads,
             };
             let report = home::run(&data, &settings, &asked.units()?, &show)?;

@@ -79,6 +79,8 @@ pub struct Settings {
     pub model: BundleSettings,
     /// Listeners of each run of the eight cells around the middle; none leaves them out.
     pub grid: Option<u32>,
+    /// The pilot that the bundle of `ears` comes from.
+    pub pilot: pilot::Size,
     /// Threads; the result does not depend on it.
     pub threads: usize,
 }
@@ -237,7 +239,7 @@ fn play(data: &Data, world: &World<'_>, cell: Cell, base: f64, name: &str, setti
         (0..world.halves.run.len() as u32).map(|number| Listener::new(world, cell, base, number)).collect();
     let core = |model: BundleSettings| Core::new(&world.home, model, world.seed, listeners.len());
     let mut policy: Box<dyn Policy + '_> = match name {
-        "ears" => Box::new(core(pilot::bundle(data, world.truth, world, cell, settings.model.policy)?)),
+        "ears" => Box::new(core(pilot::bundle(data, world.truth, world, cell, settings.model.policy, settings.pilot)?)),
         "built_in" => Box::new(core(settings.model.clone())),
         "epsilon" => {
             let policy = PolicySettings { kind: PolicyKind::EpsilonPage, epsilon: EPSILON, ..settings.model.policy };

@@ -12,7 +12,7 @@ const SLOW: &str = "ts-lin-naive,ts-lin-pessimistic";
 const QUICK: &str = "pooled,on-device,random,popularity,popularity-oracle,segment-oracle,etc-seg-explore,etc-seg-exploit,epsilon-0.1,\
                      epsilon-0.01,kl-ucb-seg,ts-seg-naive,ts-seg-pessimistic,ts-seg-pessimistic@firstseen";
 
-pub fn run(units: &Units) -> Result<Record> {
+pub(super) fn run(units: &Units) -> Result<Record> {
     let report = world(units, "carousel", &["--seeds", "20", "--policies", QUICK])?;
     let slow = world(units, "carousel", &["--seeds", "3", "--policies", SLOW])?;
     let mut all = claims(&report)?;
@@ -88,8 +88,8 @@ mod tests {
         assert_eq!(passes(&report(0.6, 0.7, 0.61)), [true; 5]);
         assert_eq!(passes(&report(0.6, 1.1, 0.61)), [false, true, true, true, true]);
         assert_eq!(passes(&report(0.8, 0.9, 0.59)), [false, true, false, true, true]);
-        let claims = claims(&report(0.6, 0.7, 0.61)).unwrap();
-        assert_eq!((claims[0].value.as_str(), claims[3].value.as_str()), ("0.60 [0.50, 0.70]", "15"));
+        let all = claims(&report(0.6, 0.7, 0.61)).unwrap();
+        assert_eq!((all[0].value.as_str(), all[3].value.as_str()), ("0.60 [0.50, 0.70]", "15"));
         assert!(claims(&serde_json::json!({})).is_err());
     }
 }

@@ -22,10 +22,17 @@ use super::{Data, World};
 use crate::error::LabError;
 use crate::simulate::lastfm::truth::Truth;
 
-/// Listeners of the pilot, none of them of the run: as many as a run has.
-const PILOT_LISTENERS: u32 = 200;
-/// Days of the pilot: a month.
-const PILOT_DAYS: u32 = 30;
+/// How large a pilot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Listeners, none of them of the run; all that are left where there are fewer.
+    pub listeners: u32,
+    /// Days.
+    pub days: u32,
+}
+
+/// As many listeners as a run has, for a month.
+pub const SIZE: Size = Size { listeners: 200, days: 30 };
 /// Set apart from the seeds of runs.
 const PILOT: u64 = 0x7069_6c6f_7400_0000;
 /// Spreads that are tried, in log-odds: of the bias, and of every other weight.
@@ -76,15 +83,20 @@ pub fn given(home: &Home, page: &[CandidateShelf]) -> (usize, Vec<f32>) {
 /// The bundle that a pilot beside `world` makes for a cell of the grid; drawn as `policy` says.
 ///
 /// # Errors
-/// When the core refuses a page or an event.
+/// When nobody is left for the pilot, or the core refuses a page or an event.
 pub fn bundle(
     data: &Data,
     truth: &Truth,
     world: &World<'_>,
     cell: Cell,
     policy: PolicySettings,
+    size: Size,
 ) -> Result<BundleSettings, LabError> {
-    let others = World::beside(data, truth, PILOT_LISTENERS, world.seed ^ PILOT, &world.halves.run);
+    let others = World::beside(data, truth, size.listeners, world.seed ^ PILOT, &world.halves.run);
+    let count = others.halves.run.len() as u32;
+    if count == 0 {
+        return Err(LabError::unreadable("expected listeners beside those of the run for a pilot, got none".to_owned()));
+    }
     let base = base_logit(&others, cell);
     let uniform = BundleSettings {
         version: Some("pilot".into()),
@@ -92,12 +104,11 @@ pub fn bundle(
         policy: PolicySettings { kind: PolicyKind::Uniform, ..policy },
         ..BundleSettings::default()
     };
-    let mut core = Core::new(&others.home, uniform, others.seed, PILOT_LISTENERS as usize);
-    let mut listeners: Vec<Listener<'_>> =
-        (0..PILOT_LISTENERS).map(|number| Listener::new(&others, cell, base, number)).collect();
+    let mut core = Core::new(&others.home, uniform, others.seed, count as usize);
+    let mut listeners: Vec<Listener<'_>> = (0..count).map(|number| Listener::new(&others, cell, base, number)).collect();
     // How often a listener who plays nothing goes on to the next card of the shelf.
     let (mut went_on, mut chances) = (0u32, 1u32);
-    for day in 0..PILOT_DAYS {
+    for day in 0..size.days {
         for listener in &mut listeners {
             listener.begin_day(day);
             if day < listener.first_day() {

@@ -12,7 +12,8 @@ fn data() -> Data {
 }
 
 fn settings(threads: usize) -> Settings {
-    Settings { seeds: vec![3, 4], listeners: 30, days: 8, model: BundleSettings::default(), grid: None, threads }
+    let pilot = pilot::Size { listeners: 12, days: 3 };
+    Settings { seeds: vec![3, 4], listeners: 30, days: 8, model: BundleSettings::default(), grid: None, pilot, threads }
 }
 
 fn nothing(_: u64, _: u64) {}
@@ -159,6 +160,7 @@ fn nothing_to_run_is_said() {
         Settings { days: 0, ..settings(1) },
         Settings { listeners: 81, ..settings(1) },
         Settings { grid: Some(0), ..settings(1) },
+        Settings { listeners: 80, ..settings(1) },
     ] {
         assert!(run(&data, &wrong, &Units::nowhere(), &nothing).is_err());
     }
