@@ -5,6 +5,7 @@
 //! | command | does |
 //! |---|---|
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
+//! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 
@@ -13,6 +14,7 @@ pub mod error;
 pub mod golden;
 pub mod interval;
 pub mod progress;
+pub mod propensities;
 pub mod replay;
 pub mod simulate;
 pub mod table;

@@ -9,7 +9,7 @@ use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
-use ears_lab::{golden, progress, table};
+use ears_lab::{golden, progress, propensities, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
@@ -31,6 +31,21 @@ enum Command {
         /// Directory of the data files that golden files name. Default: DIRECTORY/../data.
         #[arg(long)]
         data: Option<PathBuf>,
+    },
+    /// Tests stated propensities against what is drawn, for every policy that may log, in every world; exit 1 on an alarm.
+    CheckPropensities {
+        /// Directory that holds the data of the worlds, at any depth. Default: the demo world alone.
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Pages of each policy in each world.
+        #[arg(long, default_value_t = 100_000)]
+        pages: u64,
+        /// Threads; the result does not depend on it. Default: one for each processor.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Where the report goes as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
@@ -118,6 +133,9 @@ fn main() -> ExitCode {
     };
     let done = match arguments.command {
         Command::CheckGolden { directory, data } => check_golden(&directory, data.as_deref()),
+        Command::CheckPropensities { data, pages, threads, json } => {
+            check_propensities(data.as_deref(), pages, threads.unwrap_or_else(processors), json.as_deref())
+        }
         Command::Simulate {
             world,
             data,
@@ -149,7 +167,7 @@ fn main() -> ExitCode {
             explore,
             sanity,
             model,
-            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            threads: threads.unwrap_or_else(processors),
             partial,
             resume,
             json,
@@ -162,6 +180,21 @@ fn main() -> ExitCode {
         eprintln!("ears-lab: {error}");
         ExitCode::from(error.exit())
     })
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn check_propensities(data: Option<&Path>, pages: u64, threads: usize, json: Option<&Path>) -> Result<ExitCode, LabError> {
+    let bar = progress::bar("policies");
+    let report = propensities::report::run(data, pages, threads, &|done, all| progress::show(&bar, done, all))?;
+    bar.finish_and_clear();
+    if let Some(target) = json {
+        table::write_json(&report, target)?;
+    }
+    print!("{}", report.table());
+    Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
 fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabError> {

@@ -16,10 +16,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ears_only::bundle::BundleSettings;
 use ears_world::World;
 use ears_world::candidates::Candidates;
+use ears_world::constants::{CARDS, DAYS, LISTENERS, SHELVES};
 use serde::Serialize;
 
 use crate::error::LabError;
 use crate::interval::{paired, relative_difference};
+use crate::propensities::subjects::Told;
 use crate::table::Comparison;
 
 mod baseline;
@@ -137,7 +139,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
                 while let Some(&(seed, policy)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let stage = Stage { world: &world, candidates: &candidates, seed: settings.seeds[seed], settings };
                     let streams = match policy {
-                        0 => device::run(&stage),
+                        0 => device::run(&stage, &mut |_, _| true),
                         1 => baseline::random(&stage),
                         2 => baseline::server(&stage),
                         3 => baseline::popularity(&stage),
@@ -159,6 +161,31 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
 }
 
 /// What a policy runs on.
+/// Candidates of the longest list of the demo world.
+pub const LONGEST_LIST: usize = if SHELVES > CARDS { SHELVES } else { CARDS };
+
+/// Ranks pages of the demo world until `told` has seen enough, with new listeners every 30 days.
+///
+/// # Errors
+/// When the core refuses a page or an event.
+pub fn watched(model: BundleSettings, told: Told<'_>) -> Result<(), LabError> {
+    let world = World::demo();
+    let candidates = Candidates::new(world.catalogue());
+    let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, model, threads: 1 };
+    let mut more = true;
+    for seed in 1.. {
+        let stage = Stage { world: &world, candidates: &candidates, seed, settings: &settings };
+        device::run(&stage, &mut |ranker, ranked| {
+            more = told(ranker, ranked);
+            more
+        })?;
+        if !more {
+            break;
+        }
+    }
+    Ok(())
+}
+
 struct Stage<'a> {
     world: &'a World,
     candidates: &'a Candidates<'a>,

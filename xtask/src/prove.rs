@@ -12,6 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub mod carousel;
 mod worlds;
 
+pub use worlds::propensity_claims;
+
 /// A proof: what it is called, what it shows, how it is run.
 struct Proof {
     name: &'static str,
@@ -44,6 +46,11 @@ const PROOFS: &[Proof] = &[
         name: "kuairand",
         shows: "real impressions in their time: rewards by length, log-loss, calibration (needs the reference data)",
         run: worlds::kuairand,
+    },
+    Proof {
+        name: "propensities",
+        shows: "mean importance weight 1 and chi-square, every policy that may log, every world (needs the reference data)",
+        run: worlds::propensities,
     },
     Proof {
         name: "exploration",

@@ -70,6 +70,7 @@ const STAGES: &[Stage] = &[
     stage("demo in the browser", &["npm package"], demo),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("lab: golden files", &[], golden),
+    stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
     stage("lab: real listeners", &[], replay),
     stage("lab: carousel", &[], carousel),
@@ -336,6 +337,15 @@ fn golden(desk: &Desk) -> Outcome {
         }
         None => Outcome::NotRun("no reference data".to_owned()),
     }
+}
+
+/// A hundredth of the pages of the full proof; without the reference data the demo world alone.
+fn propensities(desk: &Desk) -> Outcome {
+    let mut command = lab(&["check-propensities", "--pages", "1000"]);
+    if let Some(folder) = &desk.reference {
+        command.arg("--data").arg(folder.join("data"));
+    }
+    desk.claims("propensities.json", command, prove::propensity_claims)
 }
 
 fn replay(desk: &Desk) -> Outcome {

@@ -13,9 +13,10 @@ use ears_world::listener::{Listener, Look, VISITS};
 
 use super::Stage;
 use crate::error::LabError;
+use crate::propensities::subjects::Told;
 
-/// Streams of all listeners of the run.
-pub(super) fn run(stage: &Stage<'_>) -> Result<u64, LabError> {
+/// Streams of all listeners of the run; `told` of every page, false stops.
+pub(super) fn run(stage: &Stage<'_>, told: Told<'_>) -> Result<u64, LabError> {
     let mut streams = 0;
     for number in 0..stage.settings.listeners {
         let mut listener = Listener::new(stage.world, stage.seed, number);
@@ -26,7 +27,10 @@ pub(super) fn run(stage: &Stage<'_>) -> Result<u64, LabError> {
             let page = stage.candidates.page(stage.seed, number, day);
             for visit in 0..VISITS {
                 let visit = listener.visit(day, visit);
-                let shown = device.rank(&page, visit.at)?;
+                let (shown, ranked) = device.rank(&page, visit.at)?;
+                if !told(&device.ranker, &ranked) {
+                    return Ok(streams);
+                }
                 let looks = listener.browse(visit, &shown.items);
                 streams += looks.iter().filter(|look| look.is_stream()).count() as u64;
                 device.observe(&shown, &looks)?;
@@ -66,7 +70,7 @@ impl Device {
         Ok(())
     }
 
-    fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Shown, LabError> {
+    fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut handles = Vec::with_capacity(page.len());
         for shelf in page {
@@ -87,7 +91,7 @@ impl Device {
             let cards = &ranked.cards[shelf.cards.clone()];
             shown.items.push(cards.iter().filter_map(|card| card.index.map(|index| flat[index])).collect());
         }
-        Ok(shown)
+        Ok((shown, ranked))
     }
 
     /// Tells the ranker what was seen and played, as it happened.

@@ -31,6 +31,7 @@ use super::judge::{Judged, judge};
 use super::units::{self, Units};
 use crate::data::{find, lines};
 use crate::error::LabError;
+use crate::propensities::subjects::Told;
 use crate::replay::embedding;
 
 /// Fewest ratings of a listener: two windows and a history.
@@ -110,6 +111,12 @@ impl Data {
             ratings.sort_by_key(|rating| (rating.at, rating.title));
         }
         Ok(Self { listeners, genres: ids.into_values().map(|(_, genre)| genre).collect() })
+    }
+
+    /// No shelf has more cards, and no page more shelves.
+    #[must_use]
+    pub fn longest_list(&self) -> usize {
+        WINDOW * (1 + STRANGERS)
     }
 }
 
@@ -246,8 +253,8 @@ impl Device<'_> {
         Ok(self.ranker.observe(&play, now)?)
     }
 
-    /// Ranks the page, lets the listener look, and tells what came of it; titles seen.
-    fn visit(&mut self, visit: &Visit, look: &Look) -> Result<Vec<u32>, LabError> {
+    /// Ranks the page, lets the listener look, and tells what came of it; titles seen, and whether `told` wants more.
+    fn visit(&mut self, visit: &Visit, look: &Look, told: Told<'_>) -> Result<(Vec<u32>, bool), LabError> {
         let mut builder = Page::builder(VISIBLE);
         let mut shelves = Vec::new();
         for (genre, titles) in &visit.shelves {
@@ -260,6 +267,7 @@ impl Device<'_> {
         }
         let flat: Vec<u32> = visit.shelves.iter().flat_map(|(_, titles)| titles.iter().copied()).collect();
         let ranked = self.ranker.rank(&builder.build()?, visit.at)?;
+        let more = told(&self.ranker, &ranked);
         let mut placed = Vec::new();
         for shelf in &ranked.shelves {
             // No local shelves were asked for.
@@ -284,7 +292,7 @@ impl Device<'_> {
         for title in visit.liked.iter().filter(|title| !seen.contains(title)) {
             self.played(*title, at, at)?;
         }
-        Ok(seen)
+        Ok((seen, more))
     }
 }
 
@@ -347,15 +355,51 @@ pub struct Hits {
     pub visits: u64,
 }
 
-fn replay(data: &Data, given: &Given, listener: usize, seed: u64, model: &BundleSettings) -> Result<Hits, LabError> {
+/// The device of a listener with the history taken in, and their visits.
+fn device<'a>(
+    data: &'a Data,
+    given: &'a Given,
+    listener: usize,
+    seed: u64,
+    model: &BundleSettings,
+) -> Result<(Device<'a>, Vec<Visit>), LabError> {
     let (history, visits) = visits(data, given, &data.listeners[listener]);
     let draw = Seed::from_number(seed << 32 | listener as u64);
     let ranker = Ranker::seeded(Bundle::new(model.clone())?, draw)?;
     let mut device = Device { data, given, ranker, cards: BTreeMap::new() };
-    let Some(first) = visits.first() else { return Ok(Hits::default()) };
-    for rating in history.iter().filter(|rating| rating.stars >= LIKED) {
-        device.played(rating.title, Timestamp::clamped(rating.at), first.at)?;
+    if let Some(first) = visits.first() {
+        for rating in history.iter().filter(|rating| rating.stars >= LIKED) {
+            device.played(rating.title, Timestamp::clamped(rating.at), first.at)?;
+        }
     }
+    Ok((device, visits))
+}
+
+/// Ranks pages of all listeners until `told` has seen enough.
+///
+/// # Errors
+/// When nobody has enough ratings, or the core refuses something.
+pub fn watched(data: &Data, model: &BundleSettings, told: Told<'_>) -> Result<(), LabError> {
+    let given = Given::learn(data, 0);
+    let listeners: Vec<usize> = (0..data.listeners.len()).filter(|l| data.listeners[*l].len() >= MIN_RATINGS).collect();
+    if listeners.is_empty() {
+        return Err(LabError::unreadable(format!("expected a listener with at least {MIN_RATINGS} ratings, got none")));
+    }
+    for seed in 1.. {
+        for &listener in &listeners {
+            let (mut device, visits) = device(data, &given, listener, seed, model)?;
+            for (number, visit) in visits.iter().enumerate() {
+                if !device.visit(visit, &Look::new(seed, listener, number), &mut *told)?.1 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn replay(data: &Data, given: &Given, listener: usize, seed: u64, model: &BundleSettings) -> Result<Hits, LabError> {
+    let (mut device, visits) = device(data, given, listener, seed, model)?;
     let mut hits = Hits { visits: visits.len() as u64, ..Hits::default() };
     for (number, visit) in visits.iter().enumerate() {
         let look = Look::new(seed, listener, number);
@@ -366,7 +410,7 @@ fn replay(data: &Data, given: &Given, listener: usize, seed: u64, model: &Bundle
         hits.random += count(&look.down(&ordered(visit, Rule::uniform(), |_| 0.0, draw.clone())?));
         let liked = |title: u32| f64::from(u8::from(visit.liked.contains(&title)));
         hits.oracle += count(&look.down(&ordered(visit, Rule::greedy(), liked, draw)?));
-        let seen = device.visit(visit, &look)?;
+        let (seen, _) = device.visit(visit, &look, &mut |_, _| true)?;
         hits.ears += seen.iter().filter(|title| visit.liked.contains(title)).count() as u64;
     }
     Ok(hits)

@@ -73,6 +73,48 @@ pub(super) fn exposed(claim: &str, what: &str, exposure: &Value) -> Result<Claim
     Ok(measured(claim, format!("Gini {gini:.2}, top 1 % of {what} {:.0} %", top * 100.0), numbers))
 }
 
+pub fn propensities(units: &Units) -> Result<Record> {
+    let folder = project::reference_data()?.ok_or("this proof needs the reference data: set EARS_SHARED to its folder")?;
+    let report = units.unit("all policies, all worlds", || {
+        json_of(|file| {
+            let mut command = test::lab(&["check-propensities", "--pages", "100000", "--data"]);
+            command.arg(folder.join("data")).arg("--json").arg(file);
+            Ok(command)
+        })
+    })?;
+    Ok(Record {
+        name: "propensities".to_owned(),
+        command: "cargo xtask prove propensities".to_owned(),
+        seeds: Vec::new(),
+        claims: propensity_claims(&report)?,
+    })
+}
+
+/// One claim for each policy in each world: both tests silent, or both loud where an error was planted.
+pub fn propensity_claims(report: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for row in report["rows"].as_array().ok_or("the lab wrote no rows")? {
+        let word = |key: &str| row[key].as_str().unwrap_or_default();
+        let flag = |key: &str| row[key].as_bool().ok_or_else(|| format!("a row without \"{key}\""));
+        let (planted, alarms) = (flag("planted")?, [flag("weights_alarm")?, flag("chi_square_alarm")?]);
+        let means: Vec<f64> = row["mean_weights"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+        let (pages, chi, freedom) = (number(row, "pages")?, number(row, "chi_square")?, number(row, "freedom")?);
+        let shown: Vec<String> = means.iter().map(|mean| format!("{mean:.3}")).collect();
+        let mut numbers: Vec<(String, f64)> =
+            (1..).zip(means).map(|(prefix, mean)| (format!("mean_weight_{prefix}"), mean)).collect();
+        numbers.extend([("pages".to_owned(), pages), ("evidence".to_owned(), number(row, "evidence")?)]);
+        numbers.extend([("chi_square".to_owned(), chi), ("freedom".to_owned(), freedom)]);
+        claims.push(Claim {
+            claim: format!("propensities, {}, {}", word("world"), word("policy")),
+            value: format!("mean weight {} over {pages:.0} pages, chi-square {chi:.1} ({freedom:.0})", shown.join(" ")),
+            wanted: if planted { "both tests alarm" } else { "no alarm" }.to_owned(),
+            pass: alarms == [planted; 2],
+            numbers,
+        });
+    }
+    Ok(claims)
+}
+
 pub fn exploration(units: &Units) -> Result<Record> {
     let report = world(units, "lastfm", &["--explore", "--seeds", "20"])?;
     Ok(Record {
@@ -253,6 +295,21 @@ mod tests {
         assert_eq!(verdict("affinity 0.5, boost 1, ears over server"), ("interval above 0", false));
         assert_eq!(claims.iter().find(|c| c.claim == "streams, ears").unwrap().value, "15");
         assert!(lastfm_claims(&serde_json::json!({"comparisons": []})).is_err());
+    }
+
+    #[test]
+    fn propensity_claims_want_silence_or_both_alarms() {
+        let row = |planted: bool, weights: bool, chi: bool| {
+            serde_json::json!({
+                "world": "demo", "policy": "softmax", "pages": 10, "mean_weights": [1.0, 0.9, 1.1], "evidence": 0.5,
+                "chi_square": 3.0, "freedom": 4, "planted": planted, "weights_alarm": weights, "chi_square_alarm": chi,
+            })
+        };
+        let rows = [row(false, false, false), row(false, true, false), row(true, true, true), row(true, true, false)];
+        let claims = propensity_claims(&serde_json::json!({ "rows": rows })).unwrap();
+        assert_eq!(claims.iter().map(|claim| claim.pass).collect::<Vec<_>>(), [true, false, true, false]);
+        assert_eq!(claims[0].value, "mean weight 1.000 0.900 1.100 over 10 pages, chi-square 3.0 (4)");
+        assert!(propensity_claims(&serde_json::json!({})).is_err());
     }
 
     #[test]

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::HEADER;
 use crate::data::{find, lines};
 use crate::error::LabError;
+use crate::propensities::subjects::Told;
 use crate::replay::embedding;
 use crate::simulate::judge::{Judged, judge};
 use crate::simulate::units;
@@ -239,8 +240,39 @@ struct Replayed {
     predicted: Vec<Predicted>,
 }
 
-fn replay(given: &Given, impressions: &[Impression], listener: usize, model: &BundleSettings) -> Result<Replayed, LabError> {
-    let mut ranker = Ranker::seeded(Bundle::new(model.clone())?, Seed::from_number(listener as u64))?;
+/// Ranks pages of all listeners until `told` has seen enough.
+///
+/// # Errors
+/// When nobody has a page of impressions, or the core refuses something.
+pub fn watched(data: &Data, model: &BundleSettings, told: Told<'_>) -> Result<(), LabError> {
+    let given = Given::learn(data, 0);
+    if !data.listeners.iter().any(|impressions| impressions.len() >= PAGE) {
+        return Err(LabError::unreadable(format!("expected a listener with at least {PAGE} impressions, got none")));
+    }
+    let mut more = true;
+    for round in 0.. {
+        for (listener, impressions) in data.listeners.iter().enumerate() {
+            replay(&given, impressions, (round << 32) | listener as u64, model, &mut |ranker, ranked| {
+                more = told(ranker, ranked);
+                more
+            })?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One listener's impressions under a model; `told` of every page, false stops.
+fn replay(
+    given: &Given,
+    impressions: &[Impression],
+    listener: u64,
+    model: &BundleSettings,
+    told: Told<'_>,
+) -> Result<Replayed, LabError> {
+    let mut ranker = Ranker::seeded(Bundle::new(model.clone())?, Seed::from_number(listener))?;
     let shelf = ranker.catalogue_mut().register_shelf("feed", "feed", "Feed")?;
     let mut cards: BTreeMap<u32, CardHandle> = BTreeMap::new();
     // What has begun and not yet been told: time, order of arrival, event.
@@ -270,6 +302,9 @@ fn replay(given: &Given, impressions: &[Impression], listener: usize, model: &Bu
             builder.card(card, false);
         }
         let ranked = ranker.rank(&builder.build()?, Timestamp::clamped(now))?;
+        if !told(&ranker, &ranked) {
+            break;
+        }
         let mut order = Vec::with_capacity(PAGE);
         for card in &ranked.cards {
             let Some(at) = card.index else { continue };
@@ -293,7 +328,7 @@ fn replay(given: &Given, impressions: &[Impression], listener: usize, model: &Bu
         found.popularity.add(by(&|i| given.rates[i.item as usize]).into_iter());
         found.oracle.add(by(&|i| i.r30() + i.r_dur()).into_iter());
         found.shown.add(page.iter().copied());
-        let key = Key::new(1, Draw::Candidates).with(listener as u64).with(found.pages);
+        let key = Key::new(1, Draw::Candidates).with(listener).with(found.pages);
         let places: Vec<u32> = (0..PAGE as u32).collect();
         found.random.add(sample(&places, PAGE, key).into_iter().map(|place| page[place as usize]));
         for impression in page {
@@ -406,7 +441,8 @@ pub fn run(
     let runs = units::each(&folds, threads, |&fold| {
         let given = Given::learn(data, fold);
         let own = data.listeners.iter().enumerate().filter(|(l, all)| l % FOLDS == fold && all.len() >= PAGE);
-        let replayed: Result<Vec<Replayed>, LabError> = own.map(|(l, all)| replay(&given, all, l, model)).collect();
+        let replayed: Result<Vec<Replayed>, LabError> =
+            own.map(|(l, all)| replay(&given, all, l as u64, model, &mut |_, _| true)).collect();
         progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, FOLDS as u64);
         replayed
     })?;

@@ -8,13 +8,15 @@ use ears_only::page::{CardHandle, Page, ShelfHandle, Visible};
 use ears_only::random::Seed;
 use ears_only::ranker::{RankedPage, Ranker, ShelfSource};
 
-use super::World;
 use super::constants::{HISTORY_PLAY_MS, SHELF_LOGIT, VISIBLE_CARDS, VISIBLE_SHELVES};
 use super::home::{CandidateShelf, Home};
-use super::listener::{Listener, Look, PlacedShelf, Visit};
+use super::listener::{Listener, Look, PlacedShelf, VISITS, Visit, base_logit};
 use super::opponents::{self, Moment, Policy};
 use super::pilot;
+use super::truth::Truth;
+use super::{Data, World, middle};
 use crate::error::LabError;
+use crate::propensities::subjects::Told;
 
 /// The core on the device of one listener.
 pub struct Device<'a> {
@@ -57,12 +59,15 @@ impl<'a> Device<'a> {
     /// # Errors
     /// When the core refuses it.
     pub fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Vec<PlacedShelf>, LabError> {
-        let (built, shelves) = self.page(page)?;
         let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
-        let ranked = self.ranker.rank(&built, now)?;
-        self.shown = Some((ranked.id, shelves));
+        let ranked = self.rank_whole(page, now)?;
         self.weigh(page, &flat, &ranked);
-        let mut placed = Vec::with_capacity(page.len());
+        Ok(Self::placed(&flat, &ranked))
+    }
+
+    /// What stands where on a ranked page; `flat` are the page's cards, shelf after shelf.
+    fn placed(flat: &[u32], ranked: &RankedPage) -> Vec<PlacedShelf> {
+        let mut placed = Vec::with_capacity(ranked.shelves.len());
         for shelf in &ranked.shelves {
             // No local shelves were asked for.
             let ShelfSource::Page(index) = shelf.source else { continue };
@@ -70,7 +75,7 @@ impl<'a> Device<'a> {
             placed
                 .push(PlacedShelf { shelf: index, cards: cards.iter().filter_map(|card| card.index.map(|i| flat[i])).collect() });
         }
-        Ok(placed)
+        placed
     }
 
     /// Ranks a page and hands over all that the core says of it.
@@ -177,6 +182,40 @@ impl<'a> Device<'a> {
         Ok(())
     }
 }
+
+/// Ranks pages of the first run's listeners, one after the other, until `told` has seen enough; then those of the next run.
+///
+/// # Errors
+/// When the core refuses a page or an event.
+pub fn watched(data: &Data, truth: &Truth, model: &BundleSettings, told: Told<'_>) -> Result<(), LabError> {
+    for seed in 1.. {
+        let world = World::new(data, truth, WATCHED.min(data.counts.listeners.len() as u32), seed);
+        let base = base_logit(&world, middle());
+        for number in 0..world.halves.run.len() as u32 {
+            let mut listener = Listener::new(&world, middle(), base, number);
+            let mut device = Device::new(&world.home, model.clone(), seed, number, listener.visit(0, 0).at)?;
+            for day in 0..WATCHED_DAYS {
+                listener.begin_day(day);
+                let page = world.home.page(number, day);
+                let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
+                for visit in 0..VISITS {
+                    let visit = listener.visit(day, visit);
+                    let ranked = device.rank_whole(&page, visit.at)?;
+                    if !told(&device.ranker, &ranked) {
+                        return Ok(());
+                    }
+                    let looks = listener.browse(visit, &page, &Device::placed(&flat, &ranked));
+                    device.observe(&looks)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Listeners of each run that is watched, and their days.
+const WATCHED: u32 = 50;
+const WATCHED_DAYS: u32 = 30;
 
 /// The shipped core as a policy of the world.
 pub struct Core<'a> {
