@@ -24,10 +24,8 @@ mkdirSync(at('dist'), { recursive: true });
 const require = createRequire(import.meta.url);
 execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescript/package.json')), 'bin/tsc')], { cwd: root, stdio: 'inherit' });
 
-/** Begin a byte of two characters. */
-const PREFIXES = ['!', '"'];
-/** Stand for no byte of their own: the prefixes, the quote and the backslash. */
-const NOT_SINGLE = [33, 34, 39, 92];
+// After the compiler, since it uses what the package uses.
+const { inlineModule } = await import('./inline.mjs');
 const core = slimmed(readFileSync(wasm), readFileSync(bindings, 'utf8'));
 writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
 writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
@@ -124,48 +122,6 @@ function slimmed(module, glue) {
   const renamed = glue.replace(/\b__wb[a-z]+_\w+(?=: function)/g, (name) => names.get(name) ?? name);
   for (const name of names.keys()) if (new RegExp(`\\b${name}: function`).test(renamed)) throw new Error(`${name} keeps its name in the bindings`);
   return { module: Buffer.concat([module.subarray(0, 8), ...sections]), glue: renamed };
-}
-
-/**
- * The compiled core as printable text: the most frequent bytes are one character each, the others two. HTTP compression
- * sees through this (brotli stays within 4 % of the bare module; gzip and base64 first would cost 25 %), and no bundler
- * can take it for anything but a string.
- */
-function inlineModule(bytes) {
-  const counts = new Uint32Array(256);
-  for (const byte of bytes) counts[byte]++;
-  const byFrequency = [...counts.keys()].sort((a, b) => counts[b] - counts[a] || a - b);
-  const characters = [];
-  for (let code = 32; code < 127; code++) if (!NOT_SINGLE.includes(code)) characters.push(code);
-
-  // A byte that is a usable character stands for itself where it can; text in the module stays text.
-  const frequent = byFrequency.slice(0, characters.length).sort((a, b) => a - b);
-  const others = frequent.filter((byte) => !characters.includes(byte));
-  const single = characters.map((character) => frequent.includes(character) ? character : others.shift());
-  const rare = [...counts.keys()].filter((byte) => !single.includes(byte));
-  const text = Array.from({ length: 256 });
-  single.forEach((byte, index) => { text[byte] = String.fromCharCode(characters[index]); });
-  rare.forEach((byte, index) => {
-    text[byte] = PREFIXES[Math.floor(index / characters.length)] + String.fromCharCode(characters[index % characters.length]);
-  });
-
-  return `const single = [${single}];
-const text = '${Array.from(bytes, (byte) => text[byte]).join('')}';
-export function bytes() {
-  const order = [...single];
-  for (let byte = 0; byte < 256; byte++) if (!single.includes(byte)) order.push(byte);
-  const table = new Uint8Array(384);
-  for (let page = 0, next = 0; page < 384; page += 128) {
-    for (let code = 32; code < 127; code++) if (![${NOT_SINGLE}].includes(code)) table[page + code] = order[next++];
-  }
-  const bytes = new Uint8Array(${bytes.length});
-  for (let from = 0, to = 0; from < text.length; to++) {
-    const code = text.charCodeAt(from++);
-    bytes[to] = code === 33 || code === 34 ? table[128 * (code - 32) + text.charCodeAt(from++)] : table[code];
-  }
-  return bytes;
-}
-`;
 }
 
 /** Copies a declaration file and those it refers to; the others are nobody's business. */

@@ -33,6 +33,16 @@ describe('the files', () => {
     assert.ok(Buffer.compare(bytes(), readFileSync(new URL('dist/core_bg.wasm', root))) === 0);
   });
 
+  test('a module that would not come back byte for byte is refused by the build', async () => {
+    const { inlineModule } = await import('../scripts/inline.mjs');
+    const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    // One function of no locals: i32.const 0, i8x16.splat, v128.store8_lane 0 8 3 behind it, br_table of two labels, end.
+    const code = [0, 0x41, 0, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x58, 0, 8, 3, 0x41, 0, 0x0e, 1, 0, 0, 0x0b];
+    const section = (size) => Uint8Array.from([...magic, 10, code.length + 1 + size.length, 1, ...size, ...code]);
+    assert.match(inlineModule(section([code.length])), /unpack\(streams, 31\)/);
+    assert.throws(() => inlineModule(section([code.length | 128, 0])), /expected the streams to give the module/);
+  });
+
   test('nothing names the machine it was built on', () => {
     for (const name of readdirSync(new URL('dist/', root))) {
       const text = readFileSync(new URL(`dist/${name}`, root), 'latin1');
