@@ -2,14 +2,15 @@
 // ledger is on disk, then the record is made, then it is in the outbox, then, a day or more later, it is sent. A failure
 // anywhere loses a record; it never spends twice and never makes a record that was not paid for.
 import type { Core } from './core.js';
-import { HomeError, toHomeError } from './errors.js';
+import type { HomeError } from './errors.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
 import { recordOf } from './outbox.js';
 import type { Platform } from './platform.js';
-import { LEDGER_KEY } from './storage.js';
-import { GIVE_UP_AFTER_MS, paddedBody, RECORD_BYTES, retryDelay, sendingDelay, transportOf } from './transport.js';
+import { GIVE_UP_AFTER_MS, type MakeError, paddedBody, RECORD_BYTES, retryDelay, sendingDelay, transportOf } from './transport.js';
 import type { StorageAdapter, UploadOptions } from './types.js';
-import { underLock } from './writer.js';
+
+/** Privacy ledger: one per origin, whatever the namespace. */
+const LEDGER_KEY = 'ledger';
 
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
@@ -22,9 +23,12 @@ export interface ContributeHost {
   /** Uniform in [0, 1); decides when, never what. */
   readonly random: () => number;
   now(): number;
-  /** Whether the listener agreed and this tab writes to a storage that keeps. */
+  /** Whether the listener agreed, no signal of the browser says no, and this tab writes to a storage that keeps. */
   mayContribute(): boolean;
   withCore<T>(run: (core: Core) => T): T;
+  /** Where the contribution stands, as far as there is a core that knows. */
+  contribution(): ReturnType<Core['contribution']> | undefined;
+  error: MakeError;
   report(error: HomeError): void;
 }
 
@@ -44,12 +48,6 @@ export class Contributor {
 
   /** Makes and sends nothing more. */
   stop(): void { this.#stopped = true; }
-
-  /** Whether anything may be made or sent now. */
-  allowed(): boolean {
-    const { upload, platform } = this.#host;
-    return this.#host.mayContribute() && !(upload.respectGPC !== false && platform.globalPrivacyControl());
-  }
 
   /** The core was replaced: it has to hear of ledger and manifest again. */
   coreReplaced(): void { this.#prepared = false; }
@@ -81,12 +79,12 @@ export class Contributor {
   }
 
   async #work(): Promise<number> {
-    if (this.#stopped || !this.allowed()) return 0;
+    if (this.#stopped || !this.#host.mayContribute()) return 0;
     try {
       if (!this.#prepared) await this.#prepareInTime();
-      if (this.#prepared && !this.#stopped && this.allowed()) await this.#make();
+      if (this.#prepared && !this.#stopped && this.#host.mayContribute()) await this.#make();
     } catch (thrown) {
-      this.#host.report(toHomeError(thrown, 'contribution_failed'));
+      this.#host.report(this.#host.error(thrown, 'contribution_failed'));
     }
     return this.#send();
   }
@@ -120,7 +118,7 @@ export class Contributor {
       this.#prepared = true;
     } catch (thrown) {
       this.#manifest = undefined;
-      throw toHomeError(thrown, 'manifest_unavailable');
+      throw this.#host.error(thrown, 'manifest_unavailable');
     }
   }
 
@@ -134,7 +132,7 @@ export class Contributor {
       if (!response.ok) throw new Error(`got HTTP status ${response.status}`);
       return new Uint8Array(await response.arrayBuffer());
     } catch (thrown) {
-      throw new HomeError('manifest_unavailable', `the manifest could not be had: ${String((thrown as Error)?.message ?? thrown)}`, { cause: thrown });
+      throw this.#host.error(new Error(`the manifest could not be had: ${String((thrown as Error)?.message ?? thrown)}`, { cause: thrown }), 'manifest_unavailable');
     }
   }
 
@@ -149,10 +147,10 @@ export class Contributor {
       const debited = withCore((core) => core.debit(now));
       if (debited === undefined) return;
       await this.#writeLedger(debited);
-      if (!this.allowed()) return;
+      if (!this.#host.mayContribute()) return;
       const record = withCore((core) => core.makeRecord());
       if (record.length !== RECORD_BYTES) {
-        throw new HomeError('contribution_failed', `expected a record of ${RECORD_BYTES} bytes, got ${record.length}`);
+        throw new Error(`expected a record of ${RECORD_BYTES} bytes, got ${record.length}`);
       }
       const fields = withCore((core) => core.describeRecord(record));
       await outbox.add(record, fields, sendAfter ?? now + sendingDelay(this.#host.random()));
@@ -161,13 +159,13 @@ export class Contributor {
 
   async #send(): Promise<number> {
     const { outbox, report } = this.#host;
-    const send = transportOf(this.#host.upload, this.#host.platform);
+    const send = transportOf(this.#host);
     if (send === undefined) return 0;
     let delivered = 0;
     for (const entry of outbox.waiting) {
       const now = this.#host.now();
       if (now < entry.nextTryAt) continue;
-      if (this.#stopped || !this.allowed() || !outbox.entries.includes(entry)) break;
+      if (this.#stopped || !this.#host.mayContribute() || !outbox.entries.includes(entry)) break;
       try {
         // Counted before it is tried: a crash in between must not make it try without a pause for ever.
         entry.attempts++;
@@ -179,9 +177,9 @@ export class Contributor {
         entry.sentAt = this.#host.now();
         delivered++;
       } catch (thrown) {
-        this.#failed(entry, now, toHomeError(thrown, 'send_failed'));
+        this.#failed(entry, now, this.#host.error(thrown, 'send_failed'));
       }
-      if (entry.state !== 'waiting') await outbox.save().catch((thrown: unknown) => report(toHomeError(thrown, 'storage_failed')));
+      if (entry.state !== 'waiting') await outbox.save().catch((thrown: unknown) => report(this.#host.error(thrown, 'storage_failed')));
     }
     return delivered;
   }
@@ -193,7 +191,7 @@ export class Contributor {
 
   /** Saves what ranking wrote into the ledger: the coin of the week, and that its probe was shown. Never rejects. */
   async saveLedger(): Promise<void> {
-    if (!this.#prepared || !this.allowed()) return;
+    if (!this.#prepared || !this.#host.mayContribute()) return;
     try {
       await this.#underLedgerLock(async () => {
         await this.#readLedger();
@@ -202,7 +200,7 @@ export class Contributor {
       });
     } catch (thrown) {
       this.#prepared = false;
-      this.#host.report(toHomeError(thrown, 'contribution_failed'));
+      this.#host.report(this.#host.error(thrown, 'contribution_failed'));
     }
   }
 
@@ -232,6 +230,17 @@ export class Contributor {
     this.#ledgerTurn = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** Runs `work` while holding the lock. Rejects where a shared storage has no locks: two tabs could both succeed. */
+function underLock<T>(platform: Platform, lockName: string | undefined, work: () => Promise<T>): Promise<T> {
+  if (lockName === undefined) return work();
+  return new Promise<T>((resolve, reject) => {
+    const waits = platform.lock(lockName, (held) => {
+      work().then(resolve, reject).finally(() => held.release());
+    });
+    if (waits === undefined) reject(new Error('Web Locks are not available here'));
+  });
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {

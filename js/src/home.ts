@@ -2,14 +2,12 @@
 import { baseline } from './baseline.js';
 import { BeforeReady, MAX_EVENTS } from './before-ready.js';
 import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
-import { Contributor } from './contribute.js';
+import type { Contribution } from './contribution.js';
 import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
 import { Engine } from './engine.js';
 import { HomeError, toHomeError } from './errors.js';
 import { completeEvent, type CompleteEvent } from './events.js';
 import { apply, completeExclusion, excludedBy, NOTHING_EXCLUDED, type CompleteExclusion } from './exclusions.js';
-import { importHistory } from './import-history.js';
-import { Outbox, outboxView } from './outbox.js';
 import { afterPatience } from './patience.js';
 import type { Platform, TabMessage } from './platform.js';
 import { Saver } from './saver.js';
@@ -73,8 +71,13 @@ export class HomeRuntime implements Home {
   #restarts = 0;
   /** How often everything was forgotten: a snapshot read before a wipe must not come back after it. */
   #wipes = 0;
-  #outbox: Outbox;
-  #contributor: Contributor | undefined;
+  /** What leaves. Those load it who agreed to that, have records, or look. */
+  #contribution: Contribution | undefined;
+  #loading: Promise<Contribution> | undefined;
+  /** Whether it could not be loaded; not tried again on its own. */
+  #unloadable = false;
+  /** Whether there were records when this tab last looked. */
+  #hasRecords = false;
   #channel: { send(message: TabMessage): void; close(): void } | undefined;
   #stopPageEvents: (() => void) | undefined;
   #timer: unknown;
@@ -90,7 +93,6 @@ export class HomeRuntime implements Home {
     this.#loadCore = parts.loadCore;
     this.#keys = new Keys(options.namespace ?? 'default');
     this.#consent = completeConsent(options.consent);
-    this.#outbox = new Outbox(this.#storage, this.#keys.outbox);
     this.#saver = new Saver(parts.platform, () => this.#save());
     this.#random = options.seed === undefined ? () => parts.platform.random() : seededRandom(options.seed);
     this.ready = this.#start().catch((thrown: unknown) => this.#fail(toHomeError(thrown, 'load'))).then(() => this.#status);
@@ -162,6 +164,7 @@ export class HomeRuntime implements Home {
     options: { readonly onProgress?: (progress: { readonly done: number; readonly total?: number }) => void } = {},
   ): Promise<ImportReport> => {
     await this.ready;
+    const { importHistory } = await this.#loaded(import('./import-history.js'));
     const report = await importHistory(plays, options.onProgress, {
       engine: () => {
         if (!this.#consent.personalize) throw new HomeError('not_personalized', 'history is kept only with the consent to personalize');
@@ -191,7 +194,7 @@ export class HomeRuntime implements Home {
     await this.ready;
     const consent = this.#consent;
     this.#channel?.send({ type: 'consent', ...consent });
-    const dropped = consent.contribute ? undefined : this.#contributor?.dropWaiting();
+    const dropped = consent.contribute ? undefined : this.#dropWaiting();
     await Promise.all([this.#storage.put(this.#keys.consent, encodeConsent(consent), 'strict'), dropped]);
     await this.#contribute();
   };
@@ -237,10 +240,64 @@ export class HomeRuntime implements Home {
 
   readonly outbox = async (): Promise<OutboxView> => {
     await this.ready;
+    const contribution = await this.#loadContribution();
     // The tab that writes may have added to it.
-    if (!this.#writer.active) await this.#outbox.load().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
-    return outboxView(this.#outbox.view(), this.#engine?.core.contribution(this.#now()));
+    if (!this.#writer.active) await contribution.outbox.load().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
+    return contribution.view();
   };
+
+  /** Loads what leaves, with what is stored of it. Rejects with a `HomeError`; the next call tries again. */
+  #loadContribution(): Promise<Contribution> {
+    return this.#loading ??= this.#openContribution().catch((thrown: unknown) => {
+      this.#loading = undefined;
+      throw toHomeError(thrown, 'storage_failed');
+    });
+  }
+
+  async #openContribution(): Promise<Contribution> {
+    const wipes = this.#wipes;
+    const { Contribution } = await this.#loaded(import('./contribution.js'));
+    const contribution = new Contribution({
+      platform: this.#platform,
+      storage: this.#storage,
+      upload: this.#options.upload || undefined,
+      outboxKey: this.#keys.outbox,
+      random: this.#random,
+      now: () => this.#now(),
+      mayContribute: () => this.#mayContribute(),
+      withCore: (run) => run(this.#mustHaveEngine().core),
+      contribution: () => this.#engine?.core.contribution(this.#now()),
+      keepAside: (bytes) => this.#keepAside(bytes, new HomeError('outbox_corrupt', 'the stored outbox cannot be read')),
+      error: toHomeError,
+      report: (error) => this.#report(error),
+    });
+    await contribution.load();
+    if (this.#wipes !== wipes) contribution.outbox.forget();
+    this.#unloadable = false;
+    return this.#contribution = contribution;
+  }
+
+  /** A part of the package that comes when it is needed. */
+  async #loaded<T>(part: Promise<T>): Promise<T> {
+    try {
+      return await part;
+    } catch (thrown) {
+      throw new HomeError('load', `a part of the package did not load: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+    }
+  }
+
+  get #contributor(): Contribution['contributor'] { return this.#contribution?.contributor; }
+
+  /** Whether the listener agreed, no signal of the browser says no, and this tab writes to a storage that keeps. */
+  #mayContribute(): boolean {
+    const { upload } = this.#options;
+    return !!upload && this.#consent.contribute && this.#consent.personalize && this.#writer.active
+      && this.#storageProblem === undefined && !(upload.respectGPC !== false && this.#platform.globalPrivacyControl());
+  }
+
+  async #dropWaiting(): Promise<void> {
+    if (this.#hasRecords || this.#loading) await (await this.#loadContribution()).contributor?.dropWaiting();
+  }
 
   /** Uses a choice on this page; the core hears what it comes to. */
   #useConsent(consent: Consent): void {
@@ -254,20 +311,38 @@ export class HomeRuntime implements Home {
   }
 
   #tellConsent(): void {
-    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#contributor?.allowed() ?? false));
+    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#mayContribute()));
   }
 
   async #contribute(): Promise<number> {
-    if (!this.#contributor || !this.#engine || this.#private || this.#closing) return 0;
-    const before = this.#outbox.entries.length;
-    const sent = await this.#contributor.work();
+    if (!this.#engine || this.#private || this.#closing) return 0;
+    if (!this.#contribution) {
+      if (this.#unloadable || !this.#mayContribute()) return 0;
+      try {
+        await this.#loadContribution();
+      } catch (thrown) {
+        this.#unloadable = true;
+        this.#report(toHomeError(thrown, 'load'));
+      }
+      return this.#contribution ? this.#contribute() : 0;
+    }
+    const { contributor, outbox } = this.#contribution;
+    if (!contributor) return 0;
+    const before = outbox.entries.length;
+    const sent = await contributor.work();
     if (this.#closing) return sent;
-    if (sent > 0 || this.#outbox.entries.length !== before) {
+    if (sent > 0 || outbox.entries.length !== before) {
       this.#saver.touch();
       this.#notify();
     }
     this.#sleep();
     return sent;
+  }
+
+  /** Forgets an earlier failure, so that the next try comes at once. */
+  #retry(): void {
+    this.#unloadable = false;
+    this.#contributor?.retry();
   }
 
   /** Wakes up when the next record may leave. */
@@ -284,11 +359,12 @@ export class HomeRuntime implements Home {
   readonly flush = async (): Promise<FlushResult> => {
     await this.ready;
     const learned = this.#quietly(() => this.#engine?.core.settle(this.#now())) ?? 0;
-    this.#contributor?.retry();
+    this.#retry();
+    if (this.#hasRecords) await this.#loadContribution().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'load')));
     const sent = await this.#contribute();
     const saved = await this.#saver.now();
     if (learned > 0) this.#notify();
-    return { learned, saved: saved && this.#storageKind !== 'memory', sent, waiting: this.#outbox.waiting.length };
+    return { learned, saved: saved && this.#storageKind !== 'memory', sent, waiting: this.#contribution?.outbox.waiting.length ?? 0 };
   };
 
   readonly reset = async (): Promise<void> => {
@@ -332,7 +408,7 @@ export class HomeRuntime implements Home {
     this.#stopPageEvents?.();
     this.#contributor?.stop();
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
-    await this.#patiently(Promise.all([this.ready, this.#contributor?.idle()]));
+    await this.#patiently(Promise.all([this.ready, this.#loading?.catch(() => undefined).then(() => this.#contributor?.idle())]));
     this.#quietly(() => this.#engine?.core.endSession(this.#now()));
     this.#saver.stop();
     await this.#saver.now();
@@ -355,7 +431,8 @@ export class HomeRuntime implements Home {
     this.#wipes++;
     this.#beforeReady.forgetListener();
     this.#readerEvents = [];
-    this.#outbox.forget();
+    this.#contribution?.outbox.forget();
+    this.#hasRecords = false;
     this.#parked?.registry.clear();
     this.#quietly(() => {
       this.#engine?.core.reset();
@@ -408,7 +485,7 @@ export class HomeRuntime implements Home {
     this.#stopPageEvents = this.#platform.onPageEvents({
       hidden: () => this.#leave('settle'),
       gone: () => this.#leave('endSession'),
-      online: () => { this.#contributor?.retry(); void this.#contribute(); },
+      online: () => { this.#retry(); void this.#contribute(); },
     });
     void this.#contribute();
   }
@@ -426,10 +503,9 @@ export class HomeRuntime implements Home {
     try {
       await this.#writer.request(this.#platform, lockName && `${lockName}:${this.#keys.prefix}`, () => void this.#promoted());
       if (lockName) this.#channel = this.#platform.channel(`${lockName}:${this.#keys.prefix}`, (message) => this.#hear(message));
-      const [consent, snapshot, unreadable] = await Promise.all([
-        this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#outbox.load(),
+      const [consent, snapshot] = await Promise.all([
+        this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#lookForRecords(),
       ]);
-      if (unreadable) await this.#keepAside(unreadable, new HomeError('outbox_corrupt', 'the stored outbox cannot be read'));
       this.#consent = completeConsent(withChoice(withChoice(decodeConsent(consent), this.#options.consent ?? {}), this.#chosen));
       return snapshot;
     } catch (thrown) {
@@ -442,23 +518,17 @@ export class HomeRuntime implements Home {
     }
   }
 
+  /** Records that are stored want what sends and shows them. */
+  async #lookForRecords(): Promise<void> {
+    this.#hasRecords = await this.#storage.get(this.#keys.outbox) !== undefined;
+    if (!this.#hasRecords) return;
+    await this.#loadContribution().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'load')));
+  }
+
   #useStorage(adapter: StorageAdapter, kind: Status['storage']): void {
     this.#storage = adapter;
     this.#storageKind = kind;
-    this.#outbox = new Outbox(adapter, this.#keys.outbox);
-    const upload = this.#options.upload;
-    this.#contributor = upload ? new Contributor({
-      platform: this.#platform,
-      storage: adapter,
-      outbox: this.#outbox,
-      upload,
-      random: this.#random,
-      now: () => this.#now(),
-      mayContribute: () => this.#consent.contribute && this.#consent.personalize && this.#writer.active
-        && this.#storageProblem === undefined,
-      withCore: (run) => run(this.#mustHaveEngine().core),
-      report: (error) => this.#report(error),
-    }) : undefined;
+    this.#contribution = this.#loading = undefined;
   }
 
   async #startEngine(snapshot: Uint8Array | undefined, wipes = this.#wipes): Promise<void> {
@@ -560,7 +630,7 @@ export class HomeRuntime implements Home {
     const events = this.#readerEvents;
     this.#readerEvents = [];
     try {
-      const [snapshot] = await Promise.all([this.#storage.get(this.#keys.snapshot), this.#outbox.load()]);
+      const [snapshot] = await Promise.all([this.#storage.get(this.#keys.snapshot), this.#contribution ? this.#contribution.outbox.load() : this.#lookForRecords()]);
       this.#writer.active = true;
       const engine = this.#engine;
       if (engine && snapshot) {
@@ -594,7 +664,7 @@ export class HomeRuntime implements Home {
       this.#quietly(() => this.#applyControl(message.type, message));
     } else {
       this.#useConsent(Object.freeze({ personalize: message.personalize, contribute: message.contribute }));
-      if (!message.contribute) void this.#contributor?.dropWaiting().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
+      if (!message.contribute) void this.#dropWaiting().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'storage_failed')));
     }
   }
 

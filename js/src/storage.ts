@@ -9,9 +9,6 @@ import type { HomeOptions, Status, StorageAdapter } from './types.js';
 /** A storage that has not answered by then counts as failed. */
 export const STORAGE_DEADLINE_MS = 1000;
 
-/** Privacy ledger: one per origin, whatever the namespace. */
-export const LEDGER_KEY = 'ledger';
-
 /** Keys of one namespace. */
 export class Keys {
   readonly prefix: string;

@@ -1,5 +1,5 @@
 // How a record leaves: alone, always the same size, with nothing that says who sent it.
-import { HomeError } from './errors.js';
+import type { HomeError, HomeErrorCode } from './errors.js';
 import type { Platform } from './platform.js';
 import type { OutboxRecord, UploadOptions } from './types.js';
 
@@ -15,6 +15,9 @@ const LONGEST_RETRY_MS = 6 * HOUR_MS;
 const ANSWER_DEADLINE_MS = 30_000;
 /** A record that could not be delivered for this long after its time is given up. */
 export const GIVE_UP_AFTER_MS = 7 * 24 * HOUR_MS;
+
+/** Makes an error of the package from anything thrown. */
+export type MakeError = (thrown: unknown, code: HomeErrorCode) => HomeError;
 
 export type Send = (body: Uint8Array, record: OutboxRecord) => Promise<void>;
 
@@ -36,13 +39,13 @@ export function paddedBody(record: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** The app's own way, or a POST, or nothing where the app named neither. */
-export function transportOf(upload: UploadOptions, platform: Platform): Send | undefined {
+export function transportOf({ upload, platform, error }: { upload: UploadOptions; platform: Platform; error: MakeError }): Send | undefined {
   if (upload.transport) return upload.transport;
   const url = upload.url;
-  return url === undefined ? undefined : (body) => post(url, body, platform);
+  return url === undefined ? undefined : (body) => post(url, body, platform, error);
 }
 
-async function post(url: string | URL, body: Uint8Array, platform: Platform): Promise<void> {
+async function post(url: string | URL, body: Uint8Array, platform: Platform, error: MakeError): Promise<void> {
   const deadline = new AbortController();
   const timer = platform.setTimer(() => deadline.abort(), ANSWER_DEADLINE_MS);
   try {
@@ -58,7 +61,7 @@ async function post(url: string | URL, body: Uint8Array, platform: Platform): Pr
     });
     if (response.ok) return;
     const final = response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429;
-    throw new HomeError(final ? 'send_refused' : 'send_failed', `expected a 2xx answer to the record, got ${response.status}`);
+    throw error(new Error(`expected a 2xx answer to the record, got ${response.status}`), final ? 'send_refused' : 'send_failed');
   } finally {
     platform.clearTimer(timer);
   }

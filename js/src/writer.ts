@@ -48,14 +48,3 @@ export class Writer {
     else this.#giveUp?.();
   }
 }
-
-/** Runs `work` while holding the lock. Rejects where a shared storage has no locks: two tabs could both succeed. */
-export function underLock<T>(platform: Platform, lockName: string | undefined, work: () => Promise<T>): Promise<T> {
-  if (lockName === undefined) return work();
-  return new Promise<T>((resolve, reject) => {
-    const waits = platform.lock(lockName, (held) => {
-      work().then(resolve, reject).finally(() => held.release());
-    });
-    if (waits === undefined) reject(new Error('Web Locks are not available here'));
-  });
-}

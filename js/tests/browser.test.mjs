@@ -110,6 +110,27 @@ if (!existsSync(executablePath)) {
     await second.close();
   });
 
+  test('to the first ranked page the browser fetches what the limit on the size counts, and nothing else', async () => {
+    const counted = JSON.parse(readFileSync(path.join(root, 'ranking-files.json'), 'utf8')).files;
+    const tab = await open();
+    const fetched = [];
+    tab.on('request', (request) => fetched.push(new URL(request.url()).pathname));
+    const ranked = await run(tab, `async ({ createHome, page }) => {
+      const home = window.home = createHome({ namespace: 'size' });
+      await home.ready;
+      return (await home.rank(page)).source;
+    }`);
+    assert.equal(ranked, 'policy');
+    assert.deepEqual(fetched, counted.map((name) => `/dist/${name}`));
+    // And the others come when they are asked for.
+    fetched.length = 0;
+    assert.equal((await tab.evaluate("home.importHistory([{ at: 1, msPlayed: 60000, title: 'Blue in Green' }])")).plays, 1);
+    assert.equal(await tab.evaluate('home.outbox().then(({ records }) => records.length)'), 0);
+    assert.deepEqual(fetched, ['/dist/import-history.js', '/dist/contribution.js']);
+    await tab.evaluate('home.close()');
+    await tab.close();
+  });
+
   test('made, closed and made again at once: the second Home writes', async () => {
     const tab = await open();
     const result = await run(tab, `async ({ createHome }) => {

@@ -30,7 +30,7 @@ describe('making a record', () => {
   test('the order of the steps is fixed', async () => {
     const c = contributing();
     await c.home.ready;
-    await c.world.settle();
+    await c.home.flush();
     outcomeIsReady(c);
     c.storage.log.length = 0;
     await c.home.flush();

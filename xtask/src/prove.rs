@@ -310,6 +310,7 @@ fn sizes(_: &Units) -> Result<Record> {
             gated,
             bytes("fetched, gzip", total.gzip),
             bytes("fetched, raw", total.raw),
+            bytes("all of the package, brotli", sizes.all().brotli),
             bytes("wasm module, brotli", sizes.module.brotli),
             bytes("wasm module, raw", sizes.module.raw),
         ],
