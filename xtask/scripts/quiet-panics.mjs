@@ -19,6 +19,8 @@ const PANICS = new RegExp([
   '::assert_failed$',
   'Fallibility>::capacity_overflow$',
 ].join('|'));
+/** Writing for developers: only messages of panics and logs want it, never those of errors. */
+const DEBUG = / as core::fmt::Debug>::fmt$|^<?core::fmt::builders::/;
 /** Without this one the standard library has new names, and the list above wants a look. */
 const NEEDED = 'core::panicking::panic_fmt';
 /** Files of the standard library, of crates and of this one. */
@@ -30,7 +32,7 @@ const quieted = [];
 for (let index = 0; index < module.getNumFunctions(); index++) {
   const reference = module.getFunctionByIndex(index);
   const name = plain(binaryen.getFunctionInfo(reference).name);
-  if (!PANICS.test(name)) continue;
+  if (!PANICS.test(name) && !DEBUG.test(name)) continue;
   binaryen.Function.setBody(reference, module.unreachable());
   quieted.push(name);
 }
