@@ -52,6 +52,7 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
+    #[inline(never)]
     pub(crate) fn whole(&mut self, value: u64) {
         self.whole.push(value);
     }
@@ -61,6 +62,7 @@ impl Tape {
     }
 
     /// A whole number of either sign, small ones in few bytes.
+    #[inline(never)]
     pub(crate) fn signed(&mut self, value: i64) {
         self.whole.push((value << 1 ^ value >> 63) as u64);
     }
@@ -73,10 +75,12 @@ impl Tape {
         self.signed(at.ms());
     }
 
+    #[inline(never)]
     pub(crate) fn fraction(&mut self, value: f64) {
         self.fractions.push(value);
     }
 
+    #[inline(never)]
     pub(crate) fn text(&mut self, value: &str) {
         self.texts.push(value.to_owned());
     }
@@ -222,6 +226,7 @@ impl TapeReader {
         self.failed
     }
 
+    #[inline(never)]
     pub(crate) fn whole(&mut self) -> u64 {
         let value = self.tape.whole.get(self.next[0]).copied().filter(|_| !self.failed);
         self.next[0] += 1;
@@ -230,6 +235,7 @@ impl TapeReader {
     }
 
     /// A whole number of at most 32 bits.
+    #[inline(never)]
     pub(crate) fn number(&mut self) -> u32 {
         let value = self.whole();
         self.failed |= value > u32::MAX.into();
@@ -237,12 +243,14 @@ impl TapeReader {
     }
 
     /// How many entries follow; never more than the tape has numbers left.
+    #[inline(never)]
     pub(crate) fn count(&mut self) -> usize {
         let count = self.number() as usize;
         self.failed |= count > self.tape.whole.len() + self.tape.fractions.len() + self.tape.texts.len();
         if self.failed { 0 } else { count }
     }
 
+    #[inline(never)]
     pub(crate) fn signed(&mut self) -> i64 {
         let value = self.whole();
         (value >> 1) as i64 ^ -((value & 1) as i64)
@@ -252,11 +260,13 @@ impl TapeReader {
         self.whole() != 0
     }
 
+    #[inline(never)]
     pub(crate) fn time(&mut self) -> Timestamp {
         Timestamp::clamped(self.signed())
     }
 
     /// A finite number.
+    #[inline(never)]
     pub(crate) fn fraction(&mut self) -> f64 {
         let value = self.tape.fractions.get(self.next[1]).copied().filter(|v| v.is_finite());
         self.next[1] += 1;
@@ -264,6 +274,7 @@ impl TapeReader {
         value.unwrap_or_default()
     }
 
+    #[inline(never)]
     pub(crate) fn text(&mut self) -> String {
         let value = self.tape.texts.get_mut(self.next[2]).map(std::mem::take);
         self.next[2] += 1;
