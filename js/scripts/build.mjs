@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildEntries, ENTRIES } from './entries.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
@@ -50,7 +51,9 @@ for (const name of readdirSync(at('dist'))) {
   rmSync(at('dist', `${name}.map`), { force: true });
   writeFileSync(at('dist', name), readFileSync(at('dist', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, ''));
 }
-copyDeclarations('index.d.ts');
+await buildEntries(at);
+const declared = new Set();
+for (const name of ['index', ...Object.values(ENTRIES)]) copyDeclarations(`${name}.d.ts`, declared);
 writeFileSync(at('dist/core_bg.wasm'), core.module);
 writeFileSync(at('dist/THIRD-PARTY.txt'), `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`);
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
@@ -125,7 +128,7 @@ function slimmed(module, glue) {
 }
 
 /** Copies a declaration file and those it refers to; the others are nobody's business. */
-function copyDeclarations(name, done = new Set()) {
+function copyDeclarations(name, done) {
   if (done.has(name)) return;
   done.add(name);
   const text = readFileSync(at('build/modules', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, '');

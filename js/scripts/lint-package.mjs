@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ENTRIES } from './entries.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'ears-only-'));
@@ -15,7 +16,8 @@ try {
   const [packed] = Array.isArray(listing) ? listing : Object.values(listing);
   const tarball = path.join(folder, packed.filename);
   const files = packed.files.map((file) => file.path).sort();
-  for (const needed of ['dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
+  const entries = Object.values(ENTRIES).flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`]);
+  for (const needed of [...entries, 'dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
     if (!files.includes(needed)) throw new Error(`${needed} is missing from the package; it holds ${files.join(', ')}`);
   }
   run(bin('publint'), 'run', tarball, '--strict');

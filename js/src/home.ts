@@ -133,6 +133,8 @@ export class HomeRuntime implements Home {
     return this.rankSync(page, context);
   }) as Home['rank'];
 
+  readonly serverOrder = ((page: PageInput): RankedPage => baseline(page, this.#modelVersion())) as Home['serverOrder'];
+
   readonly explain = (decisionId: string): Explanation => this.#mustHaveEngine().explain(decisionId);
 
   readonly marginals = (decisionId: string): Float64Array => this.#mustHaveEngine().core.marginals(decisionId);

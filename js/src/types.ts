@@ -567,6 +567,9 @@ export interface Home {
   rankSync<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, context?: Context): RankedPage<RankedShelf<S>>;
   rankSync<S extends ShelfInput>(page: PageInput<S>, context?: Context): RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>;
 
+  /** The page in the server's order, as every failure gives it: for a first render that must equal the server's. Never throws. */
+  serverOrder<S extends ShelfInput>(page: PageInput<S>): RankedPage<RankedShelf<S>>;
+
   /**
    * Says that something happened. Never throws; an event that makes no sense goes to `onError`. Events from before
    * `ready` are kept (1,000 at most) and used then.

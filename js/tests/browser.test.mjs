@@ -1,20 +1,8 @@
-// The built package in a real browser: IndexedDB, locks between tabs, Content-Security-Policy. The browser is found by
-// CHROME_PATH, else at /usr/bin/chromium; without one there is nothing here to run.
+// The built package in a real browser: IndexedDB, locks between tabs, Content-Security-Policy.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import http from 'node:http';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { hasBrowser, startBrowser } from './chromium.mjs';
 
-const executablePath = process.env.CHROME_PATH ?? '/usr/bin/chromium';
-const root = fileURLToPath(new URL('../', import.meta.url));
-const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
-];
-const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="importmap">{"imports":{"idb":"/node_modules/idb/build/index.js"}}</script>';
 const PAGE = {
   local: ['recently_played'],
   shelves: [
@@ -23,38 +11,11 @@ const PAGE = {
   ],
 };
 
-if (!existsSync(executablePath)) {
-  console.log(`# no browser at ${executablePath}: set CHROME_PATH to run the browser tests of the package`);
-} else describe('in the browser', () => {
-  const profile = mkdtempSync(path.join(os.tmpdir(), 'ears-only-test-'));
-  let policy;
-  let context;
-  let origin;
-  const server = http.createServer((request, response) => {
-    const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
-    const allowed = /^\/(dist|build\/modules|tests|node_modules\/idb)\//.test(name) && existsSync(path.join(root, name));
-    const headers = { 'content-type': name.endsWith('js') ? 'text/javascript' : 'text/html', ...(policy ? { 'content-security-policy': policy } : {}) };
-    if (name !== '/' && !allowed) response.writeHead(404).end();
-    else response.writeHead(200, headers).end(name === '/' ? HTML : readFileSync(path.join(root, name)));
-  });
-
-  before(async () => {
-    const { chromium } = await import('playwright-core');
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    origin = `http://127.0.0.1:${server.address().port}/`;
-    context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
-  });
-  after(async () => {
-    await context?.close();
-    server.close();
-    rmSync(profile, { recursive: true, force: true });
-  });
-
-  const open = async () => {
-    const tab = await context.newPage();
-    await tab.goto(origin);
-    return tab;
-  };
+if (hasBrowser()) describe('in the browser', () => {
+  let browser;
+  before(async () => { browser = await startBrowser(); });
+  after(() => browser?.close());
+  const open = () => browser.open();
   /** Runs the text of a function in the tab, with the package and a page. */
   const run = (tab, work) => tab.evaluate(
     `import('/dist/index.js').then(({ createHome }) => (${work})({ createHome, page: ${JSON.stringify(PAGE)} }))`,
@@ -150,7 +111,7 @@ if (!existsSync(executablePath)) {
     ["default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'", ['ready', null, 'policy', null]],
   ]) {
     test(`under the policy ${csp}: ${expected[0]}`, async () => {
-      policy = csp;
+      browser.policy = csp;
       const tab = await open();
       const result = await run(tab, `async ({ createHome, page }) => {
         const home = createHome({ namespace: 'csp' });
@@ -159,7 +120,7 @@ if (!existsSync(executablePath)) {
         await home.close();
         return [status.state, status.reason ?? null, ranked.source, ranked.error?.code ?? null];
       }`);
-      policy = undefined;
+      browser.policy = undefined;
       assert.deepEqual(result, expected);
       await tab.close();
     });
