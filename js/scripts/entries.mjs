@@ -1,5 +1,6 @@
 // The entries beside `.`: each one file that imports the main entry, a framework, or nothing.
 import { build } from 'esbuild';
+import { mkdirSync, writeFileSync } from 'node:fs';
 
 /** Entry by subpath: its module below `build/modules` and `dist`. */
 export const ENTRIES = {
@@ -11,7 +12,10 @@ export const ENTRIES = {
   testing: 'testing',
 };
 
-/** Builds them from `build/modules` into `dist`. */
+/**
+ * Builds them from `build/modules` into `dist`, and for each a folder of its name that leads there: Parcel and TypeScript's older
+ * module resolution do not read `exports`.
+ */
 export async function buildEntries(at) {
   await build({
     entryPoints: Object.values(ENTRIES).map((name) => at('build/modules', `${name}.js`)),
@@ -26,4 +30,8 @@ export async function buildEntries(at) {
     legalComments: 'none',
     logLevel: 'warning',
   });
+  for (const [subpath, name] of Object.entries(ENTRIES)) {
+    mkdirSync(at(subpath), { recursive: true });
+    writeFileSync(at(subpath, 'package.json'), `${JSON.stringify({ type: 'module', main: `../dist/${name}.js`, types: `../dist/${name}.d.ts` }, null, 2)}\n`);
+  }
 }

@@ -16,7 +16,7 @@ try {
   const [packed] = Array.isArray(listing) ? listing : Object.values(listing);
   const tarball = path.join(folder, packed.filename);
   const files = packed.files.map((file) => file.path).sort();
-  const entries = Object.values(ENTRIES).flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`]);
+  const entries = Object.entries(ENTRIES).flatMap(([subpath, name]) => [`${subpath}/package.json`, `dist/${name}.js`, `dist/${name}.d.ts`]);
   for (const needed of [...entries, 'dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
     if (!files.includes(needed)) throw new Error(`${needed} is missing from the package; it holds ${files.join(', ')}`);
   }

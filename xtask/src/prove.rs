@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub mod carousel;
+mod toolchains;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -68,6 +69,11 @@ const PROOFS: &[Proof] = &[
         run: carousel::run,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
+    Proof {
+        name: "package",
+        shows: "every toolchain as it comes: the installed package ranks as the native core does",
+        run: toolchains::run,
+    },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
 ];
 

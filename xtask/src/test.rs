@@ -69,6 +69,7 @@ const STAGES: &[Stage] = &[
     stage("size", &["npm package"], sizes),
     stage("demo in the browser", &["npm package"], demo),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
+    stage("toolchains", &["npm package"], toolchains),
     stage("lab: golden files", &[], golden),
     stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
@@ -325,6 +326,13 @@ fn demo(desk: &Desk) -> Outcome {
     match install::find_browser() {
         Some(browser) => desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium)]),
         None => Outcome::NotRun("no Chromium on this machine".to_owned()),
+    }
+}
+
+fn toolchains(desk: &Desk) -> Outcome {
+    match install::find_browser() {
+        Some(browser) => desk.folder_tests("tests/package/toolchains", &[("CHROME_PATH", &browser.chromium)]),
+        None => desk.folder_tests("tests/package/toolchains", &[]),
     }
 }
 

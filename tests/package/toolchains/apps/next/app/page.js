@@ -1,0 +1,5 @@
+import Shelves from './shelves.js';
+
+export default function Page() {
+  return <Shelves />;
+}
