@@ -90,9 +90,9 @@ export class App {
     return JSON.parse((await this.run(program, ...args)).trim().split('\n').at(-1));
   }
 
-  /** What a page says, served from `folder` of the app, or by a server at `address`. */
-  async opened(folder, address) {
-    if (address) return resultOf(address);
+  /** What a page says, served from `folder` of the app, or by a server at `address`; or what `use` makes of its tab once it has said it. */
+  async opened(folder, address, use) {
+    if (address) return resultOf(address, use);
     const base = path.join(this.folder, folder);
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url, 'http://localhost');
@@ -102,7 +102,7 @@ export class App {
     });
     await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
     try {
-      return await resultOf(`http://127.0.0.1:${server.address().port}/`);
+      return await resultOf(`http://127.0.0.1:${server.address().port}/`, use);
     } finally {
       server.close();
     }
@@ -131,7 +131,7 @@ export class App {
 }
 
 /** What a page leaves in `globalThis.result`, or why it does not. */
-async function resultOf(address) {
+async function resultOf(address, use = (tab) => tab.evaluate(() => globalThis.result)) {
   const tab = await (await chromium()).newPage();
   const problems = [];
   tab.on('pageerror', (error) => problems.push(error.message));
@@ -139,7 +139,7 @@ async function resultOf(address) {
   try {
     await tab.goto(address, { timeout: 60_000 });
     await tab.waitForFunction(() => globalThis.result, null, { timeout: 60_000 });
-    return await tab.evaluate(() => globalThis.result);
+    return await use(tab);
   } catch (error) {
     throw new Error([...problems, error.message].join('\n').slice(0, 2000));
   } finally {

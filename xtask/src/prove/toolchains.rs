@@ -8,6 +8,10 @@ use serde_json::Value;
 
 /// Where the toolchains are; the larger ones are installed in a folder of their own.
 const FOLDER: &str = "tests/package/toolchains";
+/// Most growth of the JavaScript heap over a long life, and of the compiled core's memory.
+const MOST_GROWTH: f64 = 0.05;
+/// Most bytes that all namespaces of a long life store.
+const MOST_STORED_BYTES: f64 = 2_000_000.0;
 /// Most bytes of a framework's adapter, brotli.
 const MOST_ADAPTER_BYTES: f64 = 1_000.0;
 
@@ -67,6 +71,41 @@ fn claims(report: &Value) -> Result<Vec<Claim>> {
             numbers: vec![("bytes".to_owned(), bytes)],
         });
     }
+    claims.extend(lives(&report["lives"])?);
+    Ok(claims)
+}
+
+/// What long lives leave behind.
+fn lives(report: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for (key, what) in
+        [("cycles", "pages ranked and heard"), ("mounts", "mounts under StrictMode"), ("homes", "pairs of Homes made and closed")]
+    {
+        let life = &report[key];
+        let count = number(life, "count")?;
+        for (memory, name) in [("heap", "JavaScript heap"), ("wasm", "memory of the core")] {
+            let (start, end) = (number(&life["start"], memory)?, number(&life["end"], memory)?);
+            let growth = end / start - 1.0;
+            claims.push(Claim {
+                claim: format!("{name} after {count:.0} {what}"),
+                value: format!("{:+.1} %", growth * 100.0),
+                wanted: format!("at most {:+.0} %", MOST_GROWTH * 100.0),
+                pass: growth <= MOST_GROWTH,
+                numbers: vec![("start".to_owned(), start), ("end".to_owned(), end)],
+            });
+        }
+    }
+    let mut stored = 0.0;
+    for bytes in report["stored"].as_object().ok_or("expected \"stored\" by key")?.values() {
+        stored += bytes.as_f64().ok_or("expected bytes in \"stored\"")?;
+    }
+    claims.push(Claim {
+        claim: "stored after these lives".to_owned(),
+        value: format!("{:.0} kB", stored / 1_000.0),
+        wanted: format!("at most {:.0} kB", MOST_STORED_BYTES / 1_000.0),
+        pass: stored > 0.0 && stored <= MOST_STORED_BYTES,
+        numbers: vec![("bytes".to_owned(), stored)],
+    });
     Ok(claims)
 }
 
@@ -76,19 +115,24 @@ mod tests {
 
     #[test]
     fn a_toolchain_that_fails_and_an_adapter_that_is_too_large_are_named() {
+        let life = serde_json::json!({"count": 10, "start": {"heap": 100, "wasm": 50}, "end": {"heap": 106, "wasm": 50}});
+        let lives = serde_json::json!({"cycles": life, "mounts": life, "homes": life, "stored": {"a/snapshot": 1_500_000, "b/snapshot": 600_000}});
         let report = serde_json::json!({
             "fixtures": [
                 {"name": "Vite 8, build", "problem": null, "seconds": 2.5},
                 {"name": "Parcel 2", "problem": "cannot resolve\nmore", "seconds": 1.0},
             ],
             "adapters": [{"name": "react", "brotli": 1_001}, {"name": "vue", "brotli": 1_000}],
+            "lives": lives,
         });
         let claims = claims(&report).unwrap();
         let passes: Vec<bool> = claims.iter().map(|claim| claim.pass).collect();
-        assert_eq!(passes, [true, false, false, false, true]);
+        assert_eq!(passes, [true, false, false, false, true, false, true, false, true, false, true, false]);
+        assert_eq!(claims[5].claim, "JavaScript heap after 10 pages ranked and heard");
+        assert_eq!(claims[5].value, "+6.0 %");
         assert_eq!(claims[1].value, "cannot resolve");
         assert_eq!(claims[2].value, "1 of 2");
         assert!(super::claims(&serde_json::json!({"fixtures": []})).is_err());
-        assert!(!super::claims(&serde_json::json!({"fixtures": [], "adapters": []})).unwrap()[0].pass);
+        assert!(!super::claims(&serde_json::json!({"fixtures": [], "adapters": [], "lives": lives})).unwrap()[0].pass);
     }
 }
