@@ -256,7 +256,7 @@ impl Bundle {
             }
             HeadPrior::mixture(segments)?
         };
-        let model = RewardModel::new(&schema, Body::Linear, prior)?;
+        let model = RewardModel::new(&schema, Body::Plain, prior)?;
         let feedback = settings.feedback.checked()?;
         let (off, settings) = (settings.off, settings.policy);
         settings.check()?;

@@ -47,6 +47,12 @@ pub fn erfc(x: f64) -> f64 {
     libm::erfc(x)
 }
 
+/// Hyperbolic tangent.
+#[must_use]
+pub fn tanh(x: f64) -> f64 {
+    libm::tanh(x)
+}
+
 /// Logistic function 1 / (1 + e^-x), without overflow.
 #[must_use]
 pub fn sigmoid(x: f64) -> f64 {

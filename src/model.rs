@@ -3,21 +3,15 @@
 use crate::error::Error;
 use crate::features::FeatureSchema;
 
+pub mod body;
 pub mod cold_start;
 mod gaussian;
 mod head;
 
+pub use body::Body;
 pub use gaussian::MAX_FULL_COVARIANCE;
 pub(crate) use head::HeadState;
 pub use head::{Head, HeadPrior, MAX_SEGMENTS, SEGMENT_CERTAIN, SEGMENT_OUTCOMES};
-
-/// What turns features into the inputs of the head.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Body {
-    /// The features themselves: logistic regression.
-    #[default]
-    Linear,
-}
 
 /// Score of a card = mean of the head . phi(features), the log-odds that it is played when seen.
 #[derive(Clone, Debug)]

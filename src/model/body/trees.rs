@@ -1,0 +1,241 @@
+//! Boosted trees, general and oblivious.
+
+use super::{bad_body, check_range, check_weights};
+use crate::error::Error;
+use crate::page::MAX_COLUMNS;
+
+mod build;
+
+pub use build::{Level, Node, Rule, Split, Tree};
+
+/// Most trees.
+pub const MAX_TREES: usize = 1_000;
+/// Most splits and leaves of all trees together; an oblivious tree counts each level once.
+pub const MAX_NODES: usize = 100_000;
+/// Most splits from the root of a general tree to a leaf.
+pub const MAX_DEPTH: usize = 64;
+/// Most levels of an oblivious tree.
+pub const MAX_LEVELS: usize = 16;
+/// Most 32-bit words of all sets of categories.
+const MAX_SET_WORDS: usize = 262_144;
+
+/// What counts as missing at a split and goes its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Missing {
+    /// NaN does.
+    Nan = 0,
+    /// NaN and everything within 1e-35 of 0 do.
+    Zero = 1,
+    /// Nothing does: NaN counts as 0.
+    Nothing = 2,
+}
+
+/// Largest absolute value that counts as zero under [`Missing::Zero`] (LightGBM's `kZeroThreshold`).
+const ZERO: f32 = 1e-35;
+
+/// One split as it is evaluated and stored.
+///
+/// Children are numbers of splits, or of leaves with [`FlatSplit::LEAF`] added. A level of an oblivious tree has none (both 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlatSplit {
+    pub(crate) column: u16,
+    /// Bits 0-1 a [`Missing`], bit 2 set when what is missing goes left, bit 3 set for a set of categories.
+    pub(crate) flags: u16,
+    /// Bits of the threshold, or where the set's length stands among the set words.
+    pub(crate) value: u32,
+    pub(crate) left: u32,
+    pub(crate) right: u32,
+}
+
+impl FlatSplit {
+    pub(crate) const LEAF: u32 = 1 << 31;
+    const MISSING_LEFT: u16 = 4;
+    const SET: u16 = 8;
+}
+
+/// Where one tree lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlatTree {
+    /// 0 for a general tree, the number of levels plus 1 for an oblivious one.
+    pub(crate) form: u32,
+    /// Root of a general tree, as a child; first level of an oblivious one.
+    pub(crate) first: u32,
+    /// First leaf of an oblivious tree; 0 for a general one.
+    pub(crate) leaf: u32,
+}
+
+/// intercept + the active leaf of each tree, summed in `f64` in the order of the trees.
+///
+/// The head's inputs are which leaf of each tree is active. Leaves are counted through all trees.
+///
+/// # References
+/// Leaves as inputs of a linear model: X. He et al. (2014), "Practical lessons from predicting clicks on ads at Facebook", ADKDD,
+/// section 3. Oblivious trees: L. Prokhorenkova et al. (2018), "CatBoost: unbiased boosting with categorical features", NeurIPS, section 4.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trees {
+    intercept: f64,
+    trees: Vec<FlatTree>,
+    splits: Vec<FlatSplit>,
+    leaves: Vec<f64>,
+    /// Sets of categories: number of words, then the words, again and again.
+    sets: Vec<u32>,
+    columns: usize,
+}
+
+impl Trees {
+    /// Checks trees in the form they are stored in: every split and every leaf belongs to one place of one tree.
+    pub(crate) fn from_flat(
+        intercept: f64,
+        trees: Vec<FlatTree>,
+        splits: Vec<FlatSplit>,
+        leaves: Vec<f64>,
+        sets: Vec<u32>,
+    ) -> Result<Self, Error> {
+        check_range("trees", 1, MAX_TREES, trees.len())?;
+        check_range("splits and leaves", 1, MAX_NODES, splits.len() + leaves.len())?;
+        check_range("words of categories", 0, MAX_SET_WORDS, sets.len())?;
+        check_weights("intercept", &mut [intercept].into_iter())?;
+        check_weights("leaf", &mut leaves.iter().copied())?;
+        let mut columns = 1;
+        for (index, split) in splits.iter().enumerate() {
+            let good = if split.flags & FlatSplit::SET == 0 {
+                !f32::from_bits(split.value).is_nan()
+            } else {
+                let at = split.value as usize;
+                sets.get(at).is_some_and(|words| (*words as usize) < sets.len() - at)
+            };
+            if !good || split.flags & 3 == 3 || split.flags > 15 || usize::from(split.column) >= MAX_COLUMNS {
+                return Err(bad_body(format!(
+                    "split {index} needs a column below {MAX_COLUMNS}, a threshold or set, and a rule"
+                )));
+            }
+            columns = columns.max(usize::from(split.column) + 1);
+        }
+        let all = Self { intercept, trees, splits, leaves, sets, columns };
+        if all.is_forest() {
+            Ok(all)
+        } else {
+            Err(bad_body(format!(
+                "expected trees of at most {MAX_DEPTH} splits down ({MAX_LEVELS} levels), each split and leaf in one place, got others"
+            )))
+        }
+    }
+
+    fn is_forest(&self) -> bool {
+        let (splits, leaves) = (self.splits.len(), self.leaves.len());
+        // Leaves stand behind the splits.
+        let mut met = vec![false; splits + leaves];
+        let mut left = met.len();
+        let mut meet = |at: usize| {
+            let new = met.get_mut(at).is_some_and(|met| !std::mem::replace(met, true));
+            left -= usize::from(new);
+            new
+        };
+        let mut open: Vec<(u32, usize)> = Vec::new();
+        for tree in &self.trees {
+            let (first, leaf) = (tree.first as usize, tree.leaf as usize);
+            if tree.form > 0 {
+                let levels = tree.form as usize - 1;
+                // One by one: the sums fit even where a size has 32 bits.
+                let fits = levels <= MAX_LEVELS && first <= splits && first + levels <= splits && leaf <= leaves;
+                if !fits || !(0..levels).all(|at| meet(first + at)) || !(0..1 << levels).all(|at| meet(splits + leaf + at)) {
+                    return false;
+                }
+                continue;
+            }
+            open.push((tree.first, 0));
+            while let Some((child, depth)) = open.pop() {
+                let at = (child & !FlatSplit::LEAF) as usize;
+                if child & FlatSplit::LEAF != 0 {
+                    if !meet(splits + at) {
+                        return false;
+                    }
+                } else if at < splits && depth < MAX_DEPTH && meet(at) {
+                    open.push((self.splits[at].left, depth + 1));
+                    open.push((self.splits[at].right, depth + 1));
+                } else {
+                    return false;
+                }
+            }
+        }
+        left == 0
+    }
+
+    /// The intercept.
+    #[must_use]
+    pub fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// Number of leaves of all trees.
+    #[must_use]
+    pub fn leaf_count(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// The value of each leaf, counted through all trees.
+    #[must_use]
+    pub fn leaves(&self) -> &[f64] {
+        &self.leaves
+    }
+
+    /// Number of trees.
+    #[must_use]
+    pub fn tree_count(&self) -> usize {
+        self.trees.len()
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The margin; adds the active leaf of each tree to `active`.
+    pub(super) fn evaluate(&self, x: &[f32], active: &mut Vec<u32>) -> f64 {
+        let mut margin = self.intercept;
+        if x.is_empty() {
+            return margin;
+        }
+        for tree in &self.trees {
+            let mut leaf = tree.leaf as usize;
+            if tree.form > 0 {
+                let first = tree.first as usize;
+                for (bit, split) in self.splits[first..first + tree.form as usize - 1].iter().enumerate() {
+                    leaf += usize::from(!self.goes_left(split, x)) << bit;
+                }
+            } else {
+                let mut child = tree.first;
+                while child & FlatSplit::LEAF == 0 {
+                    let split = &self.splits[child as usize];
+                    child = if self.goes_left(split, x) { split.left } else { split.right };
+                }
+                leaf = (child & !FlatSplit::LEAF) as usize;
+            }
+            active.push(leaf as u32);
+            margin += self.leaves[leaf];
+        }
+        margin
+    }
+
+    fn goes_left(&self, split: &FlatSplit, x: &[f32]) -> bool {
+        let mut x = x[usize::from(split.column)];
+        let kind = split.flags & 3;
+        if x.is_nan() && kind == Missing::Nothing as u16 {
+            x = 0.0;
+        }
+        if x.is_nan() || (kind == Missing::Zero as u16 && x.abs() <= ZERO) {
+            return split.flags & FlatSplit::MISSING_LEFT != 0;
+        }
+        if split.flags & FlatSplit::SET == 0 {
+            return x < f32::from_bits(split.value);
+        }
+        let set = &self.sets[split.value as usize..];
+        // Towards zero, as the field's own evaluators do.
+        let category = x as i32;
+        let word = (category >> 5) as usize;
+        category >= 0 && word < set[0] as usize && set[word + 1] >> (category & 31) & 1 == 1
+    }
+}
+
+#[cfg(test)]
+mod tests;
