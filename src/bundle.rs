@@ -118,14 +118,32 @@ impl BundleSettings {
 }
 
 fn read_column(column: Field<'_>) -> Result<Column, Error> {
-    let fields = column.object(&["name", "source", "default"])?;
-    let mut default = 0.0;
-    set_number(&mut default, field(fields, "default", "bad_schema"))?;
-    Ok(Column {
-        name: field(fields, "name", "bad_schema").text()?.to_owned(),
-        source: Source::from_name(field(fields, "source", "bad_schema").text()?)?,
-        default: default as f32,
-    })
+    let fields = column.object(&["name", "source", "unit", "default", "missing", "min", "max", "mean", "scale"])?;
+    let of = |name| field(fields, name, "bad_schema");
+    let mut column = Column::new(of("name").text()?, Source::from_name(of("source").text()?)?);
+    for (name, target) in [
+        ("default", &mut column.default),
+        ("min", &mut column.min),
+        ("max", &mut column.max),
+        ("mean", &mut column.mean),
+        ("scale", &mut column.scale),
+    ] {
+        if !of(name).is_null() {
+            *target = of(name).number()? as f32;
+        }
+    }
+    if !of("unit").is_null() {
+        of("unit").text()?;
+    }
+    let missing = of("missing");
+    if !missing.is_null() {
+        column.keeps_missing = match missing.text()? {
+            "keep" => true,
+            "default" => false,
+            other => return Err(Error::settings("bad_schema", format!("missing must be default or keep, got \"{other}\""))),
+        };
+    }
+    Ok(column)
 }
 
 impl PriorSettings {
@@ -243,9 +261,9 @@ impl Bundle {
         if version.is_empty() || version.len() > 100 {
             return Err(Error::settings("bad_version", format!("expected a version of 1 to 100 bytes, got {}", version.len())));
         }
-        let schema = FeatureSchema::new(settings.columns.unwrap_or_else(|| {
-            BUILT_IN.iter().map(|(name, source, ..)| Column { name: (*name).into(), source: *source, default: 0.0 }).collect()
-        }))?;
+        let schema = FeatureSchema::new(
+            settings.columns.unwrap_or_else(|| BUILT_IN.iter().map(|(name, source, ..)| Column::new(name, *source)).collect()),
+        )?;
         let known = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name).map(|entry| (entry.2, entry.3));
         let prior = if settings.prior.segments.is_empty() {
             settings.prior.start(&schema, known)?

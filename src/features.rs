@@ -92,6 +92,63 @@ pub struct Column {
     pub source: Source,
     /// Value when the app gives none. Default 0.
     pub default: f32,
+    /// Whether a value that is missing stays so, as NaN, in place of the default. Only trees take it. Default no.
+    pub keeps_missing: bool,
+    /// Smallest value; one below it counts as this. Default minus infinity.
+    pub min: f32,
+    /// Largest value; one above it counts as this. Default infinity.
+    pub max: f32,
+    /// What the model's body subtracts first. Default 0.
+    pub mean: f32,
+    /// What the model's body then divides by. Default 1.
+    pub scale: f32,
+}
+
+impl Column {
+    /// A column without limits that the model takes as it is, 0 when nothing is given.
+    #[must_use]
+    pub fn new(name: &str, source: Source) -> Self {
+        Self {
+            name: name.to_owned(),
+            source,
+            default: 0.0,
+            keeps_missing: false,
+            min: f32::NEG_INFINITY,
+            max: f32::INFINITY,
+            mean: 0.0,
+            scale: 1.0,
+        }
+    }
+
+    /// What a value of this column counts as: the default when it is missing, and never outside the limits.
+    #[must_use]
+    pub fn guarded(&self, value: f32) -> f32 {
+        let value = if value.is_nan() && !self.keeps_missing { self.default } else { value };
+        // Written out to keep NaN.
+        if value < self.min {
+            self.min
+        } else if value > self.max {
+            self.max
+        } else {
+            value
+        }
+    }
+
+    /// The value when nothing is given.
+    #[must_use]
+    pub fn absent(&self) -> f32 {
+        if self.keeps_missing { f32::NAN } else { self.default }
+    }
+
+    fn is_sound(&self) -> bool {
+        self.default.is_finite()
+            && self.mean.is_finite()
+            && self.scale.is_finite()
+            && self.scale > 0.0
+            // Also false for NaN.
+            && self.min <= self.default
+            && self.default <= self.max
+    }
 }
 
 /// The columns in their order. A constant 1 (the bias) always stands before them.
@@ -102,13 +159,16 @@ pub struct FeatureSchema {
     context: Vec<usize>,
     /// How many given columns stand before the first other one.
     leading_given: usize,
+    /// Whether any column has limits or keeps what is missing.
+    guards: bool,
 }
 
 impl FeatureSchema {
     /// Checks the columns.
     ///
     /// # Errors
-    /// `bad_schema` for no columns, more than [`MAX_COLUMNS`], an empty or repeated name, or a non-finite default.
+    /// `bad_schema` for no columns, more than [`MAX_COLUMNS`], an empty or repeated name, a default that is not finite or outside the
+    /// limits, or a mean and scale that are not finite or not > 0.
     pub fn new(columns: Vec<Column>) -> Result<Self, Error> {
         if columns.is_empty() || columns.len() > MAX_COLUMNS {
             return Err(Error::settings("bad_schema", format!("expected 1 to {MAX_COLUMNS} columns, got {}", columns.len())));
@@ -120,17 +180,21 @@ impl FeatureSchema {
                     format!("column {index} needs a name of its own, got \"{}\"", column.name),
                 ));
             }
-            if !column.default.is_finite() {
+            if !column.is_sound() {
                 return Err(Error::settings(
                     "bad_schema",
-                    format!("column {index} needs a finite default, got {}", shown(column.default.into())),
+                    format!(
+                        "column {index} needs a finite default within its limits, a finite mean and a scale > 0, got default {}",
+                        shown(column.default.into())
+                    ),
                 ));
             }
         }
         let of = |source: Source| (0..columns.len()).filter(|&i| columns[i].source == source).collect();
         let (given, context): (Vec<usize>, Vec<usize>) = (of(Source::Given), of(Source::Context));
         let leading_given = given.iter().enumerate().take_while(|(place, column)| place == *column).count();
-        Ok(Self { columns, given, context, leading_given })
+        let guards = columns.iter().any(|c| c.keeps_missing || c.min > f32::NEG_INFINITY || c.max < f32::INFINITY);
+        Ok(Self { columns, given, context, leading_given, guards })
     }
 
     /// The columns, without the bias.
@@ -149,6 +213,13 @@ impl FeatureSchema {
     #[must_use]
     pub fn stride(&self) -> usize {
         self.width().next_multiple_of(4)
+    }
+
+    /// Applies missing-value rules and limits to a row as it was given: [`Column::guarded`] for each column.
+    pub fn guard(&self, row: &mut [f32]) {
+        for (value, column) in row.iter_mut().skip(1).zip(&self.columns) {
+            *value = column.guarded(*value);
+        }
     }
 
     /// The columns that the app gives with each card, in order.
@@ -201,14 +272,17 @@ impl<'a> FeatureMaker<'a> {
             *value = match column.source {
                 Source::Given => {
                     next_given += 1;
-                    given.get(next_given - 1).copied().unwrap_or(column.default)
+                    given.get(next_given - 1).copied().unwrap_or(column.absent())
                 }
                 Source::Context => {
                     next_context += 1;
-                    self.context.values.get(next_context - 1).copied().unwrap_or(column.default)
+                    self.context.values.get(next_context - 1).copied().unwrap_or(column.absent())
                 }
                 derived => self.derived(derived, card, shelf_kind) as f32,
             };
+        }
+        if self.schema.guards {
+            self.schema.guard(row);
         }
     }
 
@@ -280,7 +354,7 @@ mod tests {
     use crate::page::Card;
 
     fn column(name: &str, source: Source) -> Column {
-        Column { name: name.into(), source, default: 0.0 }
+        Column::new(name, source)
     }
 
     #[test]
@@ -290,6 +364,14 @@ mod tests {
         assert_eq!(code(vec![column("", Source::Given)]), "bad_schema");
         assert_eq!(code(vec![column("a", Source::Given), column("a", Source::Popularity)]), "bad_schema");
         assert_eq!(code(vec![Column { default: f32::NAN, ..column("a", Source::Given) }]), "bad_schema");
+        for bad in [
+            Column { min: 1.0, ..column("a", Source::Given) },
+            Column { max: f32::NAN, ..column("a", Source::Given) },
+            Column { scale: 0.0, ..column("a", Source::Given) },
+            Column { mean: f32::INFINITY, ..column("a", Source::Given) },
+        ] {
+            assert_eq!(code(vec![bad]), "bad_schema");
+        }
         assert_eq!(code((0..257).map(|i| column(&format!("c{i}"), Source::Given)).collect()), "bad_schema");
     }
 
@@ -314,6 +396,31 @@ mod tests {
         let mut row = vec![9.0; schema.stride()];
         FeatureMaker::new(&schema, &history, &catalogue, &context).write(card, 0, &[0.25], &mut row);
         assert_eq!(row, [1.0, 0.25, 1.0, 0.25, 0.5, 0.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn missing_values_and_limits_guard_a_row() {
+        let schema = FeatureSchema::new(vec![
+            Column { default: 0.5, min: 0.0, max: 1.0, ..column("share", Source::Given) },
+            Column { keeps_missing: true, max: 9.0, ..column("age", Source::Given) },
+            Column { keeps_missing: true, ..column("rain", Source::Context) },
+        ])
+        .unwrap();
+        let mut row = [1.0, f32::NAN, f32::NAN, 2.0, 7.0];
+        schema.guard(&mut row);
+        assert!(row[2].is_nan());
+        assert_eq!([row[0], row[1], row[3], row[4]], [1.0, 0.5, 2.0, 7.0]);
+        let mut catalogue = Catalogue::default();
+        let card = catalogue.register(Card { id: "a".into(), ..Card::default() }).unwrap();
+        let (history, context) = (History::default(), Context::new(Timestamp::clamped(0), 0, Vec::new()));
+        let maker = FeatureMaker::new(&schema, &history, &catalogue, &context);
+        let mut row = [0.0; 4];
+        maker.write(card, 0, &[-3.0, 40.0], &mut row);
+        assert_eq!(row[..3], [1.0, 0.0, 9.0]);
+        assert!(row[3].is_nan());
+        maker.write(card, 0, &[], &mut row);
+        assert_eq!(row[1], 0.5);
+        assert!(row[2].is_nan());
     }
 
     #[test]

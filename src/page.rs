@@ -600,19 +600,19 @@ impl Page {
                 }
             }
         }
-        if let Some(at) = page.features.iter().position(|v| !v.is_finite()) {
+        // NaN stands for a missing value; whether a column may have one is the model's business.
+        if let Some(at) = page.features.iter().position(|v| v.is_infinite()) {
             return Err(Error::page(
                 "not_finite",
                 format!(
-                    "expected finite features, got {} at card {} column {}",
-                    shown(page.features[at].into()),
+                    "expected finite features, got an infinite number at card {} column {}",
                     at / page.given,
                     at % page.given
                 ),
             ));
         }
-        if let Some(value) = page.context.iter().find(|v| !v.is_finite()) {
-            return Err(Error::page("not_finite", format!("expected finite context values, got {}", shown((*value).into()))));
+        if page.context.iter().any(|v| v.is_infinite()) {
+            return Err(Error::page("not_finite", "expected finite context values, got an infinite number"));
         }
         Ok(page)
     }

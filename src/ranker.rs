@@ -12,6 +12,7 @@ use crate::features::FeatureMaker;
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
+use crate::model::{Body, Scratch};
 use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
 use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
@@ -128,7 +129,8 @@ struct OpenDecision {
     slate: Slate,
     ranked: RankedPage,
     model_version: String,
-    weights: Vec<f32>,
+    /// Mean of the head the page was scored with.
+    mean: Vec<f64>,
     sds: std::cell::OnceCell<Vec<f64>>,
     kind: PolicyKind,
     policy: PagePolicy,
@@ -276,7 +278,8 @@ impl Ranker {
     /// On an error nothing has changed; the host then shows the server's order.
     ///
     /// # Errors
-    /// `column_count` when the page does not have the schema's given and context columns; `no_consent` when the listener does not
+    /// `column_count` when the page does not have the schema's given and context columns; `not_finite` when a value is missing from a column
+    /// that does not keep it so; `no_consent` when the listener does not
     /// want personalization; `switched_off` when the bundle is; `unknown_decision` when the page grows from one that is gone.
     ///
     /// # Determinism
@@ -300,6 +303,7 @@ impl Ranker {
                 ),
             ));
         }
+        self.check_missing(page)?;
         let private = self.controls.private;
         if !private {
             self.settle(now);
@@ -331,6 +335,17 @@ impl Ranker {
         let ranked = open.ranked.clone();
         self.remember(open);
         Ok(ranked)
+    }
+
+    /// Refuses a value that is missing from a column that does not keep it so.
+    fn check_missing(&self, page: &Page) -> Result<(), Error> {
+        let schema = &self.bundle.schema;
+        let given = page.features.chunks_exact(page.given.max(1)).flat_map(|row| row.iter().zip(schema.given()));
+        let mut all = given.chain(page.context.iter().zip(schema.context()));
+        match all.find(|(value, column)| value.is_nan() && !column.keeps_missing) {
+            None => Ok(()),
+            Some((_, column)) => Err(Error::page("not_finite", format!("expected finite features, got NaN for {}", column.name))),
+        }
     }
 
     /// Features and scores of all candidates: the page's cards, then those of the local shelves.
@@ -375,9 +390,11 @@ impl Ranker {
             ids.push(id);
         }
         let head = self.working_head(now);
+        let (model, mut scratch) = (&self.bundle.model, Scratch::default());
         // Features of any size are legal; scores beyond this say no more and would make softmax undefined.
         let bounded = |score: f64| if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) };
-        let scores: Vec<f64> = rows.chunks_exact(stride).take(count).map(|row| bounded(head.score(row))).collect();
+        let scores: Vec<f64> =
+            rows.chunks_exact(stride).take(count).map(|row| bounded(model.score_by(&head, row, &mut scratch))).collect();
         OpenDecision {
             id: DecisionId(0),
             at: now,
@@ -388,13 +405,13 @@ impl Ranker {
             slate: Slate::default(),
             ranked: RankedPage { id: DecisionId(0), randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() },
             model_version: self.bundle.version.clone(),
-            weights: head.weights().to_vec(),
+            mean: head.mean().to_vec(),
             sds: std::cell::OnceCell::new(),
             kind: settings.kind,
             policy: settings.policy(self.decisions),
             above: Above::default(),
             spread: if settings.kind.needs_spread() {
-                rows.chunks_exact(stride).take(count).map(|row| head.score_sd(row)).collect()
+                rows.chunks_exact(stride).take(count).map(|row| model.score_sd_by(&head, row, &mut scratch)).collect()
             } else {
                 Vec::new()
             },
@@ -406,7 +423,7 @@ impl Ranker {
     fn ranked(&self, page: &Page, local: &[LocalShelf], open: &OpenDecision, probe: bool) -> RankedPage {
         let kind = open.kind;
         let (candidates, slate) = (&open.candidates, &open.slate);
-        let stride = self.bundle.schema.stride();
+        let mut additions = Vec::new();
         let pin_reason = |is_app: bool| Reason::plain(if is_app { ReasonCode::Fixed } else { ReasonCode::Probe });
         let mut shelves = Vec::with_capacity(slate.shelves.len());
         let mut cards = Vec::with_capacity(slate.cards.len());
@@ -474,7 +491,7 @@ impl Ranker {
                 } else if let Some(reason) = local_reason {
                     reason
                 } else {
-                    self.score_reason(open, at, stride)
+                    self.score_reason(open, at, drawn, &mut additions)
                 };
                 cards.push(RankedCard {
                     card: open.cards[at],
@@ -503,7 +520,9 @@ impl Ranker {
                     .clone()
                     .filter(|&at| !candidates.barred[at])
                     .max_by(|&a, &b| open.scores[a].total_cmp(&open.scores[b]).then(b.cmp(&a)))
-                    .map_or(Reason::plain(ReasonCode::General), |at| self.score_reason(open, at, stride))
+                    .map_or(Reason::plain(ReasonCode::General), |at| {
+                        self.score_reason(open, at, position < candidates.visible.shelves, &mut additions)
+                    })
             };
             shelves.push(RankedShelf {
                 source,
@@ -516,8 +535,15 @@ impl Ranker {
         RankedPage { id: open.id, randomized: slate.randomized, probe, shelves, cards }
     }
 
-    fn score_reason(&self, open: &OpenDecision, at: usize, stride: usize) -> Reason {
-        reasons::of_score(&self.bundle.schema, &open.weights, &open.rows[at * stride..(at + 1) * stride], open.cards[at])
+    /// The reason that a card's score gives. Beside a body, where each column costs a score, for what is visible only.
+    fn score_reason(&self, open: &OpenDecision, at: usize, visible: bool, additions: &mut Vec<f64>) -> Reason {
+        let (model, schema) = (&self.bundle.model, &self.bundle.schema);
+        if !visible && *model.body() != Body::Plain {
+            return Reason::plain(ReasonCode::General);
+        }
+        let stride = schema.stride();
+        model.additions(schema, &open.mean, &open.rows[at * stride..(at + 1) * stride], additions);
+        reasons::of_score(schema, additions, open.cards[at])
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.

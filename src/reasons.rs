@@ -1,6 +1,6 @@
 //! Why a shelf or a card stands where it stands. Reasons come from the score itself: the feature that adds most.
 
-use crate::features::{FeatureSchema, Source};
+use crate::features::{Column, FeatureSchema, Source};
 use crate::math::falling;
 use crate::page::CardHandle;
 
@@ -79,43 +79,50 @@ pub struct Contribution {
     pub feature: String,
     /// Its value.
     pub value: f64,
-    /// The head's weight.
+    /// What it adds for each unit: the head's weight; beside a body, the contribution over the distance from the column's default.
     pub weight: f64,
-    /// Value times weight, in log-odds.
+    /// What it adds to the score, in log-odds: value times weight; beside a body, what the score loses when the column alone is set to
+    /// its default.
     pub contribution: f64,
 }
 
 /// The `limit` columns that move the score of `row` most, largest first; the bias is left out.
-#[must_use]
-pub fn contributions(schema: &FeatureSchema, weights: &[f32], row: &[f32], limit: usize) -> Vec<Contribution> {
-    let adds = |index: usize| f64::from(row[index + 1]) * f64::from(weights[index + 1]);
+///
+/// - `additions`: what each column adds.
+/// - `from`: the value at which a column adds nothing.
+pub(crate) fn contributions(
+    schema: &FeatureSchema,
+    additions: &[f64],
+    row: &[f32],
+    limit: usize,
+    from: fn(&Column) -> f32,
+) -> Vec<Contribution> {
     let sizes: Vec<(f64, u32)> =
-        (0..schema.columns().len()).map(|i| (adds(i).abs(), i as u32)).filter(|size| size.0 > 0.0).collect();
+        additions.iter().zip(0..).map(|(adds, index)| (adds.abs(), index)).filter(|size| size.0 > 0.0).collect();
     falling(&sizes)
         .into_iter()
         .take(limit)
         .map(|index| {
             let index = index as usize;
-            Contribution {
-                feature: schema.columns()[index].name.clone(),
-                value: f64::from(row[index + 1]),
-                weight: f64::from(weights[index + 1]),
-                contribution: adds(index),
-            }
+            let column = &schema.columns()[index];
+            let value = f64::from(row[index + 1]);
+            let contribution = additions[index];
+            let away = value - f64::from(from(column));
+            let weight = if away.is_nan() { 0.0 } else { contribution / away };
+            Contribution { feature: column.name.clone(), value, weight, contribution }
         })
         .collect()
 }
 
 /// Least contribution, in log-odds, that a reason may rest on.
-const LEAST: f32 = 0.05;
+const LEAST: f64 = 0.05;
 
 /// The reason a card's score gives: the column that adds most.
-pub(crate) fn of_score(schema: &FeatureSchema, weights: &[f32], row: &[f32], card: CardHandle) -> Reason {
+pub(crate) fn of_score(schema: &FeatureSchema, additions: &[f64], card: CardHandle) -> Reason {
     let mut best = (LEAST, None);
-    for (index, (value, weight)) in row[1..=schema.columns().len()].iter().zip(&weights[1..]).enumerate() {
-        let adds = value * weight;
-        if adds > best.0 {
-            best = (adds, Some(index));
+    for (index, adds) in additions.iter().enumerate() {
+        if *adds > best.0 {
+            best = (*adds, Some(index));
         }
     }
     let Some(index) = best.1 else { return Reason::plain(ReasonCode::General) };
@@ -142,10 +149,19 @@ pub(crate) fn of_score(schema: &FeatureSchema, weights: &[f32], row: &[f32], car
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Column;
+    use crate::model::{Body, HeadPrior, RewardModel};
+
+    /// What the columns add under a plain model with these weights.
+    fn additions(weights: &[f64], row: &[f32]) -> Vec<f64> {
+        let prior = HeadPrior::new(weights.to_vec(), &vec![1.0; weights.len()], 1.0).unwrap();
+        let model = RewardModel::new(&schema(), Body::Plain, prior).unwrap();
+        let mut additions = Vec::new();
+        model.additions(&schema(), weights, row, &mut additions);
+        additions
+    }
 
     fn schema() -> FeatureSchema {
-        let column = |name: &str, source| Column { name: name.into(), source, default: 0.0 };
+        let column = |name: &str, source| Column::new(name, source);
         FeatureSchema::new(vec![
             column("popularity", Source::Popularity),
             column("artist", Source::ArtistAffinity),
@@ -158,7 +174,7 @@ mod tests {
     #[test]
     fn the_largest_addition_is_the_reason() {
         let card = CardHandle(7);
-        let reason = |row: &[f32]| of_score(&schema(), &[-3.0, 1.0, 2.0, 0.5, 0.5], row, card);
+        let reason = |row: &[f32]| of_score(&schema(), &additions(&[-3.0, 1.0, 2.0, 0.5, 0.5], row), card);
         assert_eq!(reason(&[1.0, 0.9, 0.1, 0.0, 0.0]), Reason::plain(ReasonCode::Popular));
         assert_eq!(reason(&[1.0, 0.9, 0.6, 0.0, 0.0]), Reason::of_card(ReasonCode::PlayedArtist, card));
         assert_eq!(reason(&[1.0, 0.0, 0.0, 0.0, 4.0]), Reason { code: ReasonCode::Model, argument: Some(1) });
@@ -167,7 +183,8 @@ mod tests {
 
     #[test]
     fn contributions_are_sorted_by_size_and_add_up() {
-        let list = contributions(&schema(), &[-3.0, 1.0, 2.0, -0.5, 0.5], &[1.0, 0.5, 0.1, 2.0, 0.0], 5);
+        let row = [1.0, 0.5, 0.1, 2.0, 0.0];
+        let list = contributions(&schema(), &additions(&[-3.0, 1.0, 2.0, -0.5, 0.5], &row), &row, 5, |_| 0.0);
         assert_eq!(list.iter().map(|c| c.feature.as_str()).collect::<Vec<_>>(), ["tempo", "popularity", "artist"]);
         let sum: f64 = list.iter().map(|c| c.contribution).sum();
         assert!((sum - (0.5 + 0.2 - 1.0)).abs() < 1e-6);

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::gaussian::{Gaussian, ln_evidence, sum_of_products};
+use super::gaussian::{Gaussian, HeadInput, MAX_FULL_COVARIANCE, ln_evidence};
+use super::meaning::Shipped;
 use crate::error::{Error, shown};
 use crate::math::{decay, dot, exp, ln, log_sum_exp};
 use crate::store::{Tape, TapeReader};
@@ -21,11 +22,11 @@ pub const SEGMENT_CERTAIN: f64 = 0.99;
 /// after 20, 0.001 worse; one prior without segments, 0.003 worse.
 pub const SEGMENT_OUTCOMES: u64 = 100;
 
-/// Where the head starts: independent Gaussians, one for the bias and each column; or a mixture of such starts, one for each segment
-/// of listeners.
+/// Where the head starts: a Gaussian over the weights, independent or with a full covariance; or a mixture of such starts, one for each
+/// segment of listeners.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadPrior {
-    /// One, or one for each segment; diagonal.
+    /// One, or one for each segment; diagonal or full, all alike.
     starts: Vec<Gaussian>,
     /// Shares of the listeners, in the order of the starts; they sum to 1.
     shares: Vec<f64>,
@@ -62,6 +63,31 @@ impl HeadPrior {
         Ok(Self { starts: vec![Gaussian { mean, covariance }], shares: vec![1.0], half_life_ms })
     }
 
+    /// A prior with a covariance matrix, row by row.
+    ///
+    /// # Errors
+    /// `bad_prior` as [`HeadPrior::new`], and for more than [`MAX_FULL_COVARIANCE`] weights or a matrix that is not symmetric and positive definite.
+    pub fn with_covariance(mean: Vec<f64>, covariance: Vec<f64>, half_life_ms: f64) -> Result<Self, Error> {
+        let width = mean.len();
+        let at = |i: usize, j: usize| covariance.get(i * width + j).copied().unwrap_or(f64::NAN);
+        let sds: Vec<f64> = (0..width).map(|i| at(i, i).sqrt()).collect();
+        let mut prior = Self::new(mean, &sds, half_life_ms)?;
+        let sound = width <= MAX_FULL_COVARIANCE
+            && covariance.len() == width * width
+            && (0..width).all(|i| (0..i).all(|j| at(i, j) == at(j, i)))
+            && DMatrix::from_column_slice(width, width, &covariance).cholesky().is_some();
+        if !sound {
+            return Err(Error::settings(
+                "bad_prior",
+                format!(
+                    "expected a symmetric positive definite covariance of {width} x {width} weights, at most {MAX_FULL_COVARIANCE}"
+                ),
+            ));
+        }
+        prior.starts[0].covariance = covariance;
+        Ok(prior)
+    }
+
     /// A mixture of segments of listeners, each with its weight and its prior; the half-life is the first one's. A weight counts in
     /// proportion to the others.
     ///
@@ -78,6 +104,9 @@ impl HeadPrior {
             mixture.shares.push(if (1e-6..=1e6).contains(&weight) && prior.starts.len() == 1 { weight / sum } else { f64::NAN });
             mixture.starts.extend(prior.starts);
         }
+        if mixture.starts.iter().any(Gaussian::is_full) {
+            mixture.starts = mixture.starts.iter().map(|start| Gaussian::started_at(start, false)).collect();
+        }
         let (count, width) = (mixture.starts.len(), mixture.width());
         let fits =
             mixture.starts.iter().all(|start| start.mean.len() == width) && mixture.shares.iter().all(|share| *share > 0.0);
@@ -88,6 +117,15 @@ impl HeadPrior {
             ));
         }
         Ok(mixture)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.starts.iter().any(|start| start.is_full() && start.mean.len() > 1)
+    }
+
+    /// Number of weights in all segments together.
+    pub(super) fn cells(&self) -> usize {
+        self.width() * self.starts.len()
     }
 
     /// Number of weights, the bias included.
@@ -112,8 +150,11 @@ fn exps(logs: &[f64]) -> Vec<f64> {
 }
 
 /// The learned part of a head as plain numbers, for snapshots.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct HeadState {
+    /// Number of weights.
+    pub(crate) width: usize,
+    pub(crate) shipped: Shipped,
     /// Of each Gaussian, one after the other.
     mean: Vec<f64>,
     /// Lower triangle row by row, or the diagonal; of each Gaussian.
@@ -123,13 +164,39 @@ pub(crate) struct HeadState {
     ln_weights: Vec<f64>,
     updates: u64,
     learned_at: i64,
+    /// Which weights the means and variances are of, when not of all.
+    pub(super) at: Vec<u32>,
 }
+
+/// Set in the form of a state that does not hold all weights.
+const SPARSE: u64 = 1 << 8;
+/// Set in the form of a state that was learned with a model from a bundle.
+const SHIPPED: u64 = 1 << 9;
 
 impl HeadState {
     pub(crate) fn save(&self, tape: &mut Tape) {
         tape.whole(self.updates);
         tape.signed(self.learned_at);
-        tape.whole(u64::from(self.full) | (self.ln_weights.len() as u64) << 1);
+        let sparse = if self.at.is_empty() { 0 } else { SPARSE };
+        let shipped = if self.shipped.model == 0 { 0 } else { SHIPPED };
+        tape.whole(u64::from(self.full) | (self.ln_weights.len() as u64) << 1 | sparse | shipped);
+        if shipped > 0 {
+            tape.whole(self.shipped.model);
+            tape.whole(self.shipped.row);
+            tape.count(self.width);
+            tape.count(self.shipped.meanings.len());
+            for meaning in &self.shipped.meanings {
+                tape.whole(*meaning);
+            }
+        }
+        if sparse > 0 {
+            tape.count(self.at.len());
+            let mut last = 0;
+            for at in &self.at {
+                tape.whole(u64::from(at - last));
+                last = *at;
+            }
+        }
         for values in [&self.mean, &self.covariance] {
             tape.count(values.len());
             for value in values {
@@ -141,24 +208,71 @@ impl HeadState {
         }
     }
 
-    pub(crate) fn load(tape: &mut TapeReader) -> Self {
-        let (updates, learned_at, form) = (tape.whole(), tape.signed(), tape.whole());
-        let mut state = Self {
-            updates,
-            learned_at,
-            full: form & 1 == 1,
-            mean: tape.list(TapeReader::fraction),
-            covariance: tape.list(TapeReader::fraction),
-            ln_weights: Vec::new(),
-        };
-        if form >> 1 > MAX_SEGMENTS as u64 {
+    /// - `width`: number of weights where the state does not say.
+    pub(crate) fn load(tape: &mut TapeReader, width: usize) -> Self {
+        let mut state = Self { width, updates: tape.whole(), learned_at: tape.signed(), ..Self::default() };
+        let form = tape.whole();
+        if form & SHIPPED != 0 {
+            state.shipped.model = tape.whole();
+            state.shipped.row = tape.whole();
+            state.width = tape.number() as usize;
+            state.shipped.meanings = tape.list(TapeReader::whole);
+        }
+        if form & SPARSE != 0 {
+            let mut last = 0u32;
+            state.at = tape.list(|tape| {
+                last = last.saturating_add(tape.number());
+                last
+            });
+        }
+        state.full = form & 1 == 1;
+        state.mean = tape.list(TapeReader::fraction);
+        state.covariance = tape.list(TapeReader::fraction);
+        let segments = (form & !(SHIPPED | SPARSE)) >> 1;
+        if segments > MAX_SEGMENTS as u64 {
             tape.fail();
             return state;
         }
-        for _ in 0..form >> 1 {
+        for _ in 0..segments {
             state.ln_weights.push(tape.fraction());
         }
         state
+    }
+
+    /// The Gaussians over the weights that the state holds, or `None` when the numbers are none.
+    fn gaussians(&self) -> Option<Vec<Gaussian>> {
+        let width = if self.at.is_empty() { self.width } else { self.at.len() };
+        let cells = if self.full { width.checked_mul(width + 1)? / 2 } else { width };
+        let count = self.mean.len().checked_div(width)?;
+        let fits = self.mean.len() == count * width
+            && self.covariance.len() == count.checked_mul(cells)?
+            && (count == 1 || (count > 1 && count == self.ln_weights.len()))
+            && self.at.is_sorted_by(|a, b| a < b)
+            && self.mean.iter().chain(&self.covariance).chain(&self.ln_weights).all(|v| v.is_finite());
+        if !fits {
+            return None;
+        }
+        let mut gaussians = Vec::with_capacity(count);
+        for (mean, cells) in self.mean.chunks_exact(width).zip(self.covariance.chunks_exact(cells)) {
+            let mut covariance = cells.to_vec();
+            if self.full {
+                let mut next = 0;
+                covariance = vec![0.0; width * width];
+                for i in 0..width {
+                    for j in 0..=i {
+                        covariance[i * width + j] = cells[next];
+                        covariance[j * width + i] = cells[next];
+                        next += 1;
+                    }
+                }
+                // A matrix that is no covariance would make every later step wrong.
+                DMatrix::from_column_slice(width, width, &covariance).cholesky()?;
+            } else if cells.iter().any(|v| *v <= 0.0) {
+                return None;
+            }
+            gaussians.push(Gaussian { mean: mean.to_vec(), covariance });
+        }
+        Some(gaussians)
     }
 }
 
@@ -183,27 +297,37 @@ pub struct Head {
     ln_weights: Vec<f64>,
     /// Mean of the mixture.
     mean: Vec<f64>,
-    /// The mean as `f32`, padded with zeros to whole SIMD lanes.
+    /// The mean as `f32`, padded with zeros to whole SIMD lanes; empty beside a body, whose inputs are weighed in `f64`.
     weights: Vec<f32>,
     updates: u64,
     learned_at: i64,
+    /// For sparse inputs: the weights that differ from the prior, rising. Empty otherwise.
+    met: Vec<u32>,
+    sparse: bool,
 }
 
 impl Head {
-    /// A head at its prior, with rows padded to `stride`.
+    /// A head at its prior, with rows padded to `stride`; 0 beside a body.
     #[must_use]
     pub fn new(prior: HeadPrior, stride: usize) -> Self {
+        Self::of(prior, stride, false)
+    }
+
+    /// - `sparse`: most inputs of a row are 0, the first two never; the covariance stays diagonal.
+    pub(super) fn of(prior: HeadPrior, stride: usize, sparse: bool) -> Self {
         let mut head = Self {
-            gaussians: prior.starts.iter().map(Gaussian::started_at).collect(),
+            gaussians: prior.starts.iter().map(|start| Gaussian::started_at(start, sparse)).collect(),
             towards: prior.starts.clone(),
             ln_weights: prior.ln_shares(),
             mean: vec![0.0; prior.width()],
-            weights: vec![0.0; stride.max(prior.width())],
+            weights: vec![0.0; if stride > 0 { stride.max(prior.width()) } else { 0 }],
             updates: 0,
             learned_at: 0,
+            met: if sparse { vec![0, 1] } else { Vec::new() },
+            sparse,
             prior,
         };
-        head.refresh();
+        head.refresh(&[]);
         head
     }
 
@@ -211,6 +335,10 @@ impl Head {
     #[must_use]
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.mean.len()
     }
 
     /// The posterior mean.
@@ -228,6 +356,11 @@ impl Head {
         f64::from(dot(&self.weights, row))
     }
 
+    /// Score of the inputs that a body gave, in log-odds: their sum in `f64`, in order.
+    pub(super) fn score_of(&self, input: &HeadInput) -> f64 {
+        input.dot(&self.mean)
+    }
+
     /// Number of outcomes learned.
     #[must_use]
     pub fn updates(&self) -> u64 {
@@ -243,13 +376,17 @@ impl Head {
     /// Variance of the score of one feature row: x' S x, or that of the mixture, sum of w_k (x' S_k x + (m_k . x - m . x)^2).
     #[must_use]
     pub fn variance(&self, row: &[f32]) -> f64 {
-        let x = self.input(row);
+        self.variance_of(&self.input(row))
+    }
+
+    /// The same for the inputs that a body gave.
+    pub(super) fn variance_of(&self, input: &HeadInput) -> f64 {
         if let [only] = self.gaussians.as_slice() {
-            return only.score(&x).1;
+            return only.score(input).1;
         }
-        let middle = sum_of_products(&self.mean, &x);
+        let middle = input.dot(&self.mean);
         let part = |(gaussian, weight): (&Gaussian, f64)| {
-            let (a, v) = gaussian.score(&x);
+            let (a, v) = gaussian.score(input);
             weight * (v + (a - middle) * (a - middle))
         };
         self.gaussians.iter().zip(self.segment_weights()).map(part).sum()
@@ -261,18 +398,25 @@ impl Head {
         self.variance(row).max(0.0).sqrt()
     }
 
-    fn input(&self, row: &[f32]) -> Vec<f64> {
-        row.iter().take(self.mean.len()).map(|v| f64::from(*v)).collect()
+    fn input(&self, row: &[f32]) -> HeadInput {
+        HeadInput { x: row.iter().take(self.mean.len()).map(|v| f64::from(*v)).collect(), at: Vec::new() }
     }
 
-    fn refresh(&mut self) {
+    /// Makes the mean anew from the Gaussians: of the weights that `only` names, or of all.
+    fn refresh(&mut self, only: &[u32]) {
         let shares = self.segment_weights();
-        for (i, mean) in self.mean.iter_mut().enumerate() {
-            let part = |(gaussian, share): (&Gaussian, &f64)| share * gaussian.mean[i];
-            *mean = match self.gaussians.as_slice() {
-                [only] => only.mean[i],
-                several => several.iter().zip(&shares).map(part).sum(),
-            };
+        let mean_of = |i: usize| match self.gaussians.as_slice() {
+            [one] => one.mean[i],
+            several => several.iter().zip(&shares).map(|(gaussian, share)| share * gaussian.mean[i]).sum(),
+        };
+        if only.is_empty() {
+            for (i, mean) in self.mean.iter_mut().enumerate() {
+                *mean = mean_of(i);
+            }
+        } else {
+            for i in only {
+                self.mean[*i as usize] = mean_of(*i as usize);
+            }
         }
         for (weight, mean) in self.weights.iter_mut().zip(&self.mean) {
             *weight = *mean as f32;
@@ -295,13 +439,17 @@ impl Head {
     /// - `reward`: within [0, 1]; fractions are allowed.
     /// - `weight`: within (0, 1]; at 0 and below nothing is learned.
     pub fn learn_weighted(&mut self, row: &[f32], reward: f64, weight: f64) {
+        self.learn_input(&self.input(row), reward, weight);
+    }
+
+    /// The same for the inputs that a body gave.
+    pub(super) fn learn_input(&mut self, x: &HeadInput, reward: f64, weight: f64) {
         if weight <= 0.0 {
             return;
         }
-        let x = self.input(row);
         let mut learned = false;
         for (k, gaussian) in self.gaussians.iter_mut().enumerate() {
-            let Some((a, v)) = gaussian.learn(&x, reward, weight) else { continue };
+            let Some((a, v)) = gaussian.learn(x, reward, weight) else { continue };
             learned = true;
             if self.towards.len() > 1 {
                 self.ln_weights[k] += ln_evidence(a, v, reward, weight);
@@ -309,8 +457,14 @@ impl Head {
         }
         if learned {
             self.updates += 1;
+            for at in &x.at {
+                if let Err(place) = self.met.binary_search(at) {
+                    self.met.insert(place, *at);
+                }
+            }
             self.settle_segments();
-            self.refresh();
+            // The weights of segments have changed for all.
+            self.refresh(if self.prior.starts.len() > 1 { &[] } else { &x.at });
         }
     }
 
@@ -343,7 +497,7 @@ impl Head {
         };
         self.learned_at = now_ms;
         for (gaussian, start) in self.gaussians.iter_mut().zip(&self.towards) {
-            gaussian.forget(g, start);
+            gaussian.forget(g, start, &self.met);
         }
         if self.gaussians.len() > 1 {
             for (weight, share) in self.ln_weights.iter_mut().zip(&self.prior.shares) {
@@ -351,7 +505,8 @@ impl Head {
             }
             self.settle_segments();
         }
-        self.refresh();
+        let met = if self.prior.starts.len() > 1 { Vec::new() } else { self.met.clone() };
+        self.refresh(&met);
     }
 
     /// What is left of what was learned at `now_ms`; `None` when nothing was learned, or less than a thousandth is lost, which is not
@@ -364,36 +519,43 @@ impl Head {
     /// The head to rank with: forgotten to `now_ms`, with what is pending learned as what it is expected to become. This head, which
     /// only final outcomes change, stays as it is; nothing is copied when there is nothing to do.
     ///
-    /// - `pending`: rows with expected reward and weight, as for [`Head::learn_weighted`].
-    #[must_use]
-    pub fn working(&self, now_ms: i64, pending: &[(&[f32], f64, f64)]) -> Cow<'_, Self> {
+    /// - `pending`: inputs with expected reward and weight, as for [`Head::learn_weighted`].
+    pub(super) fn working(&self, now_ms: i64, pending: &[(HeadInput, f64, f64)]) -> Cow<'_, Self> {
         let mut head = Cow::Borrowed(self);
         if self.fades(now_ms).is_some() {
             head.to_mut().forget(now_ms);
         }
-        for (row, reward, weight) in pending {
-            head.to_mut().learn_weighted(row, *reward, *weight);
+        for (input, reward, weight) in pending {
+            head.to_mut().learn_input(input, *reward, *weight);
         }
         head
     }
 
     /// Back to the prior, as if nothing had been learned.
     pub(crate) fn restart(&mut self) {
-        *self = Self::new(self.prior.clone(), self.weights.len());
+        *self = Self::of(self.prior.clone(), self.weights.len(), self.sparse);
     }
 
     pub(crate) fn state(&self) -> HeadState {
         let width = self.mean.len();
         let full = self.gaussians.iter().all(Gaussian::is_full);
         let mut state = HeadState {
-            mean: Vec::new(),
-            covariance: Vec::new(),
             full,
             ln_weights: self.ln_weights.clone(),
             updates: self.updates,
             learned_at: self.learned_at,
+            at: self.met.clone(),
+            width,
+            ..HeadState::default()
         };
         for gaussian in &self.gaussians {
+            if self.sparse {
+                for at in &self.met {
+                    state.mean.push(gaussian.mean[*at as usize]);
+                    state.covariance.push(gaussian.covariance[*at as usize]);
+                }
+                continue;
+            }
             state.mean.extend_from_slice(&gaussian.mean);
             for i in 0..width {
                 let row = if full { &gaussian.covariance[i * width..=i * (width + 1)] } else { &gaussian.covariance[i..=i] };
@@ -405,53 +567,46 @@ impl Head {
 
     /// A head with this prior and the learned numbers of `state`, or `None` when they do not fit together.
     ///
+    /// - `from`: for each weight the one of the state that it goes on from, if any; the others start from the prior. `None` when the
+    ///   weights are the same.
+    ///
     /// A state of other segments than this prior's becomes one Gaussian.
-    pub(crate) fn with_state(&self, state: HeadState) -> Option<Self> {
+    pub(crate) fn with_state(&self, state: &HeadState, from: Option<&[Option<usize>]>) -> Option<Self> {
         let width = self.mean.len();
-        let cells = if state.full { width * (width + 1) / 2 } else { width };
-        let count = state.mean.len() / width;
-        let fits = state.mean.len() == count * width
-            && state.covariance.len() == count * cells
-            && (count == 1 || (count > 1 && count == state.ln_weights.len()))
-            && state.full == self.gaussians.iter().all(Gaussian::is_full)
-            && state.mean.iter().chain(&state.covariance).chain(&state.ln_weights).all(|v| v.is_finite());
-        if !fits {
+        let mut gaussians = state.gaussians()?;
+        if from.is_none() && (state.width != width || state.at.is_empty() == self.sparse) {
             return None;
-        }
-        let mut gaussians = Vec::with_capacity(count);
-        for (mean, cells) in state.mean.chunks_exact(width).zip(state.covariance.chunks_exact(cells)) {
-            let mut covariance = cells.to_vec();
-            if state.full {
-                let mut next = 0;
-                covariance = vec![0.0; width * width];
-                for i in 0..width {
-                    for j in 0..=i {
-                        covariance[i * width + j] = cells[next];
-                        covariance[j * width + i] = cells[next];
-                        next += 1;
-                    }
-                }
-                // A matrix that is no covariance would make every later step wrong.
-                DMatrix::from_column_slice(width, width, &covariance).cholesky()?;
-            } else if cells.iter().any(|v| *v <= 0.0) {
-                return None;
-            }
-            gaussians.push(Gaussian { mean: mean.to_vec(), covariance });
         }
         let mut head = self.clone();
         head.updates = state.updates;
         head.learned_at = state.learned_at;
         head.ln_weights = head.prior.ln_shares();
-        if state.ln_weights.len() == head.ln_weights.len() {
-            head.ln_weights = state.ln_weights;
-        } else if count > 1 {
+        if state.ln_weights.len() == head.ln_weights.len() && from.is_none() {
+            head.ln_weights.clone_from(&state.ln_weights);
+        } else if gaussians.len() > 1 {
             gaussians = vec![Gaussian::blend(&gaussians, &exps(&state.ln_weights))];
         }
         if gaussians.len() == 1 && head.prior.starts.len() > 1 {
             head.towards = vec![head.prior.blended(&head.ln_weights)];
         }
+        let started = |start: &Gaussian| Gaussian::started_at(start, self.sparse);
+        if let Some(from) = from {
+            gaussians = vec![started(head.towards.first()?).carrying(gaussians.first()?, from)];
+        } else if self.sparse {
+            // What the state does not name is at the start.
+            for (gaussian, start) in gaussians.iter_mut().zip(&head.towards) {
+                let met = std::mem::replace(gaussian, started(start));
+                for ((at, mean), variance) in state.at.iter().zip(met.mean).zip(met.covariance) {
+                    *gaussian.mean.get_mut(*at as usize)? = mean;
+                    *gaussian.covariance.get_mut(*at as usize)? = variance;
+                }
+            }
+            head.met.clone_from(&state.at);
+        } else if state.full != self.gaussians.iter().all(Gaussian::is_full) {
+            return None;
+        }
         head.gaussians = gaussians;
-        head.refresh();
+        head.refresh(&[]);
         Some(head)
     }
 }

@@ -234,9 +234,9 @@ impl Ranker {
     /// Learns a final outcome, or that a decision is over.
     pub(super) fn teach(&mut self, lesson: Lesson) {
         if !lesson.row.is_empty() {
-            let head = self.bundle.model.head_mut();
-            head.forget(lesson.at.ms());
-            head.learn_weighted(&lesson.row, f64::from(lesson.reward), lesson.weight);
+            let model = &mut self.bundle.model;
+            model.forget(lesson.at.ms());
+            model.learn(&lesson.row, f64::from(lesson.reward), lesson.weight);
         }
         let most = MAX_LESSONS.min(MAX_LESSON_BYTES / (4 * self.bundle.schema.stride()));
         self.history.take_lesson(lesson, most);
@@ -259,7 +259,7 @@ impl Ranker {
         self.history.willingness = Table::default();
         // Pages on which something was played that no longer counts: the test of the policy starts anew.
         self.safety = Safety::default();
-        self.bundle.model.head_mut().restart();
+        self.bundle.model.restart();
         for mut lesson in stay {
             let record = self.log.find(lesson.decision);
             if let Some(card) = lesson.card

@@ -4,13 +4,15 @@ use serde::Serialize;
 
 use super::Ranker;
 use crate::error::Error;
+use crate::features::Column;
 use crate::log::DecisionId;
+use crate::model::{Body, Scratch};
 use crate::policy::Policy;
 use crate::reasons::{Contribution, contributions};
 
 /// Columns shown for each card.
 const TOP_COLUMNS: usize = 5;
-/// Cards explained in full on each shelf; those behind carry score, propensity and reason only.
+/// Cards explained in full on each shelf, beside a body the visible ones of these; the others carry score, propensity and reason only.
 const DETAILED_CARDS: usize = 50;
 
 /// One decision, explained.
@@ -103,9 +105,9 @@ pub struct ColumnContribution {
     pub feature: String,
     /// Its value.
     pub value: f64,
-    /// The head's weight when the page was drawn.
+    /// The head's weight when the page was drawn; beside a body, the contribution over the distance from the column's default.
     pub weight: f64,
-    /// Value times weight.
+    /// Value times weight; beside a body, what the score loses when the column alone is set to its default.
     pub contribution: f64,
 }
 
@@ -145,10 +147,15 @@ impl Ranker {
         let open = self.open_decision(id)?;
         let (candidates, slate, ranked) = (&open.candidates, &open.slate, &open.ranked);
         let stride = self.bundle.schema.stride();
-        let head = self.bundle.model.head().working(open.at.ms(), &[]);
-        let sds = open
-            .sds
-            .get_or_init(|| open.rows.chunks_exact(stride).take(open.cards.len()).map(|row| head.score_sd(row)).collect());
+        let (model, schema) = (&self.bundle.model, &self.bundle.schema);
+        let head = model.working(open.at.ms(), &[]);
+        let rows = || open.rows.chunks_exact(stride).take(open.cards.len());
+        let mut scratch = Scratch::default();
+        let sds = open.sds.get_or_init(|| rows().map(|row| model.score_sd_by(&head, row, &mut scratch)).collect());
+        // Beside a body each column of a card costs a score.
+        let plain = *model.body() == Body::Plain;
+        let from = if plain { |_: &Column| 0.0 } else { |column: &Column| column.default };
+        let mut additions = Vec::new();
         let mut shelves = Vec::with_capacity(slate.shelves.len());
         for (position, (placed, shelf)) in slate.shelves.iter().zip(&ranked.shelves).enumerate() {
             let s = placed.placed.index as usize;
@@ -162,7 +169,8 @@ impl Ranker {
                 .map(|(place, (card, shown))| {
                     let at = start + card.index as usize;
                     let row = &open.rows[at * stride..(at + 1) * stride];
-                    let detailed = place < DETAILED_CARDS;
+                    let visible = shelf_visible && place < candidates.visible.cards;
+                    let detailed = place < DETAILED_CARDS && (plain || visible);
                     CardExplanation {
                         id: self.catalogue.card(shown.card).id.clone(),
                         position: place as u32,
@@ -171,12 +179,11 @@ impl Ranker {
                         propensity: card.propensity,
                         reason: shown.reason.code as u8,
                         argument: shown.reason.argument,
-                        visible: shelf_visible && place < candidates.visible.cards,
+                        visible,
                         contributions: if detailed {
-                            contributions(&self.bundle.schema, &open.weights, row, TOP_COLUMNS)
-                                .into_iter()
-                                .map(Into::into)
-                                .collect()
+                            model.additions(schema, &open.mean, row, &mut additions);
+                            let list = contributions(schema, &additions, row, TOP_COLUMNS, from);
+                            list.into_iter().map(Into::into).collect()
                         } else {
                             Vec::new()
                         },

@@ -21,7 +21,7 @@ impl Ranker {
     /// The head to rank with: forgotten to `now`, with pending impressions as what they are expected to become. The head itself is
     /// changed by final outcomes only.
     pub(super) fn working_head(&self, now: Timestamp) -> Cow<'_, Head> {
-        let head = self.bundle.model.head();
+        let model = &self.bundle.model;
         let feedback = &self.bundle.feedback;
         let mut expected = Vec::new();
         for record in self.log.records.iter().rev().filter(|record| !record.closed) {
@@ -42,12 +42,12 @@ impl Ranker {
                         }
                         (feedback.play_curve(card.kind).lasts(play.length_ms(now, card.duration_ms), &recent), 1.0)
                     }
-                    _ => waiting(sigmoid(head.score(&i.features)), tapped_by(now.since(i.seen_at), feedback.tap_half_ms)),
+                    _ => waiting(sigmoid(model.score(&i.features)), tapped_by(now.since(i.seen_at), feedback.tap_half_ms)),
                 };
                 expected.push((i.features.as_slice(), reward, weight));
             }
         }
-        head.working(now.ms(), &expected)
+        model.working(now.ms(), &expected)
     }
 
     /// Under the position-based model, a page that is over and about which nothing was reported teaches once: each visible card

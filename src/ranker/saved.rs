@@ -8,7 +8,7 @@ use crate::feedback::OpenPlay;
 use crate::history::{Fact, FamilyStats, History, Listen, MAX_AGGREGATES, Stats, Table, Taste, hour_bucket};
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, Impression, LoggedCard, LoggedShelf, MAX_DECISIONS};
 use crate::math::falling;
-use crate::model::HeadState;
+use crate::model::{HeadState, Kept};
 use crate::page::{Card, CardHandle, CardKind, Catalogue, Names, ShelfHandle};
 use crate::privacy::Coin;
 use crate::safety::Safety;
@@ -21,7 +21,9 @@ mod journal;
 pub enum Restored {
     /// Everything is as it was.
     Whole,
-    /// The schema has changed: the history is there, the head starts from its prior.
+    /// The model has changed: the history is there, the head goes on where its inputs mean the same and starts from its prior elsewhere.
+    HeadCarried,
+    /// The model has changed: the history is there, the head starts from its prior.
     HeadRestarted,
 }
 
@@ -201,7 +203,7 @@ impl Ranker {
         for column in columns {
             tape.text(&column.name);
         }
-        self.bundle.model.head().state().save(&mut tape);
+        self.bundle.model.state().save(&mut tape);
         tape.whole(self.decisions);
         tape.time(self.last_event_at);
         tape.signed(self.utc_offset_minutes.into());
@@ -304,7 +306,7 @@ impl Ranker {
         // Cards that are only added to what the app has registered harm nothing if the rest cannot be read.
         let catalogue = &mut self.catalogue;
         let columns = tape.list(TapeReader::text);
-        let head = HeadState::load(&mut tape);
+        let head = HeadState::load(&mut tape, columns.len() + 1);
         let decisions = tape.whole();
         let last_event_at = tape.time();
         let utc_offset_minutes = tape.signed() as i32;
@@ -355,16 +357,14 @@ impl Ranker {
         tape.end()?;
 
         // Everything was read: from here on nothing can fail.
-        let own = self.bundle.schema.columns();
-        let same = columns.len() == own.len() && columns.iter().zip(own).all(|(name, column)| *name == column.name);
-        let head = if same { self.bundle.model.head().with_state(head) } else { None };
-        let restored = if let Some(head) = head {
-            *self.bundle.model.head_mut() = head;
-            Restored::Whole
-        } else {
-            self.bundle.model.head_mut().restart();
+        let schema = &self.bundle.schema;
+        if !self.bundle.model.reads_rows_of(&head, &columns, schema) {
             rows(&mut log, &mut history).for_each(Vec::clear);
-            Restored::HeadRestarted
+        }
+        let restored = match self.bundle.model.take_state(&head, &columns, schema) {
+            Kept::Whole => Restored::Whole,
+            Kept::Some => Restored::HeadCarried,
+            Kept::Nothing => Restored::HeadRestarted,
         };
         // A row of another length can teach nothing.
         let stride = self.bundle.schema.stride();
@@ -401,7 +401,7 @@ impl Ranker {
         self.decisions = 0;
         self.controls.forget();
         self.safety = Safety::default();
-        self.bundle.model.head_mut().restart();
+        self.bundle.model.restart();
         self.contribution.watch = None;
         self.contribution.void();
     }

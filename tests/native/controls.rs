@@ -192,7 +192,7 @@ proptest! {
     /// Over many visits, with features that the app gives, so that no feature holds any history: head, willingness and pages.
     #[test]
     fn the_head_unlearns_over_many_visits(visits in prop::collection::vec(steps(), 1..5), artist in 0usize..17) {
-        let column = |name: &str| Column { name: name.into(), source: Source::Given, default: 0.0 };
+        let column = |name: &str| Column::new(name, Source::Given);
         let bundle = || {
             let columns = vec![column("a"), column("b")];
             Bundle::new(BundleSettings { columns: Some(columns), ..BundleSettings::default() }).unwrap()

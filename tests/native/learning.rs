@@ -152,7 +152,7 @@ fn another_schema_keeps_the_history_and_restarts_the_head() {
     let first_page = page(&mut first).unwrap();
     let ranked = first.rank(&first_page, day(0)).unwrap();
     play(&mut first, first_page.cards()[0].card, Some(&ranked), day(0));
-    let columns = vec![Column { name: "artist".into(), source: Source::ArtistAffinity, default: 0.0 }];
+    let columns = vec![Column::new("artist", Source::ArtistAffinity)];
     let bundle = Bundle::new(BundleSettings { columns: Some(columns), ..BundleSettings::default() }).unwrap();
     let mut other = Ranker::seeded(bundle, Seed::from_number(9)).unwrap();
     assert_eq!(other.restore(&first.snapshot()).unwrap(), Restored::HeadRestarted);

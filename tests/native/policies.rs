@@ -167,7 +167,7 @@ fn what_is_shown_above_moves_the_chances_below() {
 #[test]
 fn a_policy_worse_than_its_baseline_is_given_up() {
     // A model that knows popularity only and has its sign wrong, for a listener who plays what is popular.
-    let popularity = Column { name: "popularity".into(), source: Source::Popularity, default: 0.0 };
+    let popularity = Column::new("popularity", Source::Popularity);
     let backwards = BundleSettings {
         columns: Some(vec![popularity]),
         prior: ears_only::bundle::PriorSettings {

@@ -180,6 +180,13 @@ impl Trees {
         &self.leaves
     }
 
+    /// Everything but the leaves, for a fingerprint.
+    pub(in crate::model) fn words(&self) -> impl Iterator<Item = u64> {
+        let trees = self.trees.iter().flat_map(|tree| [tree.form, tree.first, tree.leaf]);
+        let splits = self.splits.iter().flat_map(|s| [s.column.into(), s.flags.into(), s.value, s.left, s.right]);
+        trees.chain(splits).chain(self.sets.iter().copied()).map(u64::from)
+    }
+
     /// Number of trees.
     #[must_use]
     pub fn tree_count(&self) -> usize {

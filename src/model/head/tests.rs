@@ -109,15 +109,15 @@ fn state_round_trips_to_the_bit_and_refuses_nonsense() {
         let row: Vec<f32> = (0..width).map(|i| (i as f32 * 0.7).fract() - 0.4).collect();
         head.learn(&row, 1.0);
         head.learn(&row, 0.0);
-        let back = head.with_state(head.state()).unwrap();
+        let back = head.with_state(&head.state(), None).unwrap();
         assert_eq!(back.mean, head.mean);
         assert_eq!(back.gaussians[0].covariance, head.gaussians[0].covariance);
         let mut bad = head.state();
         bad.covariance[0] = -1.0;
-        assert!(head.with_state(bad).is_none());
+        assert!(head.with_state(&bad, None).is_none());
         let mut bad = head.state();
         bad.mean.pop();
-        assert!(head.with_state(bad).is_none());
+        assert!(head.with_state(&bad, None).is_none());
     }
 }
 
@@ -262,7 +262,7 @@ fn a_mixture_becomes_one_gaussian_with_its_mean_and_covariance() {
             };
             v(0) + 0.25 * v(1)
         };
-        assert!((gaussian.score(&row.iter().map(|v| f64::from(*v)).collect::<Vec<_>>()).1 - want).abs() < 1e-9);
+        assert!((gaussian.score(&head.input(&row)).1 - want).abs() < 1e-9);
         // Enough of the same makes it certain, and then it forgets to that segment.
         row[1] = 1.0;
         for _ in 0..40 {
@@ -320,15 +320,15 @@ fn mixed_state_round_trips_and_meets_other_segments() {
     head.state().save(&mut tape);
     let bytes = tape.seal(crate::store::Kind::Snapshot);
     let mut reader = TapeReader::open(crate::store::Kind::Snapshot, &bytes).unwrap();
-    let state = HeadState::load(&mut reader);
+    let state = HeadState::load(&mut reader, 2);
     reader.end().unwrap();
     assert_eq!(state, head.state());
-    let back = Head::new(mixture(&three, DAY_MS as f64), 4).with_state(state.clone()).unwrap();
+    let back = Head::new(mixture(&three, DAY_MS as f64), 4).with_state(&state, None).unwrap();
     assert_eq!(back.state(), head.state());
     assert_eq!(back.mean(), head.mean());
     // Two other segments, or none: one Gaussian with the same mean and variance.
     for other in [mixture(&three[..2], DAY_MS as f64), HeadPrior::new(vec![0.0; 2], &[1.0; 2], 1e9).unwrap()] {
-        let next = Head::new(other, 4).with_state(state.clone()).unwrap();
+        let next = Head::new(other, 4).with_state(&state, None).unwrap();
         assert_eq!(next.gaussians.len(), 1);
         assert!((next.mean()[1] - head.mean()[1]).abs() < 1e-12);
         assert!((next.variance(&[1.0, 0.2]) - head.variance(&[1.0, 0.2])).abs() < 1e-12);
@@ -336,16 +336,16 @@ fn mixed_state_round_trips_and_meets_other_segments() {
     // A plain state under a prior with segments keeps what was learned and forgets to the middle of the segments.
     let mut plain = self::head(2, DAY_MS as f64);
     plain.learn(&[1.0, 0.5], 1.0);
-    let mut next = head.with_state(plain.state()).unwrap();
+    let mut next = head.with_state(&plain.state(), None).unwrap();
     assert_eq!(next.mean(), plain.mean());
     next.forget(1_000 * DAY_MS);
     assert!((next.mean()[0] + 0.4).abs() < 1e-9);
     let mut bad = state.clone();
     bad.ln_weights[0] = f64::NAN;
-    assert!(head.with_state(bad).is_none());
+    assert!(head.with_state(&bad, None).is_none());
     let mut bad = state;
     bad.ln_weights.pop();
-    assert!(head.with_state(bad).is_none());
+    assert!(head.with_state(&bad, None).is_none());
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn the_working_head_leaves_the_head_alone() {
     base.forget(DAY_MS);
     let before = base.state();
     assert!(matches!(base.working(DAY_MS, &[]), Cow::Borrowed(_)));
-    let waiting = base.working(3 * DAY_MS, &[(&row[..], 0.6, 0.5), (&row[..], 0.2, 1.0)]);
+    let waiting = base.working(3 * DAY_MS, &[(base.input(&row), 0.6, 0.5), (base.input(&row), 0.2, 1.0)]);
     let mut want = base.clone();
     want.forget(3 * DAY_MS);
     want.learn_weighted(&row, 0.6, 0.5);

@@ -48,7 +48,7 @@ type Outcome = (Vec<f32>, f32);
 /// shelf.
 #[must_use]
 pub fn columns() -> Vec<Column> {
-    let column = |name: &str, source| Column { name: name.into(), source, default: 0.0 };
+    let column = |name: &str, source| Column::new(name, source);
     let mut columns = vec![
         column("popularity", Source::Popularity),
         column("artist_affinity", Source::ArtistAffinity),
