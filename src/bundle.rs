@@ -9,9 +9,11 @@ use crate::settings::{Field, Value, field};
 
 mod feedback;
 mod policy;
+mod shipped;
 
 pub use feedback::FeedbackSettings;
 pub use policy::{Baseline, PolicyKind, PolicySettings};
+pub use shipped::{FORMAT, Limits, MAGIC, MAX_BUNDLE_BYTES, MAX_GOLDEN, MAX_HEADER_BYTES, Shipping, header};
 
 /// Version of the model that is built in.
 pub const BUILT_IN_VERSION: &str = "built-in-1";
@@ -88,7 +90,13 @@ impl BundleSettings {
         if root.is_null() {
             return Ok(settings);
         }
-        let fields = root.object(&["version", "schema", "prior", "policy", "feedback", "off"])?;
+        settings.read_fields(root.object(&["version", "schema", "prior", "policy", "feedback", "off"])?)?;
+        Ok(settings)
+    }
+
+    /// Reads what is among `fields`.
+    fn read_fields(&mut self, fields: &[(String, Value)]) -> Result<(), Error> {
+        let settings = self;
         let version = field(fields, "version", "bad_model");
         if !version.is_null() {
             settings.version = Some(version.text()?.to_owned());
@@ -113,7 +121,7 @@ impl BundleSettings {
         if !off.is_null() {
             settings.off = off.flag()?;
         }
-        Ok(settings)
+        Ok(())
     }
 }
 
@@ -219,6 +227,8 @@ pub struct Bundle {
     pub(crate) settings: PolicySettings,
     pub(crate) off: bool,
     pub(crate) feedback: FeedbackSettings,
+    pub(crate) limits: Limits,
+    shipping: Option<Shipping>,
 }
 
 /// (name, source, prior mean, prior standard deviation) of the built-in model, written by hand: signs are common sense. Shares such as
@@ -257,12 +267,13 @@ impl Bundle {
     /// `bad_schema`, `bad_prior`, `bad_policy`, `bad_feedback` or `bad_version`, with what was expected and what was found.
     pub fn new(settings: BundleSettings) -> Result<Self, Error> {
         let built_in = settings.columns.is_none();
-        let version = settings.version.unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
-        if version.is_empty() || version.len() > 100 {
-            return Err(Error::settings("bad_version", format!("expected a version of 1 to 100 bytes, got {}", version.len())));
-        }
+        let version =
+            settings.version.clone().unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
         let schema = FeatureSchema::new(
-            settings.columns.unwrap_or_else(|| BUILT_IN.iter().map(|(name, source, ..)| Column::new(name, *source)).collect()),
+            settings
+                .columns
+                .clone()
+                .unwrap_or_else(|| BUILT_IN.iter().map(|(name, source, ..)| Column::new(name, *source)).collect()),
         )?;
         let known = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name).map(|entry| (entry.2, entry.3));
         let prior = if settings.prior.segments.is_empty() {
@@ -275,10 +286,36 @@ impl Bundle {
             HeadPrior::mixture(segments)?
         };
         let model = RewardModel::new(&schema, Body::Plain, prior)?;
+        Self::of(version, schema, model, settings)
+    }
+
+    /// A bundle around a model; columns and prior of the settings are not looked at.
+    fn of(version: String, schema: FeatureSchema, model: RewardModel, settings: BundleSettings) -> Result<Self, Error> {
+        if version.is_empty() || version.len() > 100 {
+            return Err(Error::settings("bad_version", format!("expected a version of 1 to 100 bytes, got {}", version.len())));
+        }
         let feedback = settings.feedback.checked()?;
         let (off, settings) = (settings.off, settings.policy);
         settings.check()?;
-        Ok(Self { version, schema, model, settings, feedback, off })
+        Ok(Self { version, schema, model, settings, feedback, off, limits: Limits::default(), shipping: None })
+    }
+
+    /// The reward model.
+    #[must_use]
+    pub fn model(&self) -> &RewardModel {
+        &self.model
+    }
+
+    /// What it says of itself, if it was shipped.
+    #[must_use]
+    pub fn shipping(&self) -> Option<&Shipping> {
+        self.shipping.as_ref()
+    }
+
+    /// Largest page that it scores.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Its version.

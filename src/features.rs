@@ -71,6 +71,12 @@ const SOURCES: [(&str, Source); 18] = [
 ];
 
 impl Source {
+    /// Its name in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        SOURCES.iter().find(|(_, source)| *source == self).map_or("", |(name, _)| name)
+    }
+
     /// The source called `name`.
     ///
     /// # Errors

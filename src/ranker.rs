@@ -278,7 +278,7 @@ impl Ranker {
     /// On an error nothing has changed; the host then shows the server's order.
     ///
     /// # Errors
-    /// `column_count` when the page does not have the schema's given and context columns; `not_finite` when a value is missing from a column
+    /// `page_too_large` beyond the limits of the bundle; `column_count` when the page does not have the schema's given and context columns; `not_finite` when a value is missing from a column
     /// that does not keep it so; `no_consent` when the listener does not
     /// want personalization; `switched_off` when the bundle is; `unknown_decision` when the page grows from one that is gone.
     ///
@@ -300,6 +300,19 @@ impl Ranker {
                     self.bundle.schema.context().len(),
                     page.given,
                     page.context.len()
+                ),
+            ));
+        }
+        let limits = self.bundle.limits;
+        if page.shelves.len() > limits.shelves || page.cards.len() > limits.cards {
+            return Err(Error::page(
+                "page_too_large",
+                format!(
+                    "expected at most {} shelves and {} cards for this model, got {} and {}",
+                    limits.shelves,
+                    limits.cards,
+                    page.shelves.len(),
+                    page.cards.len()
                 ),
             ));
         }

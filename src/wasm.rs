@@ -3,6 +3,7 @@
 use js_sys::{Float32Array, Float64Array};
 use wasm_bindgen::prelude::*;
 
+mod bundle;
 mod error;
 mod host;
 mod types;
@@ -16,7 +17,7 @@ use crate::log::DecisionId;
 use crate::page::{CardHandle, Page};
 use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 use crate::random::{Purpose, Seed, SeededEntropy};
-use crate::ranker::{Consent, Exclusion, Ranker, Restored};
+use crate::ranker::{Consent, Exclusion, Ranker};
 use types::{from_js, to_js};
 
 /// The decision that a text names; none for the empty one.
@@ -205,10 +206,7 @@ impl Core {
 
     /// Takes back a snapshot; returns "" or a note about what could not be brought back.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<String, Error> {
-        Ok(match self.ranker.restore(bytes)? {
-            Restored::Whole => String::new(),
-            Restored::HeadRestarted => "head_restarted".to_owned(),
-        })
+        Ok(self.ranker.restore(bytes)?.note().to_owned())
     }
 
     /// Forgets the listener; the ledger keeps its dates.
@@ -254,6 +252,7 @@ impl Core {
     /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
     #[wasm_bindgen(js_name = setManifest)]
     pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
+        self.ranker.bundle().check_manifest(bytes)?;
         let settings = ManifestSettings::read(&from_js(&parsed, "bad_manifest")?)?;
         self.ranker.set_manifest(Manifest::new(bytes, settings)?);
         Ok(())
@@ -317,7 +316,7 @@ impl Core {
 }
 
 fn defaults<'a>(columns: impl Iterator<Item = &'a Column>) -> Float32Array {
-    Float32Array::from(columns.map(|column| column.default).collect::<Vec<f32>>().as_slice())
+    Float32Array::from(columns.map(Column::absent).collect::<Vec<f32>>().as_slice())
 }
 
 /// The seed of a number, as `createHome({ seed })` uses it.

@@ -4,11 +4,13 @@
 //!
 //! | command | does |
 //! |---|---|
+//! | `inspect` | [`bundle`]: what a bundle holds, checked as a device checks it |
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 
+pub mod bundle;
 pub mod data;
 pub mod error;
 pub mod golden;

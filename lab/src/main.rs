@@ -9,7 +9,7 @@ use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
-use ears_lab::{golden, progress, propensities, table};
+use ears_lab::{bundle, golden, progress, propensities, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
@@ -46,6 +46,14 @@ enum Command {
         /// Where the report goes as JSON.
         #[arg(long)]
         json: Option<PathBuf>,
+    },
+    /// Checks a bundle as a device does and prints what it holds; exit 0, 64 when it cannot be read or is refused.
+    Inspect {
+        /// The bundle.
+        file: PathBuf,
+        /// Prints the header as JSON in place of words.
+        #[arg(long)]
+        json: bool,
     },
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
@@ -136,6 +144,7 @@ fn main() -> ExitCode {
         Command::CheckPropensities { data, pages, threads, json } => {
             check_propensities(data.as_deref(), pages, threads.unwrap_or_else(processors), json.as_deref())
         }
+        Command::Inspect { file, json } => inspect(&file, json),
         Command::Simulate {
             world,
             data,
@@ -218,6 +227,16 @@ fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabEr
         }
     }
     Ok(ExitCode::from(exit))
+}
+
+fn inspect(file: &Path, json: bool) -> Result<ExitCode, LabError> {
+    let (bytes, opened) = bundle::read_file(file)?;
+    if json {
+        println!("{:#}", opened.header);
+    } else {
+        print!("{}", bundle::inspect(&bytes, &opened));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The model in a file, or the built-in one.

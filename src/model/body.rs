@@ -26,6 +26,7 @@ mod trees;
 pub use factorization::{Factorization, MAX_RANK};
 pub use linear::{Linear, MAX_CROSSES};
 pub use network::{Activation, Dense, MAX_LAYERS, MAX_UNITS, Network};
+pub(crate) use trees::MAX_SET_WORDS;
 pub use trees::{Level, MAX_DEPTH, MAX_LEVELS, MAX_NODES, MAX_TREES, Missing, Node, Rule, Split, Tree, Trees};
 
 /// Largest weight, factor, leaf or intercept, in absolute value.

@@ -78,7 +78,10 @@ impl Body {
                 let of = |print: Print, (rank, factors): (usize, &[f32])| print.word(rank as u64).singles(factors);
                 machine.third().into_iter().fold(of(print, machine.factors()), of)
             }
-            Self::Trees(trees) => trees.words().fold(print.numbers(&[trees.intercept()]).numbers(trees.leaves()), Print::word),
+            Self::Trees(trees) => {
+                let print = print.numbers(&[trees.intercept()]).numbers(trees.leaves());
+                trees.to_words().iter().flatten().fold(print, |print, word| print.word((*word).into()))
+            }
             Self::Network(network) => network.layers().iter().fold(print, |print, layer| {
                 print.word(layer.inputs as u64).word(layer.activation as u64).singles(&layer.weights).singles(&layer.bias)
             }),

@@ -119,10 +119,13 @@ impl From<Contribution> for ColumnContribution {
 
 impl Ranker {
     fn open_decision(&self, id: DecisionId) -> Result<&super::OpenDecision, Error> {
-        self.open.iter().rev().find(|open| open.id == id).ok_or_else(|| {
+        // A page that another model has scored cannot be explained by this one.
+        let model = self.bundle.model.head().mean().len();
+        let same = |open: &super::OpenDecision| open.model_version == self.bundle.version && open.mean.len() == model;
+        self.open.iter().rev().find(|open| open.id == id && same(open)).ok_or_else(|| {
             Error::event(
                 "unknown_decision",
-                format!("expected one of the last {} decisions of this visit, got another", super::OPEN_DECISIONS),
+                format!("expected one of the last {} decisions of this visit and this model, got another", super::OPEN_DECISIONS),
             )
         })
     }

@@ -2,6 +2,7 @@
 
 use super::Ranker;
 use super::contribute::Watch;
+use crate::bundle::Bundle;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::OpenPlay;
@@ -25,6 +26,28 @@ pub enum Restored {
     HeadCarried,
     /// The model has changed: the history is there, the head starts from its prior.
     HeadRestarted,
+}
+
+impl From<Kept> for Restored {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Whole => Self::Whole,
+            Kept::Some => Self::HeadCarried,
+            Kept::Nothing => Self::HeadRestarted,
+        }
+    }
+}
+
+impl Restored {
+    /// A note for the host: empty, `head_carried` or `head_restarted`.
+    #[must_use]
+    pub fn note(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::HeadCarried => "head_carried",
+            Self::HeadRestarted => "head_restarted",
+        }
+    }
 }
 
 /// Places of the tables of names: artists, families, shelf kinds.
@@ -361,11 +384,7 @@ impl Ranker {
         if !self.bundle.model.reads_rows_of(&head, &columns, schema) {
             rows(&mut log, &mut history).for_each(Vec::clear);
         }
-        let restored = match self.bundle.model.take_state(&head, &columns, schema) {
-            Kept::Whole => Restored::Whole,
-            Kept::Some => Restored::HeadCarried,
-            Kept::Nothing => Restored::HeadRestarted,
-        };
+        let restored = self.bundle.model.take_state(&head, &columns, schema).into();
         // A row of another length can teach nothing.
         let stride = self.bundle.schema.stride();
         for row in rows(&mut log, &mut history).filter(|row| row.len() != stride) {
@@ -385,6 +404,23 @@ impl Ranker {
         self.contribution.watch = watch;
         self.contribution.void();
         Ok(restored)
+    }
+
+    /// Goes on with another bundle. What was learned is kept as far as the models' inputs mean the same; outcomes on pages that were
+    /// ranked before still count, unless the columns are others.
+    pub fn set_bundle(&mut self, bundle: Bundle) -> Restored {
+        let old = std::mem::replace(&mut self.bundle, bundle);
+        let names: Vec<String> = old.schema.columns().iter().map(|column| column.name.clone()).collect();
+        if old.version != self.bundle.version {
+            self.safety = Safety::default();
+        }
+        let schema = &self.bundle.schema;
+        let state = old.model.state();
+        if !self.bundle.model.reads_rows_of(&state, &names, schema) {
+            rows(&mut self.log, &mut self.history).for_each(Vec::clear);
+            self.open.clear();
+        }
+        self.bundle.model.take_state(&state, &names, schema).into()
     }
 
     /// Forgets the listener: history, log, everything learned, what is excluded, a running probe. The ledger keeps its dates.
@@ -515,7 +551,6 @@ fn load_decision(tape: &mut TapeReader, known: &Known) -> DecisionRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::Bundle;
     use crate::feedback::{EventKind, ListeningEvent};
     use crate::page::{Page, Visible};
     use crate::random::Seed;

@@ -17,7 +17,7 @@ pub const MAX_DEPTH: usize = 64;
 /// Most levels of an oblivious tree.
 pub const MAX_LEVELS: usize = 16;
 /// Most 32-bit words of all sets of categories.
-const MAX_SET_WORDS: usize = 262_144;
+pub(crate) const MAX_SET_WORDS: usize = 262_144;
 
 /// What counts as missing at a split and goes its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,28 @@ impl Trees {
         }
     }
 
+    /// The same from words: three for each tree, four for each split (column and flags, value, left, right).
+    pub(crate) fn from_words(
+        intercept: f64,
+        trees: &[u32],
+        splits: &[u32],
+        leaves: Vec<f64>,
+        sets: Vec<u32>,
+    ) -> Result<Self, Error> {
+        let trees = trees.chunks_exact(3).map(|w| FlatTree { form: w[0], first: w[1], leaf: w[2] }).collect();
+        let split =
+            |w: &[u32]| FlatSplit { column: w[0] as u16, flags: (w[0] >> 16) as u16, value: w[1], left: w[2], right: w[3] };
+        Self::from_flat(intercept, trees, splits.chunks_exact(4).map(split).collect(), leaves, sets)
+    }
+
+    /// The words that [`Trees::from_words`] takes: of trees, splits and sets of categories.
+    #[must_use]
+    pub fn to_words(&self) -> [Vec<u32>; 3] {
+        let trees = self.trees.iter().flat_map(|tree| [tree.form, tree.first, tree.leaf]);
+        let splits = self.splits.iter().flat_map(|s| [u32::from(s.column) | u32::from(s.flags) << 16, s.value, s.left, s.right]);
+        [trees.collect(), splits.collect(), self.sets.clone()]
+    }
+
     fn is_forest(&self) -> bool {
         let (splits, leaves) = (self.splits.len(), self.leaves.len());
         // Leaves stand behind the splits.
@@ -178,13 +200,6 @@ impl Trees {
     #[must_use]
     pub fn leaves(&self) -> &[f64] {
         &self.leaves
-    }
-
-    /// Everything but the leaves, for a fingerprint.
-    pub(in crate::model) fn words(&self) -> impl Iterator<Item = u64> {
-        let trees = self.trees.iter().flat_map(|tree| [tree.form, tree.first, tree.leaf]);
-        let splits = self.splits.iter().flat_map(|s| [s.column.into(), s.flags.into(), s.value, s.left, s.right]);
-        trees.chain(splits).chain(self.sets.iter().copied()).map(u64::from)
     }
 
     /// Number of trees.
