@@ -4,7 +4,7 @@ use crate::clock::DAY_MS;
 use crate::error::{Error, shown};
 use crate::features::{Column, FeatureSchema, Source};
 use crate::model::cold_start::pessimistic_bias;
-use crate::model::{Body, HeadPrior, RewardModel};
+use crate::model::{HeadPrior, RewardModel};
 use crate::settings::{Field, Value, field};
 
 mod feedback;
@@ -285,7 +285,7 @@ impl Bundle {
             }
             HeadPrior::mixture(segments)?
         };
-        let model = RewardModel::new(&schema, Body::Plain, prior)?;
+        let model = RewardModel::plain(&schema, prior)?;
         Self::of(version, schema, model, settings)
     }
 

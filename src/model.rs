@@ -30,6 +30,8 @@ pub const MAX_SPARSE_WEIGHTS: usize = 65_536;
 #[derive(Clone, Debug)]
 pub struct RewardModel {
     body: Body,
+    // A function and not a call, so that a build that never makes a body does not carry what evaluates it.
+    evaluate: fn(&Body, &[f32], &mut Inputs),
     head: Head,
     /// What is subtracted from each column, and what it is then divided by, before the body reads it; empty when nothing is.
     scaling: Vec<(f32, f32)>,
@@ -52,6 +54,15 @@ impl RewardModel {
     /// margin and each of its inputs ([`Body::width`] + 2), and for more than [`MAX_SPARSE_WEIGHTS`] beside trees or a covariance there.
     /// `bad_schema` when the body reads other columns than the schema has, or cannot take one that stays missing.
     pub fn new(schema: &FeatureSchema, body: Body, prior: HeadPrior) -> Result<Self, Error> {
+        Ok(Self { evaluate: Body::evaluate, ..Self::checked(schema, body, prior)? })
+    }
+
+    /// A model without a body; errors as [`RewardModel::new`].
+    pub(crate) fn plain(schema: &FeatureSchema, prior: HeadPrior) -> Result<Self, Error> {
+        Self::checked(schema, Body::Plain, prior)
+    }
+
+    fn checked(schema: &FeatureSchema, body: Body, prior: HeadPrior) -> Result<Self, Error> {
         let plain = body == Body::Plain;
         let sparse = matches!(body, Body::Trees(_));
         let width = if plain { schema.width() } else { body.width() + 2 };
@@ -84,7 +95,7 @@ impl RewardModel {
         let scaling: Vec<(f32, f32)> = columns.iter().map(|column| (column.mean, column.scale)).collect();
         let scaling = if plain || scaling.iter().all(|pair| *pair == (0.0, 1.0)) { Vec::new() } else { scaling };
         let head = Head::of(prior, if plain { schema.stride() } else { 0 }, sparse);
-        Ok(Self { body, head, scaling, shipped: Shipped::default() })
+        Ok(Self { body, evaluate: |_, _, _| {}, head, scaling, shipped: Shipped::default() })
     }
 
     /// The body.
@@ -199,14 +210,14 @@ impl RewardModel {
     /// Runs the body on a row, scaled as the schema says.
     fn evaluate(&self, row: &[f32], scratch: &mut Scratch) {
         if self.scaling.is_empty() {
-            return self.body.evaluate(row, &mut scratch.inputs);
+            return (self.evaluate)(&self.body, row, &mut scratch.inputs);
         }
         scratch.row.clear();
         scratch.row.extend(row.first());
         for (value, (mean, scale)) in row.iter().skip(1).zip(&self.scaling) {
             scratch.row.push((value - mean) / scale);
         }
-        self.body.evaluate(&scratch.row, &mut scratch.inputs);
+        (self.evaluate)(&self.body, &scratch.row, &mut scratch.inputs);
     }
 
     fn input<'a>(&self, row: &[f32], scratch: &'a mut Scratch) -> &'a HeadInput {

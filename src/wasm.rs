@@ -3,6 +3,7 @@
 use js_sys::{Float32Array, Float64Array};
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "bundles")]
 mod bundle;
 mod error;
 mod host;
