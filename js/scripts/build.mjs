@@ -1,5 +1,5 @@
-// Builds dist/: one entry, one lazy chunk with the compiled core, the type declarations. Needs build/wasm/core.js and
-// core_bg.wasm, which `cargo xtask build` makes.
+// Builds dist/: one entry, the lazy chunks (the compiled core; published bundles, for apps that ask for them; the verifier, for browsers without
+// Ed25519), the type declarations. Needs build/wasm, which `cargo xtask build` makes.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,8 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 const wasm = at('build/wasm/core_bg.wasm');
 const bindings = at('build/wasm/core.js');
-for (const file of [wasm, bindings]) {
+const verifier = at('build/wasm/verify.wasm');
+for (const file of [wasm, bindings, verifier]) {
   if (!existsSync(file)) {
     console.error(`${path.relative(root, file)} is missing: run \`cargo xtask build\` first`);
     process.exit(1);
@@ -30,6 +31,7 @@ const { inlineModule } = await import('./inline.mjs');
 const core = slimmed(readFileSync(wasm), readFileSync(bindings, 'utf8'));
 writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
 writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
+writeFileSync(at('build/modules/verify-inline.js'), inlineModule(readFileSync(verifier)));
 
 await build({
   entryPoints: [at('build/modules/index.js')],
@@ -55,7 +57,9 @@ await buildEntries(at);
 const declared = new Set();
 for (const name of ['index', ...Object.values(ENTRIES)]) copyDeclarations(`${name}.d.ts`, declared);
 writeFileSync(at('dist/core_bg.wasm'), core.module);
-writeFileSync(at('dist/THIRD-PARTY.txt'), `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`);
+writeFileSync(at('dist/THIRD-PARTY.txt'), [
+  `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`, readFileSync(at('../verify/THIRD-PARTY.txt'), 'utf8'),
+].join('\n'));
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
 
 /**

@@ -16,6 +16,8 @@ export interface Core {
   givenDefaults(): Float32Array;
   contextDefaults(): Float32Array;
   modelVersion(): string;
+  /** Goes on with another model: the bundle's bytes, and its header read as JSON. Nothing changes where it throws. */
+  setBundle(bytes: Uint8Array, header: unknown): unknown;
   policyKind(): string;
   registerCards(strings: string, numbers: Float32Array): Uint32Array;
   registerShelves(strings: string): Uint32Array;

@@ -9,15 +9,19 @@ import type { CardInput, Context, Explanation, PageInput, RankedPage } from './t
 export class Engine {
   core: Core;
   readonly registry: Registry;
-  readonly modelVersion: string;
-  readonly #packer: Packer;
-  readonly #rehydrator: Rehydrator;
+  modelVersion!: string;
+  #packer!: Packer;
+  #rehydrator!: Rehydrator;
 
   constructor(core: Core) {
     this.core = core;
-    this.modelVersion = core.modelVersion();
-    const columns = columnsOf(core);
     this.registry = new Registry(core);
+    this.#useModel();
+  }
+
+  #useModel(): void {
+    this.modelVersion = this.core.modelVersion();
+    const columns = columnsOf(this.core);
     this.#packer = new Packer(columns, this.registry);
     this.#rehydrator = new Rehydrator(this.registry, columns.given, this.modelVersion);
   }
@@ -58,9 +62,10 @@ export class Engine {
     };
   }
 
-  /** Goes on with another core of the same model, or with the same one after its state was replaced. */
+  /** Goes on with another core, or with the same one after its state or its model was replaced. */
   moveTo(core: Core): void {
     this.core = core;
     this.registry.moveTo(core);
+    this.#useModel();
   }
 }

@@ -9,6 +9,9 @@
  * Start: `csp`, `no_wasm`, `no_simd`, `server`, `load`, `model`, `not_ready`, `closed`, `panic`.
  * Storage: `storage_unavailable`, `storage_timeout`, `storage_full`, `storage_failed`, `snapshot_corrupt`,
  * `snapshot_newer`, `outbox_corrupt`, and the core's own for the ledger.
+ * Bundles (the last good one goes on serving): `bundle_fetch`, `bundle_timeout`, `bundle_size`, `bundle_hash`, `bundle_malformed`,
+ * `bundle_signature`, `bundle_expired`, `bundle_root_expired`, `bundle_rollback`, `bundle_fast_forward`, `bundle_foreign`, `bundle_mixed`,
+ * `bundle_killed`, `bundle_clock`, `bundle_refused` (by the core), `bundle_trapped`, `bundle_state_corrupt`, `bundle_failed`.
  * Contribution: `manifest_unavailable`, `contribution_failed`, `send_failed`, `send_refused`, and the core's own.
  */
 export type HomeErrorCode =
@@ -18,6 +21,9 @@ export type HomeErrorCode =
   | 'csp' | 'no_wasm' | 'no_simd' | 'server' | 'load' | 'model' | 'not_ready' | 'closed' | 'panic'
   | 'storage_unavailable' | 'storage_timeout' | 'storage_full' | 'storage_failed'
   | 'snapshot_corrupt' | 'snapshot_newer' | 'outbox_corrupt'
+  | 'bundle_fetch' | 'bundle_timeout' | 'bundle_size' | 'bundle_hash' | 'bundle_malformed' | 'bundle_signature' | 'bundle_expired'
+  | 'bundle_root_expired' | 'bundle_rollback' | 'bundle_fast_forward' | 'bundle_foreign' | 'bundle_mixed' | 'bundle_killed' | 'bundle_clock'
+  | 'bundle_refused' | 'bundle_trapped' | 'bundle_state_corrupt' | 'bundle_failed'
   | 'manifest_unavailable' | 'contribution_failed' | 'send_failed' | 'send_refused'
   | (string & {});
 

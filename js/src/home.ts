@@ -1,6 +1,7 @@
 // The Home: what an app holds. It starts in the background, ranks at once, and never lets a failure reach a render.
 import { baseline } from './baseline.js';
 import { BeforeReady, MAX_EVENTS } from './before-ready.js';
+import type { Bundles } from './bundle.js';
 import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
 import type { Contribution } from './contribution.js';
 import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
@@ -15,7 +16,7 @@ import { seedBytes, seededRandom } from './seed.js';
 import { Keys, openStorage } from './storage.js';
 import { memoryStorage } from './storage/memory.js';
 import type {
-  CardInput, Consent, Context, Excluded, Exclusion, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
+  BundleOptions, CardInput, Consent, Context, Excluded, Exclusion, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
   ImportReport, OutboxView, PageInput, RankedPage, Status, StatusReason, StorageAdapter, Summary,
 } from './types.js';
 import { Writer } from './writer.js';
@@ -62,6 +63,7 @@ export class HomeRuntime implements Home {
   /** False once something is stored that could neither be read nor kept aside. */
   #mayOverwrite = true;
   #program: CoreProgram | undefined;
+  #bundles: Bundles | undefined;
   #engine: Engine | undefined;
   /** The engine of a core that stopped, until there is another core. */
   #parked: Engine | undefined;
@@ -120,6 +122,7 @@ export class HomeRuntime implements Home {
       const now = this.#now();
       const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
       if (!this.#private) this.#saver.touch();
+      this.#bundles?.ranked();
       return ranked;
     } catch (thrown) {
       const error = toHomeError(thrown, 'page_invalid');
@@ -412,6 +415,7 @@ export class HomeRuntime implements Home {
     if (this.#timer !== undefined) this.#platform.clearTimer(this.#timer);
     await this.#patiently(Promise.all([this.ready, this.#loading?.catch(() => undefined).then(() => this.#contributor?.idle())]));
     this.#quietly(() => this.#engine?.core.endSession(this.#now()));
+    this.#bundles?.left();
     this.#saver.stop();
     await this.#saver.now();
     this.#channel?.close();
@@ -482,6 +486,7 @@ export class HomeRuntime implements Home {
     if (this.#closing) return;
     if ('error' in loaded) return this.#fail(loaded.error);
     this.#program = loaded.program;
+    if (this.#options.bundle) await this.#useBundles(this.#options.bundle, loaded.program);
     await this.#startEngine(snapshot);
     if (this.#closing) return;
     this.#stopPageEvents = this.#platform.onPageEvents({
@@ -490,7 +495,40 @@ export class HomeRuntime implements Home {
       online: () => { this.#retry(); void this.#contribute(); },
     });
     void this.#contribute();
+    void this.#bundles?.look();
   }
+
+  /** Puts the published bundles before the compiled core. Without them, the built-in model serves. */
+  async #useBundles(options: BundleOptions, program: CoreProgram): Promise<void> {
+    try {
+      const { Bundles } = await import('./bundle.js');
+      this.#program = this.#bundles = new Bundles(options, {
+        platform: this.#platform,
+        program,
+        model: this.#options.model,
+        seed: this.#seed(),
+        key: `bundle/${this.#keys.prefix}`,
+        storage: () => this.#storage,
+        now: () => this.#now(),
+        mayWrite: () => this.#writer.active,
+        closing: () => this.#closing !== undefined,
+        snapshot: () => this.#quietly(() => this.#engine?.core.snapshot()),
+        replace: (bytes, header) => {
+          this.#quietly(() => {
+            const engine = this.#mustHaveEngine();
+            engine.core.setBundle(bytes, header);
+            engine.moveTo(engine.core);
+          });
+          this.#refresh();
+        },
+        report: (thrown) => this.#report(toHomeError(thrown, 'bundle_failed')),
+      });
+    } catch (thrown) {
+      this.#report(toHomeError(thrown, 'load'));
+    }
+  }
+
+  #seed(): Uint8Array | undefined { return this.#options.seed === undefined ? undefined : seedBytes(this.#options.seed); }
 
   /** Opens the storage, reads the choices and the outbox, and returns the stored snapshot. */
   async #openStorage(): Promise<Uint8Array | undefined> {
@@ -559,12 +597,12 @@ export class HomeRuntime implements Home {
   }
 
   async #newCore(): Promise<Core> {
-    const { model, seed } = this.#options;
     const module = await this.#program!.instantiate();
     try {
-      const core: Core = guardedCore(
-        module.create(model, seed === undefined ? undefined : seedBytes(seed)), (error) => this.#trapped(core, error),
-      );
+      const core: Core = guardedCore(module.create(this.#options.model, this.#seed()), (error) => {
+        this.#bundles?.trapped(error);
+        this.#trapped(core, error);
+      });
       return core;
     } catch (thrown) {
       this.#failureReason = 'model';
@@ -672,6 +710,7 @@ export class HomeRuntime implements Home {
 
   #leave(ending: 'settle' | 'endSession'): void {
     this.#quietly(() => this.#engine?.core[ending](this.#now()));
+    this.#bundles?.left();
     void this.#saver.now();
     void this.#contribute();
   }

@@ -13,6 +13,8 @@ export interface Platform {
   /** There is no listener here: a page is being rendered on a server. */
   readonly isServer: boolean;
   readonly indexedDB: IDBFactory | undefined;
+  /** Missing on pages without a secure context. */
+  readonly subtle: SubtleCrypto | undefined;
   now(): number;
   utcOffsetMinutes(at: number): number;
   fetch(input: string | URL, init?: RequestInit): Promise<Response>;
@@ -49,6 +51,7 @@ export function currentPlatform(): Platform {
   return {
     isServer: !inBrowser && indexedDB === undefined,
     indexedDB,
+    subtle: root.crypto?.subtle,
     now: () => Date.now(),
     utcOffsetMinutes: (at) => -new Date(at).getTimezoneOffset(),
     fetch: (input, init) => root.fetch(input, init),

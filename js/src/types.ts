@@ -262,10 +262,33 @@ export interface UploadOptions {
   readonly respectGPC?: boolean;
 }
 
+/** Where published bundles come from, and whom to believe. A bundle is a model that was trained elsewhere. */
+export interface BundleOptions {
+  /**
+   * The folder of static files that `ears-lab publish` makes. They are fetched without cookies and without a referrer; a
+   * Content-Security-Policy has to name the origin in `connect-src`.
+   */
+  readonly url: string | URL;
+  /**
+   * The signed root that the app ships: the text of a `root.json`, or the same as an object. It says which keys may sign; later roots
+   * are followed from it. It must not come from the place that the bundles come from.
+   */
+  readonly root: string | object;
+  /** Small letters, digits and hyphens, at most 40. Default `'stable'`. */
+  readonly channel?: string;
+  /** What was found in order is not looked at again within so many milliseconds; 0 looks at every visit. Default one hour. */
+  readonly checkEveryMs?: number;
+}
+
 /** All optional. */
 export interface HomeOptions {
   /** Default: the model that is built in. */
   readonly model?: ModelSettings;
+  /**
+   * Published bundles. Each takes the place of `model` once it has passed every check, from the next visit on or, where no page was ranked
+   * yet, at once; `model` serves until then, and when no bundle is of use. What was learned is kept.
+   */
+  readonly bundle?: BundleOptions;
   /** One per app and profile (a child's profile is its own). Default `'default'`. */
   readonly namespace?: string;
   /** Default `'indexeddb'`, with memory as the fallback. */

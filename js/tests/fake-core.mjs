@@ -36,15 +36,23 @@ class FakeCore {
         this.log.push(name);
         const fault = this.faults[name];
         if (fault) throw typeof fault === 'function' ? fault(...values) : fault;
+        if (this.bundle?.trap === name) throw new Error('unreachable');
         return method.apply(this, values);
       };
     }
   }
-  givenColumns() { return this.settings?.columns ?? ['tempo', 'energy']; }
+  givenColumns() { return this.bundle?.columns ?? this.settings?.columns ?? ['tempo', 'energy']; }
   contextColumns() { return ['weekend']; }
   givenDefaults() { return Float32Array.from(this.givenColumns(), () => 0.25); }
   contextDefaults() { return new Float32Array([0.5]); }
-  modelVersion() { return 'fake-1'; }
+  modelVersion() { return this.bundle?.version ?? 'fake-1'; }
+  /** A header can ask for failures: `refuse` is a code, `trap` the name of a method that stops the core. */
+  setBundle(bytes, header) {
+    if (header.refuse) throw coded(header.refuse, 'the fake core was told to refuse');
+    if (header.trap === 'setBundle') throw new Error('unreachable');
+    this.bundle = header;
+    return '';
+  }
   policyKind() { return 'plackett_luce'; }
   registerCards(strings, numbers) {
     let at = 0;

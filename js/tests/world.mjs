@@ -14,6 +14,8 @@ export class World {
   isServer = false;
   indexedDB = undefined;
   seed = 1;
+  subtle = globalThis.crypto.subtle;
+  draw = () => 0.5;
 
   platform() {
     const world = this;
@@ -22,13 +24,14 @@ export class World {
       events,
       get isServer() { return world.isServer; },
       get indexedDB() { return world.indexedDB; },
+      get subtle() { return world.subtle; },
       now: () => world.now,
       utcOffsetMinutes: () => 60,
       async fetch(input, init) {
         world.requests.push({ url: String(input), ...init });
         return world.answer(String(input), init);
       },
-      random: () => 0.5,
+      random: () => world.draw(),
       globalPrivacyControl: () => world.gpc,
       setTimer(run, ms) {
         const timer = { run, at: world.now + ms };

@@ -39,9 +39,25 @@ for (let index = 0; index < module.getNumFunctions(); index++) {
 if (!quieted.includes(NEEDED)) throw new Error(`expected a function ${NEEDED} in ${file}, found none: has the compiler new names?`);
 writeFileSync(file, module.emitBinary());
 
-/** A function's name without escapes and hashes. */
+/** A function's name without escapes and hashes. wasm-bindgen leaves paths behind; the compiler's own symbols are taken apart. */
 function plain(name) {
+  if (name.startsWith('_R')) return path(name.replaceAll(/Cs[0-9A-Za-z]+_/g, ''));
   return name.replace(/\\([0-9a-f]{2})/g, (_, code) => String.fromCharCode(Number.parseInt(code, 16))).replace(/\[[0-9a-f]{8,}\]/g, '');
+}
+
+/** The identifiers of a symbol (v0 mangling: each after its length), joined as a path. */
+function path(symbol) {
+  const parts = [];
+  for (let at = 0; at < symbol.length;) {
+    const length = /^(\d+)_?/.exec(symbol.slice(at));
+    if (length === null) {
+      at++;
+    } else {
+      at += length[0].length;
+      parts.push(symbol.slice(at, at += Number(length[1])));
+    }
+  }
+  return parts.join('::');
 }
 
 /** The module with zeros for each `core::panic::Location` (address of a path, its length, line, column) and its path. */

@@ -5,6 +5,7 @@ use crate::process::command;
 use crate::{Result, install, project};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The generated glue and the optimised module go here; the npm package is made from them.
 pub const OUT: &str = "js/build/wasm";
@@ -24,16 +25,44 @@ const FEATURES: [&str; 7] = [
 const OPTIMISATION: [&str; 7] =
     ["-O3", "--low-memory-unused", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
-/// Builds `js/build/wasm/{core.js,core_bg.wasm}`. Panics become bare traps on the way (`xtask/scripts/quiet-panics.mjs`).
+/// For the verifier, which needs no speed: the smallest of what was tried.
+const VERIFIER_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-producers", "--strip-target-features"];
+
+/// Builds the core and the verifier.
 pub fn build(run: Runner) -> Result<()> {
-    install::wasm_target(run)?;
-    // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen.
-    run(command("cargo")
-        .args(["rustc", "--lib", "--profile", "wasm", "--crate-type"])
+    build_core(run)?;
+    build_verifier(run)
+}
+
+/// Builds `js/build/wasm/verify.wasm`, which exports plain functions and needs no glue.
+fn build_verifier(run: Runner) -> Result<()> {
+    run(&mut compile("ears-verify"))?;
+    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_verify.wasm");
+    let opt = install::wasm_opt(run)?;
+    let quieted = project::scratch("wasm")?.join("verify.wasm");
+    std::fs::copy(&module, &quieted).map_err(|error| format!("cannot copy {}: {error}", module.display()))?;
+    run(command("node").arg(project::root().join("xtask/scripts/quiet-panics.mjs")).arg(&quieted))?;
+    let out = project::root().join(OUT).join("verify.wasm");
+    run(command(&opt).args(VERIFIER_OPTIMISATION).args(FEATURES).arg(&quieted).arg("-o").arg(out))
+}
+
+/// Compiles the library of a package for the browser.
+fn compile(package: &str) -> Command {
+    let mut cargo = command("cargo");
+    cargo
+        .args(["rustc", "--package", package, "--lib", "--profile", "wasm", "--crate-type"])
         .args(["cdylib", "--target", "wasm32-unknown-unknown"])
         // Flags from outside would replace the ones in .cargo/config.toml.
         .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS"))?;
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo
+}
+
+/// Builds `js/build/wasm/{core.js,core_bg.wasm}`. Panics become bare traps on the way (`xtask/scripts/quiet-panics.mjs`).
+fn build_core(run: Runner) -> Result<()> {
+    install::wasm_target(run)?;
+    // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen.
+    run(&mut compile("ears-only"))?;
     let module = project::target().join("wasm32-unknown-unknown/wasm/ears_only.wasm");
     let bindgen = install::wasm_bindgen(run)?;
     let opt = install::wasm_opt(run)?;

@@ -1,7 +1,7 @@
 // Type tests on the declarations as shipped: this file must compile, and each marked line must not.
 import { createHome, HomeError } from 'ears-only';
 import type {
-  CardInput, Consent, Excluded, Explanation, FlushResult, Home, HomeOptions, ImportReport, LocalCard, OutboxView, Placed, RankedPage,
+  BundleOptions, CardInput, Consent, Excluded, Explanation, FlushResult, Home, HomeOptions, ImportReport, LocalCard, OutboxView, Placed, RankedPage,
   Reason, ReasonCode, ShelfInput, Status, StorageAdapter, Summary,
 } from 'ears-only';
 
@@ -133,3 +133,10 @@ void home.exclude({});
 same<ReturnType<typeof home.excluded>, Excluded>();
 same<typeof home.isPrivate, boolean>();
 home.track({ type: 'unhide', cardId: 'album:1' });
+
+// Published bundles: the root is the file itself, as text or imported as JSON.
+createHome({ bundle: { url: 'https://models.example/home', root: '{"payload":""}' } });
+createHome({ bundle: { url: new URL('https://models.example/home'), root: { payload: '' }, channel: 'beta', checkEveryMs: 0 } });
+// @ts-expect-error
+createHome({ bundle: { url: 'https://models.example/home' } });
+same<BundleOptions['root'], string | object>();
