@@ -9,6 +9,7 @@
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
+//! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
 
 pub mod bundle;
 pub mod data;
@@ -17,6 +18,7 @@ pub mod golden;
 pub mod interval;
 pub mod progress;
 pub mod propensities;
+pub mod publish;
 pub mod replay;
 pub mod simulate;
 pub mod table;

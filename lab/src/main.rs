@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
+use ears_lab::publish::command;
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
@@ -127,6 +128,9 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    Keygen(command::Keygen),
+    Sign(command::Sign),
+    Publish(command::Publish),
 }
 
 fn main() -> ExitCode {
@@ -184,6 +188,9 @@ fn main() -> ExitCode {
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
+        Command::Keygen(keygen) => keygen.run().map(told),
+        Command::Sign(sign) => sign.run().map(told),
+        Command::Publish(publish) => publish.run().map(told),
     };
     done.unwrap_or_else(|error| {
         eprintln!("ears-lab: {error}");
@@ -204,6 +211,11 @@ fn check_propensities(data: Option<&Path>, pages: u64, threads: usize, json: Opt
     }
     print!("{}", report.table());
     Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+/// Says what was done.
+fn told(text: String) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
 }
 
 fn check_golden(directory: &Path, data: Option<&Path>) -> Result<ExitCode, LabError> {
