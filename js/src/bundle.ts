@@ -13,8 +13,8 @@ import type { BundleOptions, StorageAdapter } from './types.js';
 
 /** A signed time may be so far ahead of the device's clock, and the clock so far behind what was signed, before it is said. */
 const CLOCK_TOLERANCE_MS = 24 * 3_600_000;
-/** New roots taken in one visit. */
-const MAX_ROOTS = 32;
+/** The longest way from a trusted root to the newest. */
+const MAX_ROOTS = 256;
 /** A release may be so far ahead of the last one: a stolen key cannot use up the sequences at once. */
 const MAX_STEP = 1_000_000;
 /** Bundles that stopped the core, remembered. */
@@ -293,18 +293,23 @@ export class Bundles implements CoreProgram {
     if (version < this.#root.version) {
       throw refusal('bundle_rollback', `expected root ${this.#root.version} or a later one, found ${version}`);
     }
-    for (let steps = 0; this.#root.version < version && steps < MAX_ROOTS; steps++) {
-      const next = this.#root.version + 1;
-      const bytes = next === version ? served : await this.#file(`${next}.root.json`);
-      const envelope = readEnvelope(bytes, `root ${next}`);
-      const root = await readRoot(this.#checks, envelope);
-      if (root.version !== next) throw refusal('bundle_mixed', `expected root ${next}, found ${root.version}`);
-      await checkSigned(this.#checks, this.#root, 'root', envelope, `root ${next}`);
-      await checkSigned(this.#checks, root, 'root', envelope, `root ${next}`);
-      this.#useRoot(root, new TextDecoder().decode(bytes));
-      await this.#writing;
+    let root = this.#root;
+    let text: string | undefined;
+    for (let steps = 0; root.version < version && steps < MAX_ROOTS; steps++) {
+      const what = `root ${root.version + 1}`;
+      const bytes = root.version + 1 === version ? served : await this.#file(`${root.version + 1}.root.json`);
+      const envelope = readEnvelope(bytes, what);
+      const next = await readRoot(this.#checks, envelope);
+      if (next.version !== root.version + 1) throw refusal('bundle_mixed', `expected ${what}, found root ${next.version}`);
+      await checkSigned(this.#checks, root, 'root', envelope, what);
+      await checkSigned(this.#checks, next, 'root', envelope, what);
+      root = next;
+      text = new TextDecoder().decode(bytes);
     }
-    this.#notExpired(this.#root.expires, `root ${this.#root.version}`, 'bundle_root_expired');
+    this.#notExpired(root.expires, `root ${root.version}`, 'bundle_root_expired');
+    // Only now: of a chain that ends in a root that counts for nothing, no part is trusted.
+    if (text !== undefined) this.#useRoot(root, text);
+    await this.#writing;
   }
 
   /** Trusts a root. What the holder of a revoked key may have driven too far is forgotten. */

@@ -50,6 +50,13 @@ class Device {
     await this.world.settle();
   }
 
+  /** Until a core that stopped has been replaced. */
+  async ready(home) {
+    for (let round = 0; home.status.state !== 'ready' && round < 10_000; round++) await this.world.settle();
+    await this.world.settle();
+    assert.equal(home.status.state, 'ready');
+  }
+
   /** One visit: ranks a page, looks for a newer bundle, closes. Returns what served and what was reported. */
   async visit({ rank = true, waitMs = 0, pages = 1 } = {}) {
     this.world.requests = [];
@@ -65,9 +72,10 @@ class Device {
     await this.looked(waitMs);
     const then = home.status.modelVersion;
     for (let more = 1; more < pages; more++) {
+      await this.ready(home);
       rankOnce();
-      await this.world.settle();
     }
+    if (pages > 1) await this.ready(home);
     const last = home.status.modelVersion;
     await home.close();
     const codes = errors.map((error) => error.code);
@@ -250,7 +258,7 @@ describe('healing', () => {
       home.track({ type: 'finish', cardId: 'album:kind-of-blue', msPlayed: 60_000 });
       for (let page = 0; page < 3; page++) {
         assert.equal(home.rankSync(samplePage()).shelves.length, 3);
-        await device.looked();
+        await device.ready(home);
       }
       assert.ok(errors.some(({ code }) => code === 'bundle_trapped'), String(errors));
       assert.equal(home.rankSync(samplePage()).source, 'policy');
@@ -275,7 +283,7 @@ describe('healing', () => {
     const { home, errors } = await device.open();
     const rank = async () => {
       const { source } = home.rankSync(samplePage());
-      await device.looked();
+      await device.ready(home);
       return [source, home.status.modelVersion];
     };
     assert.deepEqual(await rank(), ['baseline', 'model-5']);
@@ -632,12 +640,13 @@ describe('attacks', () => {
       await device.visit();
       device.later(60_000);
       await attack(device);
-      const before = device.before ?? device.state;
+      const before = device.state;
       const { model, then, sources, codes, errors } = await device.visit({ waitMs });
       assert.ok(codes.length > 0 && codes.every((one) => one === code), `expected ${code}, found ${errors.map((error) => `${error.code}: ${error.message}`)}`);
       assert.deepEqual([model, then, sources], ['model-5', 'model-5', ['policy']], 'the last good bundle serves');
-      const { highest, current, good } = device.state;
+      const { highest, current, good, root } = device.state;
       assert.deepEqual({ highest, current, good }, { highest: before.highest, current: before.current, good: before.good });
+      if (!/revoked/.test(what)) assert.equal(root, before.root, 'nothing is trusted that did not pass');
       // The next visit, offline: still the last good one.
       device.world.answer = async () => { throw new TypeError('Failed to fetch'); };
       device.world.now = Math.max(device.world.now, device.publisher.now);

@@ -74,6 +74,7 @@ const STAGES: &[Stage] = &[
     stage("lab: golden files", &[], golden),
     stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
+    stage("bundle attacks in the browser", &["npm package"], bundle_attacks),
     stage("lab: real listeners", &[], replay),
     stage("lab: carousel", &[], carousel),
     stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
@@ -335,6 +336,21 @@ fn toolchains(desk: &Desk) -> Outcome {
         Some(browser) => desk.folder_tests("tests/package/toolchains", &[("CHROME_PATH", &browser.chromium)]),
         None => desk.folder_tests("tests/package/toolchains", &[]),
     }
+}
+/// Files made by `ears-lab publish`, served to a browser whole and tampered with.
+fn bundle_attacks(desk: &Desk) -> Outcome {
+    let Some(browser) = install::find_browser() else {
+        return Outcome::NotRun("no Chromium on this machine".to_owned());
+    };
+    let mut build = cargo(&["build", "--release", "--quiet", "--bin", "ears-lab", "--manifest-path"]);
+    build.arg(manifest("lab"));
+    if let Err(problem) = desk.step(&mut build) {
+        return Outcome::failed(problem);
+    }
+    let mut tests = command("node");
+    tests.args(["--test", "tests/delivery.test.mjs"]).current_dir(project::root().join("js"));
+    tests.env("EARS_LAB", project::target().join("release/ears-lab")).env("CHROME_PATH", &browser.chromium);
+    desk.tests(tests)
 }
 
 fn golden(desk: &Desk) -> Outcome {
