@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::error::LabError;
 
+pub mod models;
 mod page;
 mod propensities;
 mod two_level;
@@ -98,13 +99,10 @@ pub fn check_directory(directory: &Path) -> Result<Vec<Result<FileFinding, LabEr
     let mut named = BTreeSet::new();
     for file in files.iter().filter(|file| file.file_name().is_some_and(|name| name == "index.json")) {
         let Some(folder) = file.parent() else { continue };
-        match models_of(file) {
-            Ok(models) => {
-                for (name, kind) in models {
-                    let path = folder.join(name);
-                    findings.push(Ok(FileFinding { path: relative(directory, &path), finding: Finding::Unknown { kind } }));
-                    named.insert(path);
-                }
+        match models::check_index(directory, file).and_then(|checked| Ok((checked, models_of(file)?))) {
+            Ok((checked, models)) => {
+                findings.extend(checked);
+                named.extend(models.into_iter().map(|name| folder.join(name)));
             }
             Err(error) => findings.push(Err(error)),
         }
@@ -160,27 +158,12 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// File names and kinds of the models that an index names.
-fn models_of(index: &Path) -> Result<Vec<(String, String)>, LabError> {
+/// File names of the models that an index names.
+fn models_of(index: &Path) -> Result<Vec<String>, LabError> {
     let value = read_json(index)?;
-    let models = value
-        .get("models")
-        .and_then(Value::as_object)
-        .ok_or_else(|| LabError::file(index, "an object \"models\"", value.get("models").map_or("none", kind_of)))?;
-    let mut named = Vec::new();
-    for (name, model) in models {
-        let library = model.get("library").and_then(Value::as_str).unwrap_or("model");
-        let files = model
-            .get("files")
-            .and_then(Value::as_array)
-            .ok_or_else(|| LabError::file(index, &format!("an array \"files\" in model {name}"), "none"))?;
-        for file in files {
-            let file =
-                file.as_str().ok_or_else(|| LabError::file(index, &format!("file names in model {name}"), kind_of(file)))?;
-            named.push((file.to_owned(), library.to_owned()));
-        }
-    }
-    Ok(named)
+    let models = value.get("models").and_then(Value::as_object);
+    let files = models.into_iter().flatten().filter_map(|(_, model)| model.get("files").and_then(Value::as_array));
+    Ok(files.flatten().filter_map(|file| file.as_str().map(str::to_owned)).collect())
 }
 
 fn collect_json(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), LabError> {

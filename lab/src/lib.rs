@@ -12,6 +12,7 @@
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
 
 pub mod bundle;
+pub mod convert;
 pub mod data;
 pub mod error;
 pub mod golden;

@@ -55,7 +55,11 @@ fn golden(shared: &Path) {
         assert!(line(known).ends_with(", tolerance 1e-9, ok"), "{out}");
     }
     assert_eq!(line("obp_estimates.json"), "obp_estimates.json: unknown kind obp_estimates");
-    assert_eq!(out.lines().filter(|line| line.starts_with("models/kuairand/")).count(), 10);
+    for folder in ["models/kuairand/", "models/obd_men/"] {
+        let models: Vec<&str> = out.lines().filter(|line| line.starts_with(folder)).collect();
+        assert_eq!(models.len(), 10, "{out}");
+        assert!(models.iter().all(|line| line.contains(": 200 of 200 cases, worst ") && line.ends_with(", ok")), "{out}");
+    }
 }
 
 fn lastfm(shared: &Path) {

@@ -1,0 +1,519 @@
+//! XGBoost models, JSON and Universal Binary JSON: `gbtree` and `dart` boosters for a binary target.
+//!
+//! Files of XGBoost 1.0 to 3.x. The formats differ in how numbers are written, not in what they mean: `base_score` is a text such as
+//! `5E-1` or, since 3.1, a list such as `[5E-1]`; flags are booleans or 0 and 1; files before 1.3 have no categories.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ears_only::model::body::{Missing, Node, Rule, Split, Tree, Trees};
+use serde::Deserialize;
+use serde::de::{self, Visitor};
+
+use super::error::ImportError;
+use super::{Evaluation, Source};
+
+/// Objectives whose margin is a log-odds.
+const OBJECTIVES: [&str; 3] = ["binary:logistic", "binary:logitraw", "reg:logistic"];
+/// Categories from here on are not valid (`OutOfRangeCat` of XGBoost).
+const MAX_CATEGORY: f32 = 16_777_216.0;
+
+#[derive(Deserialize)]
+struct File {
+    learner: Learner,
+}
+
+#[derive(Deserialize)]
+struct Learner {
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+    #[serde(default)]
+    feature_names: Vec<String>,
+    gradient_booster: Booster,
+    learner_model_param: Parameters,
+    objective: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    base_score: Loose,
+    num_class: Option<Loose>,
+    num_target: Option<Loose>,
+    num_feature: Loose,
+}
+
+/// Either booster; others have other parts and are refused by their name.
+#[derive(Deserialize)]
+struct Booster {
+    name: String,
+    model: Option<Forest>,
+    gbtree: Option<Inner>,
+    weight_drop: Option<Vec<f32>>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    model: Forest,
+}
+
+#[derive(Deserialize)]
+struct Forest {
+    trees: Vec<RawTree>,
+    #[serde(default)]
+    tree_info: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct RawTree {
+    left_children: Vec<i64>,
+    right_children: Vec<i64>,
+    split_indices: Vec<i64>,
+    split_conditions: Vec<f32>,
+    default_left: Vec<Flag>,
+    #[serde(default)]
+    split_type: Vec<i64>,
+    #[serde(default)]
+    categories: Vec<i64>,
+    #[serde(default)]
+    categories_nodes: Vec<i64>,
+    #[serde(default)]
+    categories_segments: Vec<i64>,
+    #[serde(default)]
+    categories_sizes: Vec<i64>,
+    tree_param: Option<TreeParameters>,
+}
+
+#[derive(Deserialize)]
+struct TreeParameters {
+    size_leaf_vector: Option<Loose>,
+}
+
+/// A number that may stand in quotes or, since 3.1, in a list.
+struct Loose(String);
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, in quotes or not")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Loose, E> {
+        Ok(Loose(text.to_owned()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Loose, E> {
+        Ok(Loose(number.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Loose, E> {
+        Ok(Loose(number.to_string()))
+    }
+
+    fn visit_f32<E: de::Error>(self, number: f32) -> Result<Loose, E> {
+        Ok(Loose(number.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Loose, E> {
+        Ok(Loose(number.to_string()))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
+        match (list.next_element::<f64>()?, list.next_element::<f64>()?) {
+            (Some(number), None) => Ok(Loose(number.to_string())),
+            _ => Err(de::Error::custom("expected a list of one number")),
+        }
+    }
+}
+
+impl Loose {
+    fn whole(&self, place: &str) -> Result<u64, ImportError> {
+        self.0.parse().map_err(|_| ImportError::broken(place, "a whole number", &self.0))
+    }
+}
+
+/// A flag: true and false, or 1 and 0.
+#[derive(Clone, Copy)]
+struct Flag(bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean, 0 or 1")
+    }
+
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Flag, E> {
+        Ok(Flag(flag))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Flag, E> {
+        match number {
+            0 => Ok(Flag(false)),
+            1 => Ok(Flag(true)),
+            other => Err(E::invalid_value(de::Unexpected::Signed(other), &self)),
+        }
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Flag, E> {
+        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+/// A model as its file has it, checked.
+#[derive(Clone, Debug)]
+pub struct Xgboost {
+    names: Vec<String>,
+    columns: usize,
+    base_margin: f32,
+    trees: Vec<SourceTree>,
+    notes: Vec<String>,
+}
+
+/// One tree in the order of its file; node 0 is the root.
+#[derive(Clone, Debug)]
+struct SourceTree {
+    nodes: Vec<SourceNode>,
+    /// Factor of each leaf: 1 for `gbtree`, what dropping left of the tree for `dart`.
+    weight: f32,
+}
+
+#[derive(Clone, Debug)]
+enum SourceNode {
+    Leaf(f32),
+    Split {
+        column: u16,
+        test: Test,
+        default_left: bool,
+        left: usize,
+        right: usize,
+    },
+    /// Cut off by pruning.
+    Deleted,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    /// Left when less.
+    Less(f32),
+    /// Right when one of these categories, sorted.
+    Right(Vec<u32>),
+}
+
+/// Reads JSON.
+///
+/// # Errors
+/// What is wrong or not supported, and where.
+pub fn from_json(bytes: &[u8]) -> Result<Xgboost, ImportError> {
+    let file: File = serde_json::from_slice(bytes).map_err(|error| ImportError::broken("JSON", "an XGBoost model", error))?;
+    check(file)
+}
+
+/// Reads Universal Binary JSON.
+///
+/// # Errors
+/// What is wrong or not supported, and where.
+pub fn from_ubj(bytes: &[u8]) -> Result<Xgboost, ImportError> {
+    let file: File = super::ubjson::from_slice(bytes).map_err(|error| ImportError::broken("UBJ", "an XGBoost model", error))?;
+    check(file)
+}
+
+fn check(file: File) -> Result<Xgboost, ImportError> {
+    let Learner { attributes, feature_names: names, gradient_booster, learner_model_param: parameters, objective } = file.learner;
+    if !OBJECTIVES.contains(&objective.name.as_str()) {
+        return Err(ImportError::unsupported_but(format!("objective {}", objective.name), OBJECTIVES.join(", ")));
+    }
+    for (what, number, most) in [("num_class", &parameters.num_class, 1), ("num_target", &parameters.num_target, 1)] {
+        let number = number.as_ref().map_or(Ok(0), |number| number.whole(what))?;
+        if number > most {
+            return Err(ImportError::unsupported_but(format!("{what} {number}"), "a binary target"));
+        }
+    }
+    let columns = parameters.num_feature.whole("num_feature")?;
+    let columns = usize::try_from(columns)
+        .ok()
+        .filter(|columns| (1..=ears_only::page::MAX_COLUMNS).contains(columns))
+        .ok_or_else(|| ImportError::broken("num_feature", format!("1 to {} columns", ears_only::page::MAX_COLUMNS), columns))?;
+    if !names.is_empty() && names.len() != columns {
+        return Err(ImportError::broken("feature_names", format!("{columns} names"), names.len()));
+    }
+    let (forest, weights) = forest(gradient_booster)?;
+    if forest.tree_info.iter().any(|group| *group != 0) {
+        return Err(ImportError::unsupported_but("a tree of another class", "a binary target"));
+    }
+    let mut trees = Vec::with_capacity(forest.trees.len());
+    for (index, raw) in forest.trees.into_iter().enumerate() {
+        let weight = weights.as_ref().map_or(1.0, |weights| weights[index]);
+        trees.push(SourceTree { nodes: check_tree(index, raw, columns)?, weight });
+    }
+    let mut notes = Vec::new();
+    if let Some(best) = attributes.get("best_iteration") {
+        notes.push(format!(
+            "the file names best_iteration {best}; every tree counts, as in Booster.predict: slice the booster before it is saved for less"
+        ));
+    }
+    Ok(Xgboost { names, columns, base_margin: base_margin(&parameters.base_score)?, trees, notes })
+}
+
+/// The trees, and the weights of `dart`.
+fn forest(booster: Booster) -> Result<(Forest, Option<Vec<f32>>), ImportError> {
+    let missing = |part: &str| ImportError::broken("gradient_booster", format!("a part \"{part}\""), "none");
+    let (forest, weights) = match booster.name.as_str() {
+        "gbtree" => (booster.model.ok_or_else(|| missing("model"))?, None),
+        "dart" => {
+            let inner = booster.gbtree.ok_or_else(|| missing("gbtree"))?;
+            (inner.model, Some(booster.weight_drop.ok_or_else(|| missing("weight_drop"))?))
+        }
+        other => return Err(ImportError::unsupported_but(format!("booster {other}"), "gbtree or dart")),
+    };
+    match &weights {
+        Some(weights) if weights.len() != forest.trees.len() => {
+            Err(ImportError::broken("weight_drop", format!("{} weights", forest.trees.len()), weights.len()))
+        }
+        _ => Ok((forest, weights)),
+    }
+}
+
+/// The margin before any tree: the log-odds of `base_score` in `f32`, as the objective computes it.
+///
+/// # References
+/// `LogisticRegression::ProbToMargin` of XGBoost, which `binary:logitraw` shares.
+fn base_margin(base_score: &Loose) -> Result<f32, ImportError> {
+    let text = base_score.0.as_str();
+    let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text).trim();
+    let wrong = || ImportError::broken("base_score", "a probability between 0 and 1", text);
+    let score: f32 = inner.parse().map_err(|_| wrong())?;
+    if !(score > 0.0 && score < 1.0) {
+        return Err(wrong());
+    }
+    Ok(-libm::logf(1.0 / score - 1.0))
+}
+
+fn check_tree(index: usize, raw: RawTree, columns: usize) -> Result<Vec<SourceNode>, ImportError> {
+    let count = raw.left_children.len();
+    let place = |what: &str| format!("tree {index}, {what}");
+    let vector = raw.tree_param.as_ref().and_then(|parameters| parameters.size_leaf_vector.as_ref());
+    if vector.map_or(Ok(0), |size| size.whole("size_leaf_vector"))? > 1 {
+        return Err(ImportError::unsupported_but(place("a vector of values in each leaf"), "one value"));
+    }
+    let lengths = [
+        ("right_children", raw.right_children.len()),
+        ("split_indices", raw.split_indices.len()),
+        ("split_conditions", raw.split_conditions.len()),
+        ("default_left", raw.default_left.len()),
+    ];
+    for (what, length) in lengths {
+        if length != count {
+            return Err(ImportError::broken(place(what), format!("{count} entries, as left_children has"), length));
+        }
+    }
+    if !raw.split_type.is_empty() && raw.split_type.len() != count {
+        return Err(ImportError::broken(place("split_type"), format!("{count} entries or none"), raw.split_type.len()));
+    }
+    let mut categories = categories(index, &raw)?;
+    let mut nodes = vec![SourceNode::Deleted; count];
+    let mut open = vec![0_usize];
+    while let Some(at) = open.pop() {
+        let here = format!("tree {index}, node {at}");
+        match nodes.get(at) {
+            Some(SourceNode::Deleted) => {}
+            Some(_) => return Err(ImportError::broken(here, "one parent for each node", "two")),
+            None => return Err(ImportError::broken(here, format!("a node below {count}"), "none")),
+        }
+        if raw.left_children[at] == -1 {
+            nodes[at] = SourceNode::Leaf(finite(&here, raw.split_conditions[at])?);
+            continue;
+        }
+        let child = |child: i64| usize::try_from(child).map_err(|_| ImportError::broken(&here, "a child node", child));
+        let (left, right) = (child(raw.left_children[at])?, child(raw.right_children[at])?);
+        let column = raw.split_indices[at];
+        let column = usize::try_from(column).ok().filter(|column| *column < columns);
+        let column = column.and_then(|column| u16::try_from(column).ok());
+        let column =
+            column.ok_or_else(|| ImportError::broken(&here, format!("a column below {columns}"), raw.split_indices[at]))?;
+        let test = match raw.split_type.get(at) {
+            None | Some(0) => Test::Less(finite(&here, raw.split_conditions[at])?),
+            Some(1) => {
+                Test::Right(categories.remove(&at).ok_or_else(|| ImportError::broken(&here, "categories of its split", "none"))?)
+            }
+            Some(other) => return Err(ImportError::unsupported_but(format!("{here}: split_type {other}"), "0 or 1")),
+        };
+        // A tree that meets a node twice is no tree; the loop above ends since no node is visited again.
+        nodes[at] = SourceNode::Split { column, test, default_left: raw.default_left[at].0, left, right };
+        open.extend([right, left]);
+    }
+    Ok(nodes)
+}
+
+fn finite(place: &str, value: f32) -> Result<f32, ImportError> {
+    if value.is_finite() { Ok(value) } else { Err(ImportError::broken(place, "a finite number", value)) }
+}
+
+/// The categories of each categorical node.
+fn categories(index: usize, raw: &RawTree) -> Result<BTreeMap<usize, Vec<u32>>, ImportError> {
+    let wrong = |found: String| ImportError::broken(format!("tree {index}, categories"), "a segment for each node", found);
+    let (nodes, segments, sizes) = (&raw.categories_nodes, &raw.categories_segments, &raw.categories_sizes);
+    if nodes.len() != segments.len() || nodes.len() != sizes.len() {
+        return Err(wrong(format!("{} nodes, {} segments, {} sizes", nodes.len(), segments.len(), sizes.len())));
+    }
+    let mut of = BTreeMap::new();
+    let mut all = 0;
+    for ((node, start), size) in nodes.iter().zip(segments).zip(sizes) {
+        let range = || {
+            let (start, size) = (usize::try_from(*start).ok()?, usize::try_from(*size).ok()?);
+            raw.categories.get(start..start.checked_add(size)?)
+        };
+        let slice = range().ok_or_else(|| wrong(format!("{size} categories from {start} on")))?;
+        // Segments that overlap would let a short file stand for a long list.
+        all += slice.len();
+        if all > raw.categories.len() {
+            return Err(wrong("overlapping segments".to_owned()));
+        }
+        let mut set = Vec::with_capacity(slice.len());
+        for category in slice {
+            let valid = u32::try_from(*category).ok().filter(|category| (*category as f32) < MAX_CATEGORY);
+            set.push(valid.ok_or_else(|| wrong(format!("category {category}")))?);
+        }
+        set.sort_unstable();
+        set.dedup();
+        let node = usize::try_from(*node).map_err(|_| wrong(format!("node {node}")))?;
+        if of.insert(node, set).is_some() {
+            return Err(wrong(format!("node {node} twice")));
+        }
+    }
+    Ok(of)
+}
+
+impl SourceTree {
+    /// The leaf of one row.
+    ///
+    /// # References
+    /// `GetNextNode` and `common::Decision` of XGBoost: what is missing takes the default branch; a category outside the set, negative or
+    /// out of range goes left.
+    fn leaf(&self, row: &[f32]) -> f32 {
+        let mut at = 0;
+        loop {
+            match self.nodes.get(at) {
+                Some(SourceNode::Leaf(value)) => return *value,
+                Some(SourceNode::Split { column, test, default_left, left, right }) => {
+                    let x = row.get(usize::from(*column)).copied().unwrap_or(f32::NAN);
+                    let goes_left = match test {
+                        _ if x.is_nan() => *default_left,
+                        Test::Less(threshold) => x < *threshold,
+                        Test::Right(set) => !(0.0..MAX_CATEGORY).contains(&x) || set.binary_search(&(x as u32)).is_err(),
+                    };
+                    at = if goes_left { *left } else { *right };
+                }
+                Some(SourceNode::Deleted) | None => return f32::NAN,
+            }
+        }
+    }
+
+    fn body(&self) -> Result<Tree, ImportError> {
+        let mut nodes = Vec::with_capacity(self.nodes.len());
+        // Deleted nodes are left out, so numbers shift.
+        let mut number = vec![0_u32; self.nodes.len()];
+        let mut next = 0;
+        for (node, number) in self.nodes.iter().zip(&mut number) {
+            *number = next;
+            next += u32::from(!matches!(node, SourceNode::Deleted));
+        }
+        for node in &self.nodes {
+            nodes.push(match node {
+                SourceNode::Deleted => continue,
+                SourceNode::Leaf(value) => Node::Leaf(f64::from(value * self.weight)),
+                SourceNode::Split { column, test, default_left, left, right } => {
+                    let (left, right) = (number[*left], number[*right]);
+                    Node::Split(match test {
+                        Test::Less(threshold) => Split {
+                            column: *column,
+                            rule: Rule::Less(*threshold),
+                            missing: Missing::Nan,
+                            missing_left: *default_left,
+                            left,
+                            right,
+                        },
+                        // The device goes left for a member, XGBoost goes right.
+                        Test::Right(set) => Split {
+                            column: *column,
+                            rule: super::trees::members(set)?,
+                            missing: Missing::Nan,
+                            missing_left: !*default_left,
+                            left: right,
+                            right: left,
+                        },
+                    })
+                }
+            });
+        }
+        Ok(Tree::General { nodes })
+    }
+}
+
+impl Source for Xgboost {
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Sums in `f32` from the base margin on, in the order of the trees.
+    fn evaluate(&self, row: &[f32]) -> Evaluation {
+        let mut margin = self.base_margin;
+        let mut size = f64::from(self.base_margin.abs());
+        for tree in &self.trees {
+            let leaf = tree.leaf(row) * tree.weight;
+            margin += leaf;
+            size += f64::from(leaf.abs());
+        }
+        let rounding = f64::from(f32::EPSILON) * (self.trees.len() + 2) as f64 * size;
+        Evaluation { margin: f64::from(margin), error: rounding, in_range: margin.is_finite() }
+    }
+
+    fn body(&self) -> Result<ears_only::model::body::Body, ImportError> {
+        let trees = self.trees.iter().map(SourceTree::body).collect::<Result<Vec<_>, _>>()?;
+        Ok(ears_only::model::body::Body::Trees(Trees::new(f64::from(self.base_margin), trees)?))
+    }
+
+    fn thresholds(&self) -> Vec<(usize, f32)> {
+        let mut thresholds = Vec::new();
+        for node in self.trees.iter().flat_map(|tree| &tree.nodes) {
+            if let SourceNode::Split { column, test, .. } = node {
+                match test {
+                    Test::Less(threshold) => thresholds.push((usize::from(*column), *threshold)),
+                    Test::Right(set) => {
+                        thresholds.extend(set.iter().take(8).map(|category| (usize::from(*column), *category as f32)));
+                    }
+                }
+            }
+        }
+        thresholds
+    }
+}
