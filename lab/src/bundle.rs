@@ -257,6 +257,12 @@ impl Opened {
     }
 }
 
+/// SHA-256 of any bytes in lower-case hex.
+#[must_use]
+pub fn address(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

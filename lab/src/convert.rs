@@ -14,9 +14,13 @@
 use ears_only::model::body::Body;
 
 pub mod architecture;
+pub mod check;
+pub mod command;
+pub mod draft;
 pub mod error;
 pub mod lightgbm;
 pub mod logistic;
+pub mod mutate;
 pub mod network;
 pub mod onnx;
 pub mod safetensors;
@@ -107,6 +111,14 @@ pub struct Evaluation {
     pub in_range: bool,
 }
 
+impl Evaluation {
+    /// How far the device's margin may lie from this one.
+    #[must_use]
+    pub fn allowed(&self) -> f64 {
+        self.error + 1e-12 * (1.0 + self.margin.abs())
+    }
+}
+
 /// A model as its file has it.
 pub trait Source {
     /// Number of columns of a row.
@@ -134,6 +146,11 @@ pub trait Source {
     /// Mean and scale of each column: the body reads `(x - mean) / scale`.
     fn scaling(&self) -> Option<Vec<(f32, f32)>> {
         None
+    }
+
+    /// Columns that hold categories.
+    fn categorical(&self) -> Vec<usize> {
+        Vec::new()
     }
 
     /// Values at which something changes, by column; for test rows.
@@ -198,7 +215,8 @@ impl Imported {
 pub struct Converted {
     /// The body.
     pub body: Body,
-    scaling: Option<Vec<(f32, f32)>>,
+    /// Mean and scale of each column, subtracted and divided by before the body reads it.
+    pub scaling: Option<Vec<(f32, f32)>>,
 }
 
 impl Converted {

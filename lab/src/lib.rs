@@ -4,6 +4,8 @@
 //!
 //! | command | does |
 //! |---|---|
+//! | `convert` | [`convert`]: models of the field's own tools become bundles |
+//! | `check-models` | [`convert::check`]: recomputes a folder of models, and damages their files |
 //! | `inspect` | [`bundle`]: what a bundle holds, checked as a device checks it |
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |

@@ -10,7 +10,7 @@ use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
-use ears_lab::{bundle, golden, progress, propensities, table};
+use ears_lab::{bundle, convert, golden, progress, propensities, table};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
@@ -56,6 +56,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Recomputes every model of a folder, and damages its files: each must be refused or agree with its own evaluator.
+    CheckModels(convert::command::CheckModels),
+    /// Makes a bundle of a model of XGBoost, LightGBM, PyTorch or scikit-learn.
+    Convert(convert::command::Convert),
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
         /// Which world: demo, or lastfm, movielens, kuairand or carousel with --data.
@@ -149,6 +153,8 @@ fn main() -> ExitCode {
             check_propensities(data.as_deref(), pages, threads.unwrap_or_else(processors), json.as_deref())
         }
         Command::Inspect { file, json } => inspect(&file, json),
+        Command::CheckModels(arguments) => arguments.run(),
+        Command::Convert(arguments) => arguments.run(),
         Command::Simulate {
             world,
             data,

@@ -37,6 +37,8 @@ const READ: [&str; 17] = [
     "cat_threshold",
     "is_linear",
 ];
+/// Lines that only trees with linear leaves have.
+const LINEAR: [&str; 4] = ["leaf_const", "num_features", "leaf_features", "leaf_coeff"];
 /// Largest absolute value that counts as zero (`kZeroThreshold`, a 32-bit constant).
 const ZERO: f64 = 1e-35_f32 as f64;
 
@@ -124,7 +126,7 @@ struct Block<'t> {
 impl<'t> Block<'t> {
     fn add(&mut self, number: usize, line: &'t str) -> Result<(), ImportError> {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
-        if !HEAD.iter().chain(&STATISTICS).chain(&READ).any(|known| *known == name) {
+        if !HEAD.iter().chain(&STATISTICS).chain(&READ).chain(&LINEAR).any(|known| *known == name) {
             return Err(ImportError::unsupported(format!("line {number}: {}", name.chars().take(40).collect::<String>())));
         }
         match self.values.insert(name, (number, value)) {
@@ -293,10 +295,11 @@ fn check_splits(
                 return Err(ImportError::broken(&place, "a set of categories of its own", "one that overlaps"));
             }
             Test::In(slice.to_vec())
-        } else if thresholds[at].is_finite() {
-            Test::AtMost(thresholds[at])
+        } else if thresholds[at].is_nan() {
+            return Err(ImportError::broken(&place, "a threshold", thresholds[at]));
         } else {
-            return Err(ImportError::broken(&place, "a finite threshold", thresholds[at]));
+            // Infinite where only NaN goes right.
+            Test::AtMost(thresholds[at])
         };
         let default_left = decisions[at] & 2 != 0;
         splits.push(SourceSplit { column, test, missing, default_left, left: left[at], right: right[at] });

@@ -59,8 +59,8 @@ pub fn from_json(bytes: &[u8]) -> Result<Logistic, ImportError> {
     if let Some((a, b, _)) = crosses.iter().find(|(a, b, _)| usize::from(*a.max(b)) >= count) {
         return Err(ImportError::broken("crosses", format!("columns below {count}"), a.max(b)));
     }
-    if let Some(scale) = scale.iter().find(|scale| !scale.is_finite() || **scale == 0.0) {
-        return Err(ImportError::broken("scale", "finite numbers other than 0", scale));
+    if let Some(scale) = scale.iter().find(|scale| !scale.is_finite() || **scale <= 0.0) {
+        return Err(ImportError::broken("scale", "finite numbers above 0", scale));
     }
     if let Some(mean) = mean.iter().find(|mean| !mean.is_finite()) {
         return Err(ImportError::broken("mean", "finite numbers", mean));

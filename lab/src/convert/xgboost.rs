@@ -63,6 +63,7 @@ struct Inner {
 
 #[derive(Deserialize)]
 struct Forest {
+    #[serde(default)]
     trees: Vec<RawTree>,
     #[serde(default)]
     tree_info: Vec<i64>,
@@ -273,7 +274,7 @@ fn check(file: File) -> Result<Xgboost, ImportError> {
             "the file names best_iteration {best}; every tree counts, as in Booster.predict: slice the booster before it is saved for less"
         ));
     }
-    Ok(Xgboost { names, columns, base_margin: base_margin(&parameters.base_score)?, trees, notes })
+    Ok(Xgboost { names, columns, base_margin: base_margin(&parameters.base_score, &objective.name)?, trees, notes })
 }
 
 /// The trees, and the weights of `dart`.
@@ -295,19 +296,19 @@ fn forest(booster: Booster) -> Result<(Forest, Option<Vec<f32>>), ImportError> {
     }
 }
 
-/// The margin before any tree: the log-odds of `base_score` in `f32`, as the objective computes it.
+/// The margin before any tree, in `f32`: the log-odds of `base_score`, or for `binary:logitraw` the number itself.
 ///
 /// # References
-/// `LogisticRegression::ProbToMargin` of XGBoost, which `binary:logitraw` shares.
-fn base_margin(base_score: &Loose) -> Result<f32, ImportError> {
+/// `LogisticRegression::ProbToMargin` of XGBoost, which `binary:logitraw` has not; so measured on 1.7, 2.1 and 3.2.
+fn base_margin(base_score: &Loose, objective: &str) -> Result<f32, ImportError> {
     let text = base_score.0.as_str();
     let inner = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text).trim();
-    let wrong = || ImportError::broken("base_score", "a probability between 0 and 1", text);
-    let score: f32 = inner.parse().map_err(|_| wrong())?;
-    if !(score > 0.0 && score < 1.0) {
-        return Err(wrong());
+    let score: Option<f32> = inner.parse().ok().filter(|score: &f32| score.is_finite());
+    match score {
+        Some(score) if objective == "binary:logitraw" => Ok(score),
+        Some(score) if score > 0.0 && score < 1.0 => Ok(-libm::logf(1.0 / score - 1.0)),
+        _ => Err(ImportError::broken("base_score", "a probability between 0 and 1, or a log-odds for binary:logitraw", text)),
     }
-    Ok(-libm::logf(1.0 / score - 1.0))
 }
 
 fn check_tree(index: usize, raw: RawTree, columns: usize) -> Result<Vec<SourceNode>, ImportError> {
@@ -353,7 +354,8 @@ fn check_tree(index: usize, raw: RawTree, columns: usize) -> Result<Vec<SourceNo
         let column =
             column.ok_or_else(|| ImportError::broken(&here, format!("a column below {columns}"), raw.split_indices[at]))?;
         let test = match raw.split_type.get(at) {
-            None | Some(0) => Test::Less(finite(&here, raw.split_conditions[at])?),
+            None | Some(0) if !raw.split_conditions[at].is_nan() => Test::Less(raw.split_conditions[at]),
+            None | Some(0) => return Err(ImportError::broken(&here, "a threshold", "NaN")),
             Some(1) => {
                 Test::Right(categories.remove(&at).ok_or_else(|| ImportError::broken(&here, "categories of its split", "none"))?)
             }
@@ -500,6 +502,19 @@ impl Source for Xgboost {
     fn body(&self) -> Result<ears_only::model::body::Body, ImportError> {
         let trees = self.trees.iter().map(SourceTree::body).collect::<Result<Vec<_>, _>>()?;
         Ok(ears_only::model::body::Body::Trees(Trees::new(f64::from(self.base_margin), trees)?))
+    }
+
+    fn categorical(&self) -> Vec<usize> {
+        let nodes = self.trees.iter().flat_map(|tree| &tree.nodes);
+        let mut columns: Vec<usize> = nodes
+            .filter_map(|node| match node {
+                SourceNode::Split { column, test: Test::Right(_), .. } => Some(usize::from(*column)),
+                _ => None,
+            })
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 
     fn thresholds(&self) -> Vec<(usize, f32)> {

@@ -3,7 +3,8 @@
 //! The index has `features`, `models` (each with `files` and `tolerance_abs`, a number or one for each of `margin` and `prob`), `impute` and
 //! `standardise`. Beside it stand `inputs.csv.gz`, where there are such `inputs_standardised.csv.gz`, and `expected_NAME.csv.gz` for each
 //! model. Trees read the inputs as they are, other models standardised where there are such, else with missing values replaced; `input` says
-//! otherwise (`raw`, `imputed`, `standardised`).
+//! otherwise (`raw`, `imputed`, `standardised`). A model with `refused` in place of a tolerance must not be imported, and the error must
+//! have those words.
 
 use std::fs;
 use std::io::Read;
@@ -11,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Checked, FileFinding, Finding, relative};
+use crate::bundle;
 use crate::convert::architecture::Architecture;
+use crate::convert::draft::{draft, score};
 use crate::convert::{Converted, Format, Imported};
 use crate::error::LabError;
 
@@ -36,6 +38,7 @@ struct Model {
     tolerance_abs: Option<Tolerance>,
     arch: Option<String>,
     input: Option<String>,
+    refused: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -60,28 +63,109 @@ impl Tolerance {
     }
 }
 
+/// One file of one model, recomputed.
+pub struct Measured {
+    /// The file.
+    pub path: PathBuf,
+    /// The tool that made it, as the index says.
+    pub library: String,
+    /// The architecture that the index gives.
+    pub arch: Option<String>,
+    /// Whether the index wants it refused; then a result without an error means that it was.
+    pub refused: bool,
+    /// Largest deviations, or why there are none.
+    pub result: Result<Worst, LabError>,
+}
+
+/// Largest deviations of a model, over the body that ships and the evaluator that computes as its tool does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Worst {
+    /// Rows compared.
+    pub rows: u64,
+    /// Of the log-odds; 0 when none are given.
+    pub margin: f64,
+    /// Of the chances; 0 when none are given.
+    pub prob: f64,
+    /// The deviation that takes most of its tolerance, and that tolerance.
+    pub closest: (f64, f64),
+    /// Whether all are within their tolerance.
+    pub within: bool,
+}
+
+/// Recomputes every model of every index under `folder`.
+///
+/// # Errors
+/// When there is no index, or one cannot be read.
+pub fn measure(folder: &Path) -> Result<Vec<Measured>, LabError> {
+    let mut files = Vec::new();
+    super::collect_json(folder, &mut files)?;
+    files.retain(|file| file.file_name().is_some_and(|name| name == "index.json"));
+    if files.is_empty() {
+        return Err(LabError::file(folder, "a folder with an index.json", "none"));
+    }
+    let mut all = Vec::new();
+    for file in files {
+        let index = read_index(&file)?;
+        let folder = file.parent().unwrap_or(folder);
+        for (name, model) in &index.models {
+            for file in &model.files {
+                let path = folder.join(file);
+                let result = match (&model.refused, model.tolerance_abs) {
+                    (Some(words), _) => check_refusal(words, model, &path).map(|()| Worst::default()),
+                    (None, Some(tolerance)) => check_model(&index, folder, name, model, &path, tolerance),
+                    (None, None) => continue,
+                };
+                let library = model.library.clone().unwrap_or_else(|| "model".to_owned());
+                all.push(Measured { path, library, arch: model.arch.clone(), refused: model.refused.is_some(), result });
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn read_index(file: &Path) -> Result<Index, LabError> {
+    serde_json::from_value(super::read_json(file)?).map_err(|error| LabError::file(file, "an index of models", error))
+}
+
 /// Checks every file of every model that the index names, in the order of the index.
 ///
 /// # Errors
 /// When the index itself cannot be read.
 pub fn check_index(root: &Path, file: &Path) -> Result<Vec<Result<FileFinding, LabError>>, LabError> {
-    let value: Value = super::read_json(file)?;
-    let index: Index = serde_json::from_value(value).map_err(|error| LabError::file(file, "an index of models", error))?;
+    let index = read_index(file)?;
     let folder = file.parent().unwrap_or(root);
     let mut findings = Vec::new();
     for (name, model) in &index.models {
         for file in &model.files {
             let path = folder.join(file);
-            let kind = || model.library.clone().unwrap_or_else(|| "model".to_owned());
-            let finding = match model.tolerance_abs {
-                Some(tolerance) => check_model(&index, folder, name, model, &path, tolerance).map(Finding::Checked),
+            let finding = match (&model.refused, model.tolerance_abs) {
+                (Some(words), _) => check_refusal(words, model, &path)
+                    .map(|()| Finding::Checked(Checked { known: 1, cases: 1, worst: 0.0, tolerance: 0.0 })),
+                (None, Some(tolerance)) => check_model(&index, folder, name, model, &path, tolerance).map(|worst| {
+                    let rows = worst.rows as usize;
+                    Finding::Checked(Checked { known: rows, cases: rows, worst: worst.closest.0, tolerance: worst.closest.1 })
+                }),
                 // Named only, without anything to compare with.
-                None => Ok(Finding::Unknown { kind: kind() }),
+                (None, None) => Ok(Finding::Unknown { kind: model.library.clone().unwrap_or_else(|| "model".to_owned()) }),
             };
             findings.push(finding.map(|finding| FileFinding { path: relative(root, &path), finding }));
         }
     }
     Ok(findings)
+}
+
+/// The file is refused in the words of the index.
+fn check_refusal(words: &str, model: &Model, path: &Path) -> Result<(), LabError> {
+    let imported = read_model(path, model.arch.as_deref()).and_then(|imported| convert(path, &imported));
+    match imported {
+        Err(error) if error.to_string().contains(words) => Ok(()),
+        Err(error) => Err(LabError::failed(format!("{error}: expected a refusal with \"{words}\""))),
+        Ok(_) => Err(LabError::failed(format!("{}: expected a refusal with \"{words}\", found a model", path.display()))),
+    }
+}
+
+fn convert(path: &Path, imported: &Imported) -> Result<Converted, LabError> {
+    Converted::new(imported.source()).map_err(|error| LabError::unreadable(format!("{}: {error}", path.display())))
 }
 
 fn check_model(
@@ -91,18 +175,27 @@ fn check_model(
     model: &Model,
     path: &Path,
     tolerance: Tolerance,
-) -> Result<Checked, LabError> {
+) -> Result<Worst, LabError> {
     let imported = read_model(path, model.arch.as_deref())?;
     let source = imported.source();
-    let converted = Converted::new(source).map_err(|error| LabError::file(path, "a model for the device", error))?;
+    let converted = convert(path, &imported)?;
+    // As it reaches a device: written, read and checked.
+    let of_file = |error: &dyn std::fmt::Display| LabError::failed(format!("{}: {error}", path.display()));
+    let written = draft(&imported, name, "1", None).map_err(|error| of_file(&error))?.write().map_err(|error| of_file(&error))?;
+    let opened = bundle::read(&written).map_err(|error| of_file(&error))?;
     let rows = rows(index, folder, model, &imported)?;
     let expected = Table::read(&folder.join(format!("expected_{name}.csv.gz")))?;
     if rows.iter().any(|row| row.len() != source.columns()) || expected.rows.len() != rows.len() {
         let expected = format!("{} rows of {} columns", expected.rows.len(), source.columns());
         return Err(LabError::file(path, &expected, format!("{} rows of {}", rows.len(), rows.first().map_or(0, Vec::len))));
     }
-    let mut worst = Checked { known: rows.len(), cases: rows.len(), worst: 0.0, tolerance: tolerance.of("margin") };
-    let mut share = -1.0;
+    for row in &rows {
+        let (shipped, own) = (score(&opened, row), converted.margin(row));
+        if shipped.to_bits() != own.to_bits() {
+            return Err(of_file(&format!("expected the body's margin {own:e} from the bundle, found {shipped:e}")));
+        }
+    }
+    let mut worst = Worst { rows: rows.len() as u64, closest: (0.0, tolerance.of("margin")), within: true, ..Worst::default() };
     for (column, name) in expected.names.iter().enumerate() {
         let tolerance = tolerance.of(name);
         for (row, expected) in rows.iter().zip(&expected.rows) {
@@ -111,11 +204,12 @@ fn check_model(
                 let found = if name == "prob" { ears_only::math::sigmoid(margin) } else { margin };
                 let deviation = (found - expected[column]).abs();
                 // NaN is the worst of all.
-                let of_tolerance = if deviation.is_nan() { f64::INFINITY } else { deviation / tolerance };
-                if of_tolerance > share {
-                    share = of_tolerance;
-                    worst.worst = if deviation.is_nan() { f64::INFINITY } else { deviation };
-                    worst.tolerance = tolerance;
+                let deviation = if deviation.is_nan() { f64::INFINITY } else { deviation };
+                worst.within &= deviation <= tolerance;
+                let of_name = if name == "prob" { &mut worst.prob } else { &mut worst.margin };
+                *of_name = of_name.max(deviation);
+                if deviation / tolerance > worst.closest.0 / worst.closest.1 {
+                    worst.closest = (deviation, tolerance);
                 }
             }
         }
@@ -177,7 +271,8 @@ impl Table {
         let mut lines = text.lines();
         let names: Vec<String> = lines.next().unwrap_or_default().split(',').map(|name| name.trim().to_owned()).collect();
         let mut rows = Vec::new();
-        for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
+        // With one column, an empty line is a missing value.
+        for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty() || names.len() == 1) {
             let cell = |cell: &str| if cell.trim().is_empty() { Some(f64::NAN) } else { cell.trim().parse().ok() };
             let row: Option<Vec<f64>> = line.split(',').map(cell).collect();
             let row = row.filter(|row| row.len() == names.len());

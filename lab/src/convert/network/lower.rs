@@ -41,6 +41,11 @@ impl Diagonal {
         self
     }
 
+    /// The sign of each scale.
+    fn signs(&self) -> Self {
+        Self { scale: self.scale.iter().map(|scale| 1_f64.copysign(*scale)).collect(), shift: vec![0.0; self.scale.len()] }
+    }
+
     fn layer(&self) -> Layer {
         let width = self.scale.len();
         let mut weights = vec![0.0; width * width];
@@ -116,7 +121,11 @@ impl Stack {
                 let mut layer = Layer { inputs, weights, bias: wide, activation: Activation::Identity };
                 match self.pending.take() {
                     // Before the first layer: the columns are scaled, which keeps more digits than scaled weights would.
-                    Some(diagonal) if self.layers.is_empty() => self.scaling = Some(diagonal),
+                    Some(diagonal) if self.layers.is_empty() => {
+                        // A scale is positive; the weights take its sign.
+                        layer.scale_inputs(&diagonal.signs());
+                        self.scaling = Some(diagonal);
+                    }
                     Some(diagonal) => layer.scale_inputs(&diagonal),
                     None => {}
                 }
@@ -192,7 +201,7 @@ fn rounded(layer: Layer) -> Dense {
 fn scaling(diagonal: &Diagonal) -> Result<Vec<(f32, f32)>, ImportError> {
     let mut columns = Vec::with_capacity(diagonal.scale.len());
     for (index, (scale, shift)) in diagonal.scale.iter().zip(&diagonal.shift).enumerate() {
-        let (mean, scale) = ((-shift / scale) as f32, (1.0 / scale) as f32);
+        let (mean, scale) = ((-shift / scale) as f32, (1.0 / scale.abs()) as f32);
         if !mean.is_finite() || !scale.is_finite() || scale == 0.0 {
             return Err(ImportError::broken(
                 format!("column {index}"),
