@@ -240,3 +240,6 @@ impl Converted {
         self.body.margin(&whole)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 mod golden;
 mod publish;
+mod models;
 mod run;
 
 use std::path::PathBuf;
