@@ -25,3 +25,4 @@ pub mod publish;
 pub mod replay;
 pub mod simulate;
 pub mod table;
+pub mod train;
