@@ -10,6 +10,7 @@
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
+//! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
 

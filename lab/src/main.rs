@@ -101,6 +101,9 @@ enum Command {
         /// A model for the core as JSON, in place of the built-in one.
         #[arg(long)]
         model: Option<PathBuf>,
+        /// For demo: writes what the core's devices showed and saw as a log to train from, and compares nothing.
+        #[arg(long)]
+        log: Option<PathBuf>,
         /// Threads; the result does not depend on it. Default: one for each processor.
         #[arg(long)]
         threads: Option<usize>,
@@ -114,6 +117,8 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Trains a reward model on a log and writes it as a bundle.
+    Train(ears_lab::train::command::Arguments),
     /// Hides half of the artists of real listeners and counts how many of them the ranked page brings back.
     Replay {
         /// Directory that holds the Last.fm 2K play counts, at any depth.
@@ -169,6 +174,7 @@ fn main() -> ExitCode {
             explore,
             sanity,
             model,
+            log,
             threads,
             partial,
             resume,
@@ -187,10 +193,13 @@ fn main() -> ExitCode {
             sanity,
             model,
             threads: threads.unwrap_or_else(processors),
+            log,
+            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             partial,
             resume,
             json,
         }),
+        Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
@@ -305,6 +314,7 @@ struct Simulation {
     explore: bool,
     sanity: bool,
     model: Option<PathBuf>,
+    log: Option<PathBuf>,
     threads: usize,
     partial: Option<PathBuf>,
     resume: bool,
@@ -346,6 +356,13 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
                 model,
                 threads: asked.threads,
             };
+            if let Some(file) = &asked.log {
+                let (log, undrawn) = simulate::logged::run(&settings, &show)?;
+                bar.finish_and_clear();
+                log.write(file)?;
+                println!("{} cards seen at drawn places; {undrawn} at other places left out", log.rows());
+                return Ok(ExitCode::SUCCESS);
+            }
             let report = simulate::run(&settings, &show)?;
             bar.finish_and_clear();
             asked.show(&report, &report.table())

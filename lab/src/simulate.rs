@@ -31,6 +31,7 @@ pub mod exposure;
 pub mod judge;
 pub mod kuairand;
 pub mod lastfm;
+pub mod logged;
 pub mod movielens;
 pub mod sanity;
 pub mod units;

@@ -1,10 +1,268 @@
 //! Trains reward models from logged decisions: the bodies that a bundle carries.
+//!
+//! A [`log`] of cards, features, rewards and propensities becomes rows with targets and weights ([`objective`]), a part of the listeners is
+//! kept aside to judge by ([`sample`]), a model is fitted to the others ([`fitted`]: [`linear`], [`factorization`], [`trees`], [`network`]), and
+//! a report says how good it is, apart for each group of rows. Everything is a function of the log and the seed, whatever the number of
+//! threads.
 
+use ears_only::features::Column;
+use serde::Serialize;
+
+pub mod command;
 pub mod descent;
 pub mod factorization;
+pub mod fitted;
 pub mod inputs;
 pub mod linear;
+pub mod log;
 pub mod network;
+pub mod objective;
 pub mod parallel;
+pub mod reference;
 pub mod sample;
 pub mod trees;
+
+use crate::error::LabError;
+use fitted::{Fitted, Model};
+use log::Log;
+use objective::Objective;
+use parallel::Threads;
+use sample::{Quality, Sample};
+
+/// What to train, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The model.
+    pub model: fitted::Settings,
+    /// What it is to be good at.
+    pub objective: Objective,
+    /// Largest inverse propensity that counts.
+    pub clip: f64,
+    /// Share of the listeners that judge: they say when to stop, and the report is about them.
+    pub judge: f64,
+    /// Decides who judges.
+    pub seed: u64,
+    /// Threads; the result does not depend on it.
+    pub threads: usize,
+}
+
+impl Settings {
+    /// The usual settings around a model.
+    #[must_use]
+    pub fn new(model: fitted::Settings) -> Self {
+        Self { model, objective: Objective::Ips, clip: 100.0, judge: 0.2, seed: 1, threads: 1 }
+    }
+}
+
+/// A trained model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trained {
+    /// The columns it reads.
+    pub columns: Vec<Column>,
+    /// The model.
+    pub fitted: Fitted,
+    /// How good it is.
+    pub report: Report,
+}
+
+/// How good a model is on a group of the judging rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// What divides the rows.
+    pub slice: String,
+    /// The group.
+    pub group: String,
+    /// How good.
+    #[serde(flatten)]
+    pub quality: Quality,
+}
+
+/// What came of a training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// 1.
+    pub format: u32,
+    /// Which model.
+    pub body: String,
+    /// Its size in words.
+    pub size: String,
+    /// What it is to be good at.
+    pub objective: String,
+    /// Decides who judges.
+    pub seed: u64,
+    /// Rows in the log.
+    pub rows: usize,
+    /// Rows among them that count under the objective.
+    pub counted: usize,
+    /// Kish's effective sample size of these.
+    pub effective_size: f64,
+    /// Largest weight, the mean being 1.
+    pub largest_weight: f64,
+    /// On the rows learned from.
+    pub learned: Quality,
+    /// On the rows of other listeners.
+    pub judged: Quality,
+    /// The same for groups of these rows.
+    pub groups: Vec<Group>,
+    /// Loss of the judging rows after each pass or tree; empty for the logistic regression.
+    pub curve: Vec<f64>,
+}
+
+/// Trains a model on a log. `progress` hears how many passes or trees are done, of how many at most.
+///
+/// # Errors
+/// When a setting is out of range, the log does not hold what the objective needs, or no fit is found.
+pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Result<Trained, LabError> {
+    if !(settings.judge > 0.0 && settings.judge < 1.0) {
+        return Err(LabError::unreadable(format!("expected a judging share within 0 and 1, found {}", settings.judge)));
+    }
+    let threads = Threads::new(settings.threads)?;
+    let (counted, rows) = objective::sample(log, settings.objective, settings.clip, settings.seed, &threads)?;
+    let (learning, judging) = counted.divide(settings.judge, settings.seed);
+    let (learn, judge) = (counted.subset(&learning), counted.subset(&judging));
+    for (what, part) in [("to learn from", &learn), ("to judge by", &judge)] {
+        if part.total_weight() <= 0.0 {
+            return Err(LabError::unreadable(format!("expected listeners enough for rows {what}, found {} rows", part.rows())));
+        }
+    }
+    let fitted = fitted::fit(&learn, &judge, &settings.model, &threads, progress)?;
+    let margins = fitted.margins(&judge, &threads);
+    let report = Report {
+        format: 1,
+        body: kind(&settings.model).to_owned(),
+        size: size(&fitted.model),
+        objective: settings.objective.name().to_owned(),
+        seed: settings.seed,
+        rows: log.rows(),
+        counted: counted.rows(),
+        effective_size: counted.effective_size(),
+        largest_weight: counted.weight.iter().fold(0.0, |most: f64, w| most.max(*w)) * counted.rows() as f64
+            / counted.total_weight(),
+        learned: Quality::of(&learn, &fitted.margins(&learn, &threads)),
+        judged: Quality::of(&judge, &margins),
+        groups: groups(log, &rows, &judging, &judge, &margins),
+        curve: fitted.curve.clone(),
+    };
+    Ok(Trained { columns: log.columns.clone(), fitted, report })
+}
+
+/// Quality of each group of the judging rows that has any weight.
+fn groups(log: &Log, rows: &[usize], judging: &[usize], judge: &Sample, margins: &[f64]) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for slices in &log.slices {
+        for (label, name) in (0u32..).zip(&slices.labels) {
+            let inside: Vec<usize> = (0..judging.len()).filter(|at| slices.of[rows[judging[*at]]] == label).collect();
+            let part = judge.subset(&inside);
+            if part.total_weight() > 0.0 {
+                let margins: Vec<f64> = inside.iter().map(|at| margins[*at]).collect();
+                groups.push(Group { slice: slices.name.clone(), group: name.clone(), quality: Quality::of(&part, &margins) });
+            }
+        }
+    }
+    groups
+}
+
+/// The name of a body as the command takes it.
+#[must_use]
+pub fn kind(model: &fitted::Settings) -> &'static str {
+    match model {
+        fitted::Settings::Linear(_) => "linear",
+        fitted::Settings::Factorization(_) => "fm",
+        fitted::Settings::Trees(settings) if settings.shape == trees::Shape::Oblivious => "oblivious",
+        fitted::Settings::Trees(_) => "trees",
+        fitted::Settings::Network(_) => "network",
+    }
+}
+
+fn size(model: &Model) -> String {
+    match model {
+        Model::Linear(linear) => format!("{} weights", linear.weights.len()),
+        Model::Factorization(machine) => format!("{} numbers", machine.parameters.len()),
+        Model::Trees(trees) => {
+            format!("{} trees, {} nodes", trees.trees.len(), trees.trees.iter().map(trees::Tree::nodes).sum::<usize>())
+        }
+        Model::Network(network) => format!("{} numbers", network.parameters.len()),
+    }
+}
+
+impl Report {
+    /// The report for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let line = |name: &str, quality: &Quality| {
+            format!(
+                "  {name:<28} {:>9} {:>10.5} {:>10.5} {:>9.4} {:>9.4} {:>8.4}\n",
+                quality.rows,
+                quality.log_loss,
+                quality.log_loss_of_mean,
+                quality.predicted,
+                quality.observed,
+                quality.calibration_error
+            )
+        };
+        let mut text = format!(
+            "{} ({}), objective {}, seed {}\n{} of {} rows count, effective sample size {:.0}, largest weight {:.1} times the mean\n\n",
+            self.body, self.size, self.objective, self.seed, self.counted, self.rows, self.effective_size, self.largest_weight
+        );
+        text.push_str("  rows of                          count   log-loss  of a mean predicted  observed    error\n");
+        text.push_str(&line("listeners learned from", &self.learned));
+        text.push_str(&line("other listeners", &self.judged));
+        for group in &self.groups {
+            text.push_str(&line(&format!("  {} {}", group.slice, group.group), &group.quality));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use log::{Slices, column};
+
+    /// A log in which the feature says everything and the logging policy prefers what it says.
+    fn log(rows: u32) -> Log {
+        let mut log = Log { columns: vec![column("x").unwrap()], ..Log::default() };
+        for row in 0..rows {
+            let x = (row % 7) as f32 - 3.0;
+            log.values.push(x);
+            log.reward.push(f64::from(u8::from((row * 31 % 11) as f32 - 5.0 < x)));
+            log.propensity.push(if x > 0.0 { 0.5 } else { 0.1 });
+            log.weight.push(1.0);
+            log.listener.push(row / 10);
+            log.decision.push(row / 2);
+        }
+        let of = (0..rows).map(|row| row % 2).collect();
+        log.slices.push(Slices { name: "half".into(), labels: vec!["a".into(), "b".into()], of });
+        log
+    }
+
+    #[test]
+    fn a_report_says_how_good_a_model_is_and_for_whom() {
+        for name in ["linear", "fm", "trees", "oblivious", "network"] {
+            let mut model = fitted::Settings::from_name(name, 1).unwrap();
+            match &mut model {
+                fitted::Settings::Factorization(settings) => settings.descent.rate = 0.02,
+                fitted::Settings::Network(settings) => settings.descent.rate = 0.01,
+                _ => (),
+            }
+            let trained = train(&log(2_000), &Settings::new(model), &mut |_, _| ()).unwrap();
+            let report = &trained.report;
+            assert_eq!(report.body, name);
+            assert!(report.judged.log_loss < 0.9 * report.judged.log_loss_of_mean, "{report:?}");
+            assert!(report.effective_size < 2_000.0 && report.largest_weight > 1.2);
+            assert_eq!(report.groups.len(), 2);
+            assert_eq!(report.groups.iter().map(|group| group.quality.rows).sum::<usize>(), report.judged.rows);
+            assert!(report.table().contains("half b"));
+            assert!(trained.fitted.body().is_ok());
+        }
+    }
+
+    #[test]
+    fn nothing_to_judge_by_is_said() {
+        let model = fitted::Settings::from_name("linear", 1).unwrap();
+        let mut alone = log(100);
+        alone.listener.fill(3);
+        assert!(train(&alone, &Settings::new(model.clone()), &mut |_, _| ()).unwrap_err().to_string().contains("found 0 rows"));
+        assert!(train(&log(100), &Settings { judge: 1.0, ..Settings::new(model) }, &mut |_, _| ()).is_err());
+    }
+}

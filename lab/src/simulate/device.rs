@@ -33,27 +33,27 @@ pub(super) fn run(stage: &Stage<'_>, told: Told<'_>) -> Result<u64, LabError> {
                 }
                 let looks = listener.browse(visit, &shown.items);
                 streams += looks.iter().filter(|look| look.is_stream()).count() as u64;
-                device.observe(&shown, &looks)?;
+                device.observe(&shown, &looks, |_, _| ())?;
             }
         }
     }
     Ok(streams)
 }
 
-struct Device {
-    ranker: Ranker,
-    cards: Vec<CardHandle>,
+pub(super) struct Device {
+    pub(super) ranker: Ranker,
+    pub(super) cards: Vec<CardHandle>,
 }
 
 /// A ranked page and what its places hold.
-struct Shown {
-    id: DecisionId,
-    shelves: Vec<ShelfHandle>,
-    items: Vec<Vec<u32>>,
+pub(super) struct Shown {
+    pub(super) id: DecisionId,
+    pub(super) shelves: Vec<ShelfHandle>,
+    pub(super) items: Vec<Vec<u32>>,
 }
 
 impl Device {
-    fn new(stage: &Stage<'_>, number: u32) -> Result<Self, LabError> {
+    pub(super) fn new(stage: &Stage<'_>, number: u32) -> Result<Self, LabError> {
         let bundle = Bundle::new(stage.settings.model.clone())?;
         let mut ranker = Ranker::seeded(bundle, Seed::from_number(stage.seed << 32 | u64::from(number)))?;
         let items = stage.world.catalogue().items();
@@ -61,7 +61,7 @@ impl Device {
         Ok(Self { ranker, cards })
     }
 
-    fn import(&mut self, listener: &Listener<'_>) -> Result<(), LabError> {
+    pub(super) fn import(&mut self, listener: &Listener<'_>) -> Result<(), LabError> {
         let now = listener.visit(0, 0).at;
         for play in listener.history() {
             let card = self.cards[play.item as usize];
@@ -71,6 +71,7 @@ impl Device {
     }
 
     fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
+    pub(super) fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Shown, LabError> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut handles = Vec::with_capacity(page.len());
         for shelf in page {
@@ -94,12 +95,19 @@ impl Device {
         Ok((shown, ranked))
     }
 
-    /// Tells the ranker what was seen and played, as it happened.
-    fn observe(&mut self, shown: &Shown, looks: &[Look]) -> Result<(), LabError> {
+    /// Tells the ranker what was seen and played, as it happened. `seen` hears of each look when the ranker knows that it was seen and
+    /// not yet what came of it.
+    pub(super) fn observe(
+        &mut self,
+        shown: &Shown,
+        looks: &[Look],
+        mut seen: impl FnMut(&Ranker, &Look),
+    ) -> Result<(), LabError> {
         for look in looks {
             let card = self.cards[look.item as usize];
             let place = Some((shown.id, shown.shelves[look.shelf]));
             self.tell(place, card, EventKind::Impression, None, look.at, look.at)?;
+            seen(&self.ranker, look);
             if let Some(ms) = look.played_ms {
                 self.tell(place, card, EventKind::Play, None, look.at, look.at)?;
                 let end = look.at.plus_ms(i64::from(ms));

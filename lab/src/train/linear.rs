@@ -47,9 +47,9 @@ impl Linear {
     /// Log-odds of a row.
     #[must_use]
     pub fn margin(&self, row: &[f32]) -> f64 {
-        let columns = self.weights[1..].iter().zip(row).map(|(weight, x)| weight * f64::from(*x)).sum::<f64>();
-        let crossed = self.weights[1 + row.len()..].iter().zip(&self.crosses);
-        self.weights[0] + columns + crossed.map(|(weight, pair)| weight * f64::from(product(row, *pair))).sum::<f64>()
+        let crossed = self.crosses.iter().map(|pair| product(row, *pair));
+        let inputs = row.iter().copied().map(f64::from).chain(crossed);
+        self.weights[1..].iter().zip(inputs).fold(self.weights[0], |sum, (weight, x)| sum + weight * x)
     }
 
     /// Standard deviations of the weights.
@@ -60,8 +60,8 @@ impl Linear {
     }
 }
 
-fn product(row: &[f32], (a, b): (u16, u16)) -> f32 {
-    row[a as usize] * row[b as usize]
+fn product(row: &[f32], (a, b): (u16, u16)) -> f64 {
+    f64::from(row[a as usize]) * f64::from(row[b as usize])
 }
 
 /// Loss, gradient and Hessian (lower triangle, row by row) of some rows.
@@ -183,8 +183,9 @@ impl Problem<'_> {
         for row in rows {
             let (target, weight) = (self.sample.target[row], self.sample.weight[row]);
             let values = self.sample.row(row);
-            let inputs = values.iter().copied().chain(self.settings.crosses.iter().map(|pair| product(values, *pair)));
-            x[1..].iter_mut().zip(inputs).for_each(|(x, value)| *x = f64::from(value));
+            let inputs =
+                values.iter().copied().map(f64::from).chain(self.settings.crosses.iter().map(|pair| product(values, *pair)));
+            x[1..].iter_mut().zip(inputs).for_each(|(x, value)| *x = value);
             let margin = weights.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
             let p = sigmoid(margin);
             sums.loss += weight * log_loss(margin, target);

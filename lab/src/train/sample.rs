@@ -107,12 +107,18 @@ impl Sample {
         }
     }
 
-    /// Two parts: rows to learn from, and about `share` of the groups to judge by. Which is which depends on `seed` and the group alone.
+    /// Numbers of the rows to learn from, and of those of about `share` of the groups to judge by. Which is which depends on `seed` and
+    /// the group alone.
+    #[must_use]
+    pub fn divide(&self, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+        (0..self.rows()).partition(|row| unit(seed, self.group[*row]) >= share)
+    }
+
+    /// The two parts of [`Sample::divide`].
     #[must_use]
     pub fn split(&self, share: f64, seed: u64) -> (Self, Self) {
-        let judge: Vec<bool> = self.group.iter().map(|group| unit(seed, *group) < share).collect();
-        let of = |wanted: bool| (0..self.rows()).filter(|row| judge[*row] == wanted).collect::<Vec<usize>>();
-        (self.subset(&of(false)), self.subset(&of(true)))
+        let (learn, judge) = self.divide(share, seed);
+        (self.subset(&learn), self.subset(&judge))
     }
 }
 
