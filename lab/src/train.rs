@@ -20,6 +20,7 @@ pub mod objective;
 pub mod parallel;
 pub mod reference;
 pub mod sample;
+pub mod spread;
 pub mod trees;
 
 use crate::error::LabError;

@@ -1,5 +1,6 @@
 //! A trained model of any kind, and the body that a device evaluates.
 
+use ears_only::features::{Column, Source};
 use ears_only::model::body::{self, Body, Dense, Level, Missing, Rule};
 
 use super::descent::Model as _;
@@ -133,6 +134,29 @@ impl Fitted {
             Model::Trees(trees) => trees.margins(&seen, threads),
             Model::Network(network) => network.margins(&seen),
         }
+    }
+
+    /// The columns as a bundle says them: what stands for a missing value, how they are scaled, and for those that the app gives the
+    /// range met in `learn`, which the device keeps to.
+    #[must_use]
+    pub fn columns(&self, columns: &[Column], learn: &Sample) -> Vec<Column> {
+        let prepared = |(at, column): (usize, &Column)| {
+            let values = || (0..learn.rows()).map(|row| learn.row(row)[at]);
+            let mut column = column.clone();
+            match &self.inputs {
+                Some(inputs) => {
+                    (column.default, column.mean, column.scale) = (inputs.default[at], inputs.mean[at], inputs.scale[at]);
+                }
+                None => column.keeps_missing = values().any(f32::is_nan),
+            }
+            if matches!(column.source, Source::Given | Source::Context) {
+                // f32::min and max leave out what is missing. A default outside, of a column never met, widens the range.
+                column.min = values().fold(column.default, f32::min);
+                column.max = values().fold(column.default, f32::max);
+            }
+            column
+        };
+        columns.iter().enumerate().map(prepared).collect()
     }
 
     /// The body that a device evaluates, on prepared columns.

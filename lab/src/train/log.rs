@@ -260,7 +260,7 @@ pub fn column(header: &str) -> Result<Column, ears_only::error::Error> {
         Some((name, source)) => (name, Source::from_name(source)?),
         None => (header, Source::from_name(header).unwrap_or(Source::Given)),
     };
-    Ok(Column { name: name.to_owned(), source, default: 0.0 })
+    Ok(Column::new(name, source))
 }
 
 /// The header that [`column`] reads as this column.
