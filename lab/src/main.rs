@@ -119,6 +119,8 @@ enum Command {
     },
     /// Trains a reward model on a log and writes it as a bundle.
     Train(ears_lab::train::command::Arguments),
+    /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
+    TrainReference(ears_lab::train::reference::Arguments),
     /// Hides half of the artists of real listeners and counts how many of them the ranked page brings back.
     Replay {
         /// Directory that holds the Last.fm 2K play counts, at any depth.
@@ -199,6 +201,7 @@ fn main() -> ExitCode {
             resume,
             json,
         }),
+        Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })

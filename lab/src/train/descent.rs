@@ -1,4 +1,5 @@
-//! Small steps against the slope of the log-loss, batch by batch (Adam; Kingma and Ba 2015, algorithm 1).
+//! Small steps against the slope of the log-loss, batch by batch (Adam; Kingma and Ba 2015, algorithm 1). What is judged and kept is the
+//! mean of the parameters over a pass, which wavers less than any of them (Polyak and Juditsky 1992).
 
 use ears_only::random::{Purpose, Seed, below};
 
@@ -78,30 +79,38 @@ pub fn descend<M: Model>(
     settings.check()?;
     let count = model.parameters().len();
     let (mut first, mut second, mut slopes) = (vec![0f32; count], vec![0f32; count], vec![0f32; count]);
+    let mut sums = vec![0f64; count];
     let ridged: Vec<bool> = (0..count).map(|parameter| model.is_ridged(parameter)).collect();
     let mean_weight = learn.total_weight() / learn.rows() as f64;
     // Batches see the mean loss; the ridge is that of the sum.
     let ridge = (settings.ridge / learn.total_weight()) as f32;
     let mut order: Vec<usize> = (0..learn.rows()).collect();
     let mut powers = (1f32, 1f32);
-    let mut best = (f64::INFINITY, 0, model.clone());
+    let over = if judge.rows() > 0 { judge } else { learn };
+    // The start is the best constant: what does not beat it is not kept.
+    let mut best = (Quality::loss(over, &model.margins(over)), 0, model.clone());
     for epoch in 1..=settings.epochs {
         shuffle(&mut order, settings.seed, epoch as u64);
+        sums.fill(0.0);
+        let steps = order.len().div_ceil(settings.batch) as f64;
         for rows in order.chunks(settings.batch) {
             slopes.fill(0.0);
             model.slopes(learn, rows, (1.0 / (mean_weight * rows.len() as f64)) as f32, &mut slopes);
             powers = (powers.0 * DECAY.0, powers.1 * DECAY.1);
             let rate = settings.rate as f32 * (1.0 - powers.1).sqrt() / (1.0 - powers.0);
-            let moments = first.iter_mut().zip(&mut second).zip(&ridged);
-            for ((parameter, slope), ((first, second), ridged)) in model.parameters().iter_mut().zip(&slopes).zip(moments) {
+            let moments = first.iter_mut().zip(&mut second).zip(&ridged).zip(&mut sums);
+            for ((parameter, slope), (((first, second), ridged), sum)) in model.parameters().iter_mut().zip(&slopes).zip(moments)
+            {
                 let slope = if *ridged { slope + ridge * *parameter } else { *slope };
                 *first += (1.0 - DECAY.0) * (slope - *first);
                 *second += (1.0 - DECAY.1) * (slope * slope - *second);
                 *parameter -= rate * *first / (second.sqrt() + LEAST);
+                *sum += f64::from(*parameter);
             }
         }
-        let over = if judge.rows() > 0 { judge } else { learn };
-        let loss = Quality::loss(over, &model.margins(over));
+        let mut mean = model.clone();
+        mean.parameters().iter_mut().zip(&sums).for_each(|(parameter, sum)| *parameter = (sum / steps) as f32);
+        let loss = Quality::loss(over, &mean.margins(over));
         if !loss.is_finite() {
             return Err(LabError::failed(format!(
                 "training: expected a finite loss, found {loss} after {epoch} passes; a smaller rate helps"
@@ -109,7 +118,7 @@ pub fn descend<M: Model>(
         }
         progress(epoch, loss);
         if loss < best.0 {
-            best = (loss, epoch, model.clone());
+            best = (loss, epoch, mean);
         } else if epoch - best.1 >= settings.patience {
             break;
         }

@@ -129,20 +129,18 @@ pub fn fit(
 }
 
 impl Network {
-    /// Random weights (He et al. 2015: variance 2 / inputs; Glorot and Bengio 2010 for curves: 2 / (inputs + outputs)), no biases but the
-    /// last, which is that of the mean.
+    /// Random weights of variance 2 / (inputs + outputs) (Glorot and Bengio 2010) in the hidden layers; 0 in the last one, whose bias is that
+    /// of the mean: training starts from the best constant.
     fn start(learn: &Sample, settings: &Settings) -> Self {
         let widths: Vec<usize> = [learn.width].into_iter().chain(settings.hidden.iter().copied()).chain([1]).collect();
         let mut normals = Normals::new(settings.descent.seed);
         let mut network = Self { layers: Vec::new(), activation: settings.activation, parameters: Vec::new() };
-        for pair in widths.windows(2) {
+        for (number, pair) in widths.windows(2).enumerate() {
             let (inputs, outputs) = (pair[0], pair[1]);
-            let variance = match settings.activation {
-                Activation::Relu | Activation::Gelu => 2.0 / inputs as f32,
-                _ => 2.0 / (inputs + outputs) as f32,
-            };
+            let last = number == settings.hidden.len();
+            let sd = if last { 0.0 } else { (2.0 / (inputs + outputs) as f32).sqrt() };
             let start = network.parameters.len();
-            network.parameters.extend((0..inputs * outputs).map(|_| normals.draw() * variance.sqrt()));
+            network.parameters.extend((0..inputs * outputs).map(|_| sd * normals.draw()));
             let middle = network.parameters.len();
             network.parameters.resize(middle + outputs, 0.0);
             network.layers.push(Layer { inputs, outputs, weights: start..middle, biases: middle..middle + outputs });

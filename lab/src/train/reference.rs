@@ -7,14 +7,24 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use ears_only::history::LISTEN_MS;
 use ears_only::math::ln_1p;
 
-use super::sample::{Sample, unit};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::descent::Normals;
+use super::fitted::{self, Settings};
+use super::parallel::Threads;
+use super::sample::{Quality, Sample, unit};
+use super::trees;
 use crate::data::{find, lines};
 use crate::error::LabError;
+use crate::progress;
+use crate::table::write_json;
 
 /// Draws which users or rows are learned from, judge and test.
 const SEED: u64 = 20_261_124;
@@ -177,4 +187,135 @@ impl Split {
         }
         file.flush().map_err(cannot)
     }
+}
+
+/// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// Directory that holds the KuaiRand and Open Bandit logs, at any depth.
+    #[arg(long)]
+    data: PathBuf,
+    /// Where the splits go as tables of text, with the rows on which training is timed.
+    #[arg(long)]
+    folder: PathBuf,
+    /// Where the report goes as JSON; - for standard output.
+    #[arg(long)]
+    json: PathBuf,
+    /// Times trees on the rows in the folder with this number of threads, and does nothing else.
+    #[arg(long)]
+    time: Option<usize>,
+}
+
+/// Seeds of what is drawn.
+const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
+/// Rows and columns on which training is timed, trees and depth.
+const TIMING: (usize, usize, usize, usize) = (200_000, 20, 100, 6);
+
+/// What the trainers make of a split.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scores {
+    /// SHA-256 of the table.
+    pub sha256: String,
+    /// Log-loss of the test rows when all are predicted as the mean of the rows learned from.
+    pub of_mean: f64,
+    /// Log-loss of the test rows by model, one for each seed.
+    pub log_loss: BTreeMap<String, Vec<f64>>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    format: u32,
+    seeds: [u64; 5],
+    splits: BTreeMap<String, Scores>,
+}
+
+#[derive(Serialize)]
+struct Timed {
+    seconds: f64,
+}
+
+impl Arguments {
+    /// Writes splits and report.
+    ///
+    /// # Errors
+    /// When data are missing, files cannot be written, or training fails.
+    pub fn run(&self) -> Result<(), LabError> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| LabError::file(&self.folder, "a folder to write in", error))?;
+        let timing = self.folder.join("timing.f32");
+        if let Some(threads) = self.time {
+            return write_json(&Timed { seconds: time(&timing, threads)? }, &self.json);
+        }
+        write_timing(&timing)?;
+        let mut report = Report { format: 1, seeds: SEEDS, splits: BTreeMap::new() };
+        let bar = progress::bar("models");
+        let threads = Threads::new(2)?;
+        for split in splits(&self.data)? {
+            let file = self.folder.join(format!("{}.csv", split.name));
+            split.write(&file)?;
+            let bytes = std::fs::read(&file).map_err(|error| LabError::file(&file, "a readable file", error))?;
+            let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let base = vec![super::sample::base_margin(&split.learn); split.test.rows()];
+            let mut scores = Scores { sha256, of_mean: Quality::loss(&split.test, &base), log_loss: BTreeMap::new() };
+            let names = ["linear", "fm", "trees", "leaves", "oblivious", "network"];
+            for (done, name) in names.into_iter().enumerate() {
+                progress::show(&bar, done as u64, names.len() as u64);
+                scores.log_loss.insert(name.to_owned(), losses(&split, name, &threads)?);
+            }
+            report.splits.insert(split.name.to_owned(), scores);
+        }
+        bar.finish_and_clear();
+        write_json(&report, &self.json)
+    }
+}
+
+/// Log-losses of the test rows by a model: for each seed where one is used.
+fn losses(split: &Split, name: &str, threads: &Threads) -> Result<Vec<f64>, LabError> {
+    let drawn = matches!(name, "fm" | "network");
+    let seeds = if drawn { &SEEDS[..] } else { &SEEDS[..1] };
+    let one = |seed: &u64| {
+        let settings = if name == "leaves" {
+            Settings::Trees(trees::Settings { shape: trees::Shape::Leaves, ..trees::Settings::default() })
+        } else {
+            Settings::from_name(name, *seed)?
+        };
+        let fitted = fitted::fit(&split.learn, &split.judge, &settings, threads, &mut |_, _| ())?;
+        Ok(Quality::loss(&split.test, &fitted.margins(&split.test, threads)))
+    };
+    seeds.iter().map(one).collect()
+}
+
+/// Writes rows on which training is timed: normal columns, a reward that depends on a few of them.
+fn write_timing(path: &Path) -> Result<(), LabError> {
+    let (rows, columns, ..) = TIMING;
+    let mut normals = Normals::new(SEED);
+    let mut bytes = Vec::with_capacity(rows * (columns + 1) * 4);
+    for _ in 0..rows {
+        let x: Vec<f32> = (0..columns).map(|_| normals.draw()).collect();
+        let margin = x[0] + x[1] * x[2] - 0.5 * x[3].abs() + normals.draw();
+        for value in x.into_iter().chain([if margin > 1.0 { 1.0 } else { 0.0 }]) {
+            bytes.extend(value.to_le_bytes());
+        }
+    }
+    std::fs::write(path, bytes).map_err(|error| LabError::file(path, "a writable file", error))
+}
+
+/// Seconds of one training, from the rows to the trees.
+fn time(path: &Path, threads: usize) -> Result<f64, LabError> {
+    let (_, columns, trees, depth) = TIMING;
+    let bytes = std::fs::read(path).map_err(|error| LabError::file(path, "rows to time on", error))?;
+    let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let mut sample = Sample { width: columns, ..Sample::default() };
+    for (row, numbers) in (0u32..).zip(numbers.chunks_exact(columns + 1)) {
+        sample.values.extend(&numbers[..columns]);
+        sample.target.push(f64::from(numbers[columns]));
+        sample.weight.push(1.0);
+        sample.group.push(row);
+    }
+    let sample = sample.checked()?;
+    let settings = trees::Settings { trees, depth, ..trees::Settings::default() };
+    let threads = Threads::new(threads)?;
+    let none = Sample { width: columns, ..Sample::default() };
+    let start = Instant::now();
+    trees::fit(&sample, &none, &settings, &threads, &mut |_, _| ())?;
+    Ok(start.elapsed().as_secs_f64())
 }
