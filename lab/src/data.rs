@@ -47,3 +47,31 @@ pub fn find(directory: &Path, name: &str) -> Result<PathBuf, LabError> {
     }
     Err(LabError::file(directory, &format!("a file {name}"), "none"))
 }
+
+/// Reads the named columns of the gzipped table at `path`, in the order asked for; `take` returns nothing for a line it cannot read.
+///
+/// # Errors
+/// When the file cannot be read, lacks a column, or a line is short or refused.
+pub fn columns(path: &Path, names: &[&str], mut take: impl FnMut(&[&str]) -> Option<()>) -> Result<(), LabError> {
+    let file = File::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+    let mut places: Vec<usize> = Vec::new();
+    for (number, line) in BufReader::new(GzDecoder::new(file)).lines().enumerate() {
+        let line = line.map_err(|error| LabError::file(path, "gzipped text", error))?;
+        let fields: Vec<&str> = line.trim_end().split(',').collect();
+        if number == 0 {
+            for name in names {
+                let place = fields.iter().position(|field| field == name);
+                places.push(place.ok_or_else(|| LabError::file(path, &format!("a column {name}"), &line))?);
+            }
+            continue;
+        }
+        let wanted: Option<Vec<&str>> = places.iter().map(|place| fields.get(*place).copied()).collect();
+        if wanted.and_then(|wanted| take(&wanted)).is_none() {
+            return Err(LabError::file(path, &format!("{} in line {}", names.join(","), number + 1), line));
+        }
+    }
+    if places.is_empty() && !names.is_empty() {
+        return Err(LabError::file(path, &format!("the columns {}", names.join(",")), "an empty file"));
+    }
+    Ok(())
+}

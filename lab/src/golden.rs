@@ -1,6 +1,6 @@
 //! Recomputes golden files with the shipped core.
 //!
-//! A golden file is JSON with `format` 1, a `tolerance` and `cases`. What it holds is told by its shape, not by its name, so a
+//! A golden file is JSON with `format` 1, a `tolerance` and `cases` or estimates. What it holds is told by its shape, not by its name, so a
 //! renamed file or another directory of the same formats works alike. Shapes that the core cannot compute are named and skipped.
 
 use std::collections::BTreeSet;
@@ -8,12 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::error::LabError;
 
 pub mod models;
+mod estimates;
 mod page;
 mod propensities;
+mod slates;
 mod two_level;
 
 /// How far recomputed values lie from a golden file's.
@@ -83,13 +86,14 @@ impl FileFinding {
     }
 }
 
-/// Checks every golden file under `directory`, in order of path; one result for each file.
+/// Checks every golden file under `directory`, in order of path; one result for each file. Data files that they name are looked for
+/// under `data`.
 ///
 /// Every `.json` file is one, except those that an `index.json` beside them names: an index stands for the models it names.
 ///
 /// # Errors
 /// When the directory cannot be read or holds no golden file.
-pub fn check_directory(directory: &Path) -> Result<Vec<Result<FileFinding, LabError>>, LabError> {
+pub fn check_directory(directory: &Path, data: &Path) -> Result<Vec<Result<FileFinding, LabError>>, LabError> {
     let mut files = Vec::new();
     collect_json(directory, &mut files)?;
     if files.is_empty() {
@@ -109,7 +113,7 @@ pub fn check_directory(directory: &Path) -> Result<Vec<Result<FileFinding, LabEr
         named.insert(file.clone());
     }
     for file in files.iter().filter(|file| !named.contains(*file)) {
-        findings.push(check_file(file).map(|finding| FileFinding { path: relative(directory, file), finding }));
+        findings.push(check_file(file, data).map(|finding| FileFinding { path: relative(directory, file), finding }));
     }
     // Paths in order, unreadable files last.
     findings.sort_by_key(|finding| finding.as_ref().map_or((true, String::new()), |file| (false, file.path.clone())));
@@ -120,8 +124,14 @@ pub fn check_directory(directory: &Path) -> Result<Vec<Result<FileFinding, LabEr
 ///
 /// # Errors
 /// When it cannot be read or its shape is broken.
-pub fn check_file(path: &Path) -> Result<Finding, LabError> {
+pub fn check_file(path: &Path, data: &Path) -> Result<Finding, LabError> {
     let value = read_json(path)?;
+    if value.get("campaigns").is_some() {
+        return estimates::check(path, value, data).map(Finding::Checked);
+    }
+    if value.get("n_slates").is_some() {
+        return slates::check(path, value).map(Finding::Checked);
+    }
     let first = value.get("cases").and_then(|cases| cases.get(0));
     if first.is_some_and(|case| case.get("shelf_logits").is_some()) {
         two_level::check(path, value).map(Finding::Checked)
@@ -132,6 +142,60 @@ pub fn check_file(path: &Path) -> Result<Finding, LabError> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         Ok(Finding::Unknown { kind: kind.or(stem).unwrap_or_default() })
     }
+}
+
+/// Compares numbers of a file of estimates with ours, and counts its cases.
+struct Deviation<'a> {
+    path: &'a Path,
+    known: usize,
+    cases: usize,
+    worst: f64,
+}
+
+impl<'a> Deviation<'a> {
+    fn new(path: &'a Path) -> Self {
+        Self { path, known: 0, cases: 0, worst: 0.0 }
+    }
+
+    /// A case begins.
+    fn case(&mut self) {
+        self.known += 1;
+        self.cases += 1;
+    }
+
+    /// A case that cannot be computed.
+    fn unknown(&mut self) {
+        self.cases += 1;
+    }
+
+    /// Compares with a number of the file; null and text such as NaN stand for no number.
+    fn number(&mut self, expected: &Value, found: f64) {
+        self.float(expected.as_f64().unwrap_or(f64::NAN), found);
+    }
+
+    /// The deviation: absolute up to 1, relative beyond, where no `f64` has nine digits after the point for ever.
+    fn float(&mut self, expected: f64, found: f64) {
+        let deviation = if expected.is_nan() && !found.is_finite() || expected == found {
+            0.0
+        } else {
+            (found - expected).abs() / expected.abs().max(1.0)
+        };
+        // A deviation that is no number is the worst of all.
+        self.worst = if deviation.is_nan() { f64::INFINITY } else { self.worst.max(deviation) };
+    }
+
+    fn checked(self, tolerance: f64) -> Checked {
+        debug_assert!(self.known <= self.cases, "{}", self.path.display());
+        Checked { known: self.known, cases: self.cases, worst: self.worst, tolerance }
+    }
+}
+
+/// Refuses a data file whose SHA-256 is not the one that is named.
+fn digest(path: &Path, expected: Option<&str>) -> Result<(), LabError> {
+    let Some(expected) = expected else { return Ok(()) };
+    let bytes = fs::read(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == expected { Ok(()) } else { Err(LabError::file(path, &format!("sha256 {expected}"), found)) }
 }
 
 fn read_json(path: &Path) -> Result<Value, LabError> {

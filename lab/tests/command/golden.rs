@@ -20,6 +20,46 @@ fn known_files_pass_and_unknown_ones_are_named() {
 }
 
 #[test]
+fn estimates_of_decisions_and_of_slates_are_recomputed_from_their_logs_extreme_weights_included() {
+    // Their values were made with exact fractions: tests/fixtures/estimates/make.py.
+    let (code, out, errors) = ears_lab(&["check-golden", &fixture("estimates/golden")]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].starts_with("extreme.json: 74 of 74 cases, worst "), "{out}");
+    assert!(lines[1].starts_with("slates.json: 9 of 9 cases, worst "), "{out}");
+    assert!(lines.iter().all(|line| line.ends_with(", tolerance 1e-9, ok")), "{out}");
+}
+
+#[test]
+fn estimates_that_differ_or_lack_their_log_are_found() {
+    let folder = std::env::temp_dir().join(format!("ears-lab-golden-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = std::fs::read_to_string(fixture("estimates/golden/extreme.json")).unwrap();
+    let check = |text: &str, data: &str| {
+        std::fs::write(folder.join("extreme.json"), text).unwrap();
+        ears_lab(&["check-golden", &folder.to_string_lossy(), "--data", &fixture(data)])
+    };
+    // A name that nobody knows is counted and not computed.
+    let (code, out, _) = check(&text.replace("\"SNDR\"", "\"XDR\""), "estimates/data");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("extreme.json: 71 of 74 cases"), "{out}");
+    // Another estimator under the name of one.
+    let (code, out, _) = check(&text.replace("\"SNDR\"", "\"DR\""), "estimates/data");
+    assert_eq!(code, 1, "{out}");
+    let (code, _, errors) = check(&text.replacen("\"sha256\": \"", "\"sha256\": \"0", 1), "estimates/data");
+    assert_eq!(code, 64);
+    assert!(errors.contains(".csv.gz: expected sha256 0"), "{errors}");
+    let (code, _, errors) = check(&text, "good");
+    assert_eq!(code, 64);
+    assert!(errors.contains("expected a file uniform_tiny.csv.gz, found none"), "{errors}");
+    let (code, _, errors) = check(&text.replacen("\"n_items\": 5", "\"n_items\": 6", 1), "estimates/data");
+    assert_eq!(code, 64);
+    assert!(errors.contains("q_hat of 6 items x 2 positions for 2 groups in campaign tiny"), "{errors}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_deviation_fails() {
     let (code, out, _) = ears_lab(&["check-golden", &fixture("differs")]);
     assert_eq!(code, 1);

@@ -50,8 +50,10 @@ fn golden(shared: &Path) {
     assert_eq!(code, Some(0), "{out}");
     let line = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     assert!(line("policy_two_level.json").contains(": 4 of 4 cases, worst "), "{out}");
-    assert!(line("policy_propensities.json").contains(": 5 of 19 cases, worst "), "{out}");
-    for known in ["policy_two_level.json", "policy_propensities.json"] {
+    assert!(line("policy_propensities.json").contains(": 19 of 19 cases, worst "), "{out}");
+    assert!(line("obp_estimates.json").contains(": 298 of 298 cases, worst "), "{out}");
+    assert!(line("slate_estimates.json").contains(": 9 of 9 cases, worst "), "{out}");
+    for known in ["policy_two_level.json", "policy_propensities.json", "obp_estimates.json", "slate_estimates.json"] {
         assert!(line(known).ends_with(", tolerance 1e-9, ok"), "{out}");
     }
     assert_eq!(line("obp_estimates.json"), "obp_estimates.json: unknown kind obp_estimates");
@@ -60,6 +62,7 @@ fn golden(shared: &Path) {
         assert_eq!(models.len(), 10, "{out}");
         assert!(models.iter().all(|line| line.contains(": 200 of 200 cases, worst ") && line.ends_with(", ok")), "{out}");
     }
+    assert_eq!(out.lines().filter(|line| line.starts_with("models/kuairand/")).count(), 10);
 }
 
 fn lastfm(shared: &Path) {

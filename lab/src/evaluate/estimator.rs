@@ -1,0 +1,423 @@
+//! Estimators of a policy's value from single decisions.
+//!
+//! Write w = P(action | target) / P(action | logging), r for the reward, q for what a reward model predicts of the logged action and d for
+//! what it predicts of the target policy, sum over actions of P(action | target) q(action). Each estimator is a mean or a ratio of sums
+//! over rows, so any number of logs can be summed apart and merged.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::exact::Double;
+use super::gram::Gram;
+
+/// What an estimator reads of one logged decision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Importance weight w >= 0 of the logged action.
+    pub weight: f64,
+    /// Reward r.
+    pub reward: f64,
+    /// Predicted reward q of the logged action; 0 without a model.
+    pub predicted: f64,
+    /// Predicted reward d of the target policy in this context; 0 without a model.
+    pub expected: f64,
+    /// Weight of the logged action's embedding, P(embedding | target) / P(embedding | logging). Equal to `weight` where every action
+    /// is its own embedding.
+    pub embedding_weight: f64,
+}
+
+impl Row {
+    /// A row without a reward model.
+    #[must_use]
+    pub fn new(weight: f64, reward: f64) -> Self {
+        Self { weight, reward, predicted: 0.0, expected: 0.0, embedding_weight: weight }
+    }
+
+    /// With what a reward model predicts: of the logged action, and of the target policy.
+    #[must_use]
+    pub fn with_model(self, predicted: f64, expected: f64) -> Self {
+        Self { predicted, expected, ..self }
+    }
+}
+
+/// An estimator with its parameter.
+///
+/// Names and parameters, as written and read by [`Display`](fmt::Display) and [`FromStr`]: `IPS`, `CIPS(5)`, `SNIPS`, `NCIS(5)`, `DM`,
+/// `DR`, `SNDR`, `SwitchDR(5)`, `DRos(10)`, `SGIPS(0.05)`, `SGDR(0.05)`, `MIPS`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Estimator {
+    /// Inverse propensity scoring, mean of w r. Unbiased. Horvitz and Thompson (1952); Strehl et al. (2010).
+    Ips,
+    /// Clipped IPS, mean of min(w, c) r. 0 gives 0, infinity gives IPS. Ionides (2008); Bottou et al. (2013).
+    ClippedIps(f64),
+    /// Self-normalised IPS, sum of w r / sum of w. Consistent. Swaminathan and Joachims (2015).
+    Snips,
+    /// Normalised capped importance sampling, sum of min(w, c) r / sum of min(w, c). Gilotte et al. (2018), "Offline A/B testing for
+    /// recommender systems", WSDM; used by McInerney et al. (2018).
+    Ncis(f64),
+    /// Direct method, mean of d. As good as the reward model.
+    DirectMethod,
+    /// Doubly robust, mean of d + w (r - q). Unbiased whatever the model. Dudik, Langford, Li (2011).
+    DoublyRobust,
+    /// Self-normalised doubly robust, mean of d + w (r - q) / (mean of w). Thomas and Brunskill (2016), their weighted DR.
+    SelfNormalizedDr,
+    /// Doubly robust where w <= l, the model elsewhere. 0 gives DM, infinity DR. Wang, Agarwal, Dudik (2017).
+    SwitchDr(f64),
+    /// Doubly robust with optimistic shrinkage, w' = l w / (w^2 + l). 0 gives DM, infinity DR. Su et al. (2020), equation (6).
+    ShrunkDr(f64),
+    /// Sub-Gaussian IPS, w' = w / (1 - l + l w). 0 gives IPS, 1 gives the plain mean. Metelli, Russo, Restelli (2021), equation (8).
+    SubGaussianIps(f64),
+    /// Doubly robust with the weights of sub-Gaussian IPS.
+    SubGaussianDr(f64),
+    /// Marginalised IPS over action embeddings, mean of v r. Unbiased when the action matters through its embedding alone. Saito and
+    /// Joachims (2022).
+    MarginalizedIps,
+}
+
+use Estimator::{
+    ClippedIps, DirectMethod, DoublyRobust, Ips, MarginalizedIps, Ncis, SelfNormalizedDr, ShrunkDr, Snips, SubGaussianDr,
+    SubGaussianIps, SwitchDr,
+};
+
+/// How an estimator's value follows from the sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Mean of one term.
+    Mean,
+    /// Sum of the first component over the sum of the second.
+    Ratio,
+    /// Mean of the first component plus the mean of the second over the mean of the third.
+    Corrected,
+}
+
+impl Estimator {
+    /// Every estimator, once, with its parameter in the middle of its range.
+    pub const ALL: [Self; 12] = [
+        Ips,
+        ClippedIps(10.0),
+        Snips,
+        Ncis(10.0),
+        DirectMethod,
+        DoublyRobust,
+        SelfNormalizedDr,
+        SwitchDr(10.0),
+        ShrunkDr(100.0),
+        SubGaussianIps(0.05),
+        SubGaussianDr(0.05),
+        MarginalizedIps,
+    ];
+
+    /// Whether a reward model enters.
+    #[must_use]
+    pub fn needs_model(self) -> bool {
+        matches!(self, DirectMethod | DoublyRobust | SelfNormalizedDr | SwitchDr(_) | ShrunkDr(_) | SubGaussianDr(_))
+    }
+
+    /// Whether the expectation of the estimate is the value of the target policy for any number of rows, any reward model and any
+    /// rewards, as long as the logging policy gives every action of the target a propensity above 0. Marginalised IPS is so only under
+    /// an assumption of its own.
+    #[must_use]
+    pub fn is_unbiased(self) -> bool {
+        match self {
+            Ips | DoublyRobust => true,
+            ClippedIps(limit) | SwitchDr(limit) | ShrunkDr(limit) => limit == f64::INFINITY,
+            SubGaussianIps(share) | SubGaussianDr(share) => share == 0.0,
+            _ => false,
+        }
+    }
+
+    fn form(self) -> Form {
+        match self {
+            Snips | Ncis(_) => Form::Ratio,
+            SelfNormalizedDr => Form::Corrected,
+            _ => Form::Mean,
+        }
+    }
+
+    /// The weight that the estimator gives a row.
+    #[must_use]
+    pub fn weight(self, row: &Row) -> f64 {
+        let w = row.weight;
+        match self {
+            ClippedIps(limit) | Ncis(limit) => w.min(limit),
+            SwitchDr(limit) => {
+                if w <= limit {
+                    w
+                } else {
+                    0.0
+                }
+            }
+            ShrunkDr(limit) if limit == f64::INFINITY => w,
+            ShrunkDr(limit) => {
+                let below = w * w + limit;
+                // 0 / 0 at w = l = 0, and infinities above 1e154: the limit is 0 in both.
+                if below > 0.0 && below.is_finite() { limit * w / below } else { 0.0 }
+            }
+            SubGaussianIps(share) | SubGaussianDr(share) => {
+                let below = 1.0 - share + share * w;
+                if below > 0.0 { w / below } else { 0.0 }
+            }
+            DirectMethod => 0.0,
+            MarginalizedIps => row.embedding_weight,
+            _ => w,
+        }
+    }
+
+    /// What a row adds to the estimate, for estimators that are means; for ratios the numerator's part.
+    #[must_use]
+    pub fn term(self, row: &Row) -> f64 {
+        let weight = self.weight(row);
+        if self.needs_model() { row.expected + weight * (row.reward - row.predicted) } else { weight * row.reward }
+    }
+}
+
+impl fmt::Display for Estimator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ips => f.write_str("IPS"),
+            ClippedIps(limit) => write!(f, "CIPS({limit})"),
+            Snips => f.write_str("SNIPS"),
+            Ncis(limit) => write!(f, "NCIS({limit})"),
+            DirectMethod => f.write_str("DM"),
+            DoublyRobust => f.write_str("DR"),
+            SelfNormalizedDr => f.write_str("SNDR"),
+            SwitchDr(limit) => write!(f, "SwitchDR({limit})"),
+            ShrunkDr(limit) => write!(f, "DRos({limit})"),
+            SubGaussianIps(share) => write!(f, "SGIPS({share})"),
+            SubGaussianDr(share) => write!(f, "SGDR({share})"),
+            MarginalizedIps => f.write_str("MIPS"),
+        }
+    }
+}
+
+impl FromStr for Estimator {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, parameter) = match text.split_once('(') {
+            None => (text, None),
+            Some((name, rest)) => {
+                let number = rest.strip_suffix(')').and_then(|number| number.trim().parse::<f64>().ok());
+                let number = number.filter(|number| *number >= 0.0);
+                (name, Some(number.ok_or_else(|| format!("expected {name}(a number >= 0), got {text}"))?))
+            }
+        };
+        let found = match (name, parameter) {
+            ("IPS", None) => Some(Ips),
+            ("CIPS", Some(limit)) => Some(ClippedIps(limit)),
+            ("SNIPS", None) => Some(Snips),
+            ("NCIS", Some(limit)) => Some(Ncis(limit)),
+            ("DM", None) => Some(DirectMethod),
+            ("DR", None) => Some(DoublyRobust),
+            ("SNDR", None) => Some(SelfNormalizedDr),
+            ("SwitchDR", Some(limit)) => Some(SwitchDr(limit)),
+            ("DRos", Some(limit)) => Some(ShrunkDr(limit)),
+            ("SGIPS", Some(share)) if share <= 1.0 => Some(SubGaussianIps(share)),
+            ("SGDR", Some(share)) if share <= 1.0 => Some(SubGaussianDr(share)),
+            ("MIPS", None) => Some(MarginalizedIps),
+            _ => None,
+        };
+        let known = || Self::ALL.map(|estimator| estimator.to_string()).join(", ");
+        found.ok_or_else(|| format!("expected an estimator such as {}, got {text}", known()))
+    }
+}
+
+/// The value of a policy as estimated, with its standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Mean reward of a decision under the target policy.
+    pub value: f64,
+    /// Standard error of `value`; nothing below two rows, where it cannot be known.
+    pub error: Option<f64>,
+    /// Rows that it rests on.
+    pub rows: u64,
+}
+
+/// The sums of one estimator: merge them over logs, then ask for the estimate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accumulator {
+    estimator: Estimator,
+    gram: Gram,
+}
+
+impl Accumulator {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(estimator: Estimator) -> Self {
+        let components = match estimator.form() {
+            Form::Mean => 1,
+            Form::Ratio => 2,
+            Form::Corrected => 3,
+        };
+        Self { estimator, gram: Gram::new(components) }
+    }
+
+    /// Which estimator.
+    #[must_use]
+    pub fn estimator(&self) -> Estimator {
+        self.estimator
+    }
+
+    /// The sums themselves.
+    #[must_use]
+    pub fn gram(&self) -> &Gram {
+        &self.gram
+    }
+
+    /// Adds a row.
+    pub fn add(&mut self, row: &Row) {
+        let weight = self.estimator.weight(row);
+        match self.estimator.form() {
+            Form::Mean => self.gram.add(&[self.estimator.term(row)]),
+            Form::Ratio => self.gram.add(&[weight * row.reward, weight]),
+            Form::Corrected => self.gram.add(&[row.expected, weight * (row.reward - row.predicted), weight]),
+        }
+    }
+
+    /// Adds the rows of another accumulator of the same estimator.
+    pub fn merge(&mut self, other: &Self) {
+        debug_assert_eq!(self.estimator, other.estimator);
+        self.gram.merge(&other.gram);
+    }
+
+    /// The estimate: not a number without rows, and for ratios without weight.
+    ///
+    /// The standard error of a mean is that of independent rows. A ratio's comes from its influence function (w (r - V) over the sum of w;
+    /// Owen 2013, "Monte Carlo theory, methods and examples", equation (9.9)). [`SelfNormalizedDr`] takes the mean of w as known, as
+    /// the Open Bandit Pipeline does.
+    #[must_use]
+    pub fn estimate(&self) -> Estimate {
+        let gram = &self.gram;
+        let rows = gram.rows();
+        let one = Double::from(1.0);
+        let of_mean = |deviation: Option<f64>| deviation.map(|sd| sd / libm::sqrt(rows as f64));
+        let (value, error) = match self.estimator.form() {
+            Form::Mean => (gram.mean(0), of_mean(gram.deviation(&[(0, one)]))),
+            Form::Ratio => {
+                let value = gram.sum(0).over(gram.sum(1));
+                let squares = gram.squares(Double::default(), &[(0, one), (1, Double::default().minus(value))]);
+                let error = libm::sqrt(squares) / gram.sum(1).value();
+                (value, Some(error).filter(|_| rows >= 2))
+            }
+            Form::Corrected => {
+                let scale = one.over(gram.mean(2));
+                let value = gram.mean(0).plus(gram.mean(1).times(scale));
+                (value, of_mean(gram.deviation(&[(0, one), (1, scale)])))
+            }
+        };
+        Estimate { value: value.value(), error, rows }
+    }
+
+    /// Standard deviation of a row's part (n - 1), for estimators that are means of rows.
+    #[must_use]
+    pub fn deviation(&self) -> Option<f64> {
+        let one = Double::from(1.0);
+        match self.estimator.form() {
+            Form::Mean => self.gram.deviation(&[(0, one)]),
+            Form::Ratio => None,
+            Form::Corrected => self.gram.deviation(&[(0, one), (1, one.over(self.gram.mean(2)))]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn estimate(estimator: Estimator, rows: &[Row]) -> Estimate {
+        let mut sums = Accumulator::new(estimator);
+        rows.iter().for_each(|row| sums.add(row));
+        sums.estimate()
+    }
+
+    fn rows() -> Vec<Row> {
+        let row = |w: f64, r: f64, q: f64, d: f64| Row { embedding_weight: 2.0 * w, ..Row::new(w, r).with_model(q, d) };
+        vec![row(0.5, 1.0, 0.25, 0.5), row(4.0, 0.0, 0.5, 0.25), row(2.0, 1.0, 0.75, 0.75), row(0.0, 1.0, 0.5, 0.5)]
+    }
+
+    #[test]
+    fn values_are_those_worked_out_by_hand() {
+        for (name, expected) in [
+            ("IPS", (0.5 + 2.0) / 4.0),
+            ("CIPS(1)", (0.5 + 1.0) / 4.0),
+            ("SNIPS", 2.5 / 6.5),
+            ("NCIS(1)", 1.5 / 2.5),
+            ("DM", 2.0 / 4.0),
+            ("DR", (2.0 + 0.5 * 0.75 - 4.0 * 0.5 + 2.0 * 0.25) / 4.0),
+            ("SNDR", 0.5 + (0.5 * 0.75 - 4.0 * 0.5 + 2.0 * 0.25) / 6.5),
+            ("SwitchDR(2)", (2.0 + 0.5 * 0.75 + 2.0 * 0.25) / 4.0),
+            ("DRos(4)", (2.0 + 2.0 / 4.25 * 0.75 - 16.0 / 20.0 * 0.5 + 1.0 * 0.25) / 4.0),
+            ("SGIPS(0.5)", (0.5 / 0.75 + 2.0 / 1.5) / 4.0),
+            ("SGDR(0.5)", (2.0 + 0.5 / 0.75 * 0.75 - 4.0 / 2.5 * 0.5 + 2.0 / 1.5 * 0.25) / 4.0),
+            ("MIPS", (1.0 + 4.0) / 4.0),
+        ] {
+            let found = estimate(name.parse().unwrap(), &rows());
+            assert!((found.value - expected).abs() < 1e-15, "{name}: {} {expected}", found.value);
+            assert!(found.error.unwrap() > 0.0 && found.rows == 4, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_has_the_error_of_its_influence_function() {
+        let v: f64 = 2.5 / 6.5;
+        let squares: f64 = [0.5 * (1.0 - v), 4.0 * v, 2.0 * (1.0 - v)].iter().map(|x| x * x).sum();
+        assert!((estimate(Snips, &rows()).error.unwrap() - squares.sqrt() / 6.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn parameters_reach_their_ends() {
+        let rows = rows();
+        let value = |name: &str| estimate(name.parse().unwrap(), &rows).value;
+        for (a, b) in [
+            ("CIPS(inf)", "IPS"),
+            ("NCIS(inf)", "SNIPS"),
+            ("SwitchDR(inf)", "DR"),
+            ("SwitchDR(0)", "DM"),
+            ("DRos(inf)", "DR"),
+            ("DRos(0)", "DM"),
+            ("SGIPS(0)", "IPS"),
+            ("SGDR(0)", "DR"),
+        ] {
+            assert_eq!(value(a), value(b), "{a} {b}");
+        }
+        assert_eq!(value("CIPS(0)"), 0.0);
+        // With l = 1 every weight that is not 0 becomes 1.
+        assert_eq!(value("SGIPS(1)"), 0.5);
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for estimator in Estimator::ALL {
+            assert_eq!(estimator.to_string().parse(), Ok(estimator));
+        }
+        for wrong in ["", "ips", "IPS(2)", "CIPS", "CIPS()", "CIPS(-1)", "CIPS(2", "CIPS(NaN)", "SGIPS(1.5)", "DRos(x)"] {
+            let error = wrong.parse::<Estimator>().unwrap_err();
+            assert!(error.starts_with("expected "), "{error}");
+        }
+    }
+
+    #[test]
+    fn nothing_gives_no_number_and_one_row_no_error() {
+        for estimator in Estimator::ALL {
+            let none = estimate(estimator, &[]);
+            assert!(none.value.is_nan() && none.error.is_none(), "{estimator}");
+            assert_eq!(estimate(estimator, &rows()[..1]).error, None, "{estimator}");
+        }
+    }
+
+    #[test]
+    fn extreme_weights_keep_their_digits() {
+        // One row of weight 1e12 among a million of weight 1: a plain sum of squares would lose the million.
+        let mut sums = Accumulator::new(Snips);
+        sums.add(&Row::new(1e12, 0.5));
+        for _ in 0..1_000_000 {
+            sums.add(&Row::new(1.0, 1.0));
+        }
+        let found = sums.estimate();
+        let value = (0.5e12 + 1e6) / (1e12 + 1e6);
+        assert_eq!(found.value, value);
+        let expected =
+            libm::sqrt((1e12 * (0.5 - value)) * (1e12 * (0.5 - value)) + 1e6 * (1.0 - value) * (1.0 - value)) / (1e12 + 1e6);
+        assert!((found.error.unwrap() - expected).abs() < 1e-9 * expected, "{found:?} {expected}");
+    }
+}
