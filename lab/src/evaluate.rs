@@ -3,12 +3,17 @@
 //! In the order of use: [`estimator`] for single decisions and [`slate`] for pages, whose sums ([`gram`], exact in any order: [`exact`]) merge over
 //! threads, files and machines; [`weights`] says whether a log can answer at all; [`interval`] how well; [`slope`] chooses a parameter.
 
+pub mod command;
 pub mod estimator;
 pub mod exact;
 pub mod gram;
 pub mod interval;
+pub mod model;
+pub mod report;
+pub mod run;
 pub mod slate;
 pub mod slope;
+pub mod target;
 pub mod weights;
 
 #[cfg(test)]

@@ -9,7 +9,8 @@
 //! | `inspect` | [`bundle`]: what a bundle holds, checked as a device checks it |
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
-//! | (no command yet) | [`evaluate`]: what another policy would have earned on logged decisions |
+//! | `import`, `export` | [`logs`]: logs of decisions, ours and others' |
+//! | `evaluate` | [`evaluate`]: what another policy would have earned on logged decisions |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod evaluate;
 pub mod golden;
 pub mod interval;
+pub mod logs;
 pub mod progress;
 pub mod propensities;
 pub mod publish;

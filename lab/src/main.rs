@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::publish::command;
+use ears_lab::evaluate::command;
+use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
@@ -121,6 +123,76 @@ enum Command {
     Train(ears_lab::train::command::Arguments),
     /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
     TrainReference(ears_lab::train::reference::Arguments),
+    /// What other policies would have earned on logged decisions; exit 1 when rows are bad or no policy can be judged.
+    Evaluate {
+        /// Log files (Parquet, `decisions` schema 1; see docs/logs.md).
+        #[arg(required = true)]
+        logs: Vec<PathBuf>,
+        /// Policy to judge: logging, uniform, scored:NAME (columns of the log) or table:FILE. May be given again.
+        #[arg(long = "policy", required = true)]
+        policies: Vec<String>,
+        /// Estimators. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where there is a reward model.
+        #[arg(long, value_delimiter = ',', default_value = "IPS,SNIPS,DR,SwitchDR(10)")]
+        estimators: Vec<String>,
+        /// Reward model: none, logged (columns of the log), ridge (fitted here, cross-fitted), or auto for the best there is.
+        #[arg(long, default_value = "auto")]
+        model: String,
+        /// Columns whose values are reported apart.
+        #[arg(long, value_delimiter = ',')]
+        slice: Vec<String>,
+        /// Largest weight that is possible, for intervals that hold for any number of rows.
+        #[arg(long)]
+        largest_weight: Option<f64>,
+        /// Least and largest possible reward.
+        #[arg(long, num_args = 2, value_names = ["LEAST", "LARGEST"], default_values_t = [0.0, 1.0], allow_negative_numbers = true)]
+        rewards: Vec<f64>,
+        /// Leave bad rows out, counted, in place of stopping.
+        #[arg(long)]
+        skip_bad: bool,
+        /// Allow several logging policies in one log.
+        #[arg(long)]
+        mixed_policies: bool,
+        /// Normal intervals only: no sums of blocks for bootstrap and likelihood.
+        #[arg(long)]
+        fast: bool,
+        /// Threads; the result does not depend on it. Default: one for each processor.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Where the report goes as JSON; - for standard output, in place of the table.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Where the report goes as one HTML page.
+        #[arg(long)]
+        html: Option<PathBuf>,
+    },
+    /// Turns another system's log into ours.
+    Import {
+        /// vw (dsjson), obp (bandit_feedback as JSON) or csv.
+        #[arg(long)]
+        from: String,
+        /// The file; unpacked when its name ends in .gz.
+        input: PathBuf,
+        /// Which column is which, as JSON: needed for csv.
+        #[arg(long)]
+        mapping: Option<PathBuf>,
+        /// The log that is written (Parquet).
+        #[arg(long)]
+        output: PathBuf,
+        /// Leave bad rows out, counted, in place of failing.
+        #[arg(long)]
+        skip_bad: bool,
+    },
+    /// Turns one of our logs into another system's.
+    Export {
+        /// vw (dsjson), obp (bandit_feedback as JSON) or csv.
+        #[arg(long)]
+        to: String,
+        /// The log.
+        input: PathBuf,
+        /// The file that is written.
+        #[arg(long)]
+        output: PathBuf,
+    },
     /// Hides half of the artists of real listeners and counts how many of them the ranked page brings back.
     Replay {
         /// Directory that holds the Last.fm 2K play counts, at any depth.
@@ -203,6 +275,41 @@ fn main() -> ExitCode {
         }),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
+        Command::Evaluate {
+            logs: files,
+            policies,
+            estimators,
+            model,
+            slice,
+            largest_weight,
+            rewards,
+            skip_bad,
+            mixed_policies,
+            fast,
+            threads,
+            json,
+            html,
+        } => command::evaluate(
+            &files,
+            &command::Evaluation {
+                policies,
+                estimators,
+                model,
+                slices: slice,
+                largest_weight,
+                rewards,
+                skip_bad,
+                mixed: mixed_policies,
+                fast,
+                threads,
+            },
+            json.as_deref(),
+            html.as_deref(),
+        ),
+        Command::Import { from, input, mapping, output, skip_bad } => {
+            logs::import(&from, &input, mapping.as_deref(), &output, skip_bad)
+        }
+        Command::Export { to, input, output } => logs::export(&to, &input, &output),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),

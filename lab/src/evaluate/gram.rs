@@ -36,6 +36,18 @@ impl Gram {
         }
     }
 
+    /// Adds rows that stand column by column, one slice for each component, all of one length: the same bits as row by row.
+    pub fn add_columns(&mut self, columns: &[&[f64]]) {
+        self.rows += columns.first().map_or(0, |column| column.len()) as u64;
+        let mut products = self.products.iter_mut();
+        for (j, (sum, b)) in self.sums.iter_mut().zip(columns).enumerate() {
+            sum.add_all(b);
+            for (a, product) in columns[..=j].iter().zip(products.by_ref()) {
+                product.add_products(a, b);
+            }
+        }
+    }
+
     /// Adds all rows of another one of the same shape; one without components takes the other's shape.
     pub fn merge(&mut self, other: &Self) {
         if self.sums.is_empty() {
@@ -120,6 +132,21 @@ mod tests {
         assert!((gram.deviation(&both).unwrap() - expected).abs() < 1e-14);
         assert_eq!(gram.product(1, 0).value(), 4.0 - 2.0 + 2.0);
         assert_eq!(Gram::new(1).deviation(&first), None);
+    }
+
+    #[test]
+    fn columns_give_the_bits_of_rows() {
+        let rows: Vec<[f64; 3]> =
+            (0..5_000).map(|i| [f64::from(i) / 7.0, 1.0 / f64::from(i + 1), 1e13 * f64::from(i % 3)]).collect();
+        let (mut by_row, mut by_column) = (Gram::new(3), Gram::new(3));
+        rows.iter().for_each(|row| by_row.add(row));
+        let columns: Vec<Vec<f64>> = (0..3).map(|j| rows.iter().map(|row| row[j]).collect()).collect();
+        by_column.add_columns(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        assert_eq!(by_row.rows(), by_column.rows());
+        for i in 0..3 {
+            assert_eq!(by_row.sum(i), by_column.sum(i));
+            (0..=i).for_each(|j| assert_eq!(by_row.product(i, j), by_column.product(i, j)));
+        }
     }
 
     #[test]

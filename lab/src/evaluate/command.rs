@@ -1,0 +1,102 @@
+//! `ears-lab evaluate`, as it is called.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::estimator::Estimator;
+use super::interval::Range;
+use super::report::{Bounds, Report, html};
+use super::run::{self, ModelChoice, Settings};
+use super::target::Target;
+use crate::error::{EXIT_FAILED, LabError};
+use crate::logs::PREDICTED;
+use crate::logs::parquet::LogFile;
+use crate::{progress, table};
+
+/// The arguments, as words.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Policies to judge.
+    pub policies: Vec<String>,
+    /// Estimators.
+    pub estimators: Vec<String>,
+    /// none, logged, ridge or auto.
+    pub model: String,
+    /// Columns to slice by.
+    pub slices: Vec<String>,
+    /// Largest possible weight.
+    pub largest_weight: Option<f64>,
+    /// Least and largest possible reward.
+    pub rewards: Vec<f64>,
+    /// Leave bad rows out.
+    pub skip_bad: bool,
+    /// Allow several logging policies.
+    pub mixed: bool,
+    /// Normal intervals only.
+    pub fast: bool,
+    /// Threads.
+    pub threads: Option<usize>,
+}
+
+/// Evaluates, prints and writes; exit 1 when no policy can be judged.
+///
+/// # Errors
+/// When an argument is wrong, a log cannot be read, or its rows are bad.
+pub fn evaluate(logs: &[PathBuf], asked: &Evaluation, json: Option<&Path>, page: Option<&Path>) -> Result<ExitCode, LabError> {
+    let [low, high] = asked.rewards[..] else { return Err(LabError::unreadable("expected two numbers for --rewards")) };
+    if low.is_nan() || high.is_nan() || low >= high {
+        return Err(LabError::unreadable(format!("expected --rewards LEAST LARGEST in order, got {low} {high}")));
+    }
+    if let Some(weight) = asked.largest_weight.filter(|weight| weight.is_nan() || *weight < 1.0) {
+        return Err(LabError::unreadable(format!("expected --largest-weight of at least 1, got {weight}")));
+    }
+    let settings = Settings {
+        targets: asked.policies.iter().map(|text| text.parse()).collect::<Result<Vec<Target>, _>>()?,
+        estimators: asked
+            .estimators
+            .iter()
+            .map(|text| text.trim().parse::<Estimator>().map_err(LabError::unreadable))
+            .collect::<Result<_, _>>()?,
+        slices: asked.slices.clone(),
+        model: choice(&asked.model, logs)?,
+        threads: asked.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        skip_bad: asked.skip_bad,
+        mixed: asked.mixed,
+        blocks: !asked.fast,
+    };
+    let bar = progress::bar("row groups");
+    let answer = run::evaluate(logs, &settings, &|done, all| progress::show(&bar, done, all))?;
+    bar.finish_and_clear();
+    let report = Report::new(&answer, &settings, Bounds { reward: Range { low, high }, weight: asked.largest_weight });
+    if json != Some(Path::new("-")) {
+        print!("{}", report.text());
+    }
+    if let Some(target) = json {
+        table::write_json(&report, target)?;
+    }
+    if let Some(target) = page {
+        std::fs::write(target, html::page(&report))
+            .map_err(|error| LabError::file(target, "a file that can be written", error))?;
+    }
+    let judged = report.policies.iter().any(|policy| policy.all.answers);
+    Ok(if judged { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn choice(word: &str, logs: &[PathBuf]) -> Result<ModelChoice, LabError> {
+    match word {
+        "none" => Ok(ModelChoice::None),
+        "logged" => Ok(ModelChoice::Logged),
+        "ridge" => Ok(ModelChoice::Ridge),
+        "auto" => {
+            let files: Vec<LogFile> = logs.iter().map(|path| LogFile::open(path)).collect::<Result<_, _>>()?;
+            Ok(if files.iter().all(|file| file.has(PREDICTED)) {
+                ModelChoice::Logged
+            } else if files.iter().all(LogFile::has_candidates) {
+                ModelChoice::Ridge
+            } else {
+                ModelChoice::None
+            })
+        }
+        _ => Err(LabError::unreadable(format!("expected a model none, logged, ridge or auto, got {word}"))),
+    }
+}

@@ -1,0 +1,288 @@
+//! What an evaluation says: as text, as JSON, and as one HTML page ([`html`]).
+
+use std::fmt::Write;
+
+use ears_only::math::erfc;
+use serde::Serialize;
+
+use super::estimator::{Accumulator, Estimator};
+use super::interval::{self, Interval, Range, Unit};
+use super::run::{Answer, Settings, Sums, TargetAnswer};
+use crate::logs::check::Summary;
+
+pub mod html;
+
+/// Units below which nothing is resampled.
+const LEAST_UNITS: usize = 20;
+
+/// The whole report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Version of this form.
+    pub format: u32,
+    /// Files and their rows.
+    pub files: Vec<(String, u64)>,
+    /// Rows used.
+    pub rows: u64,
+    /// Rows whose reward is not known yet, left out.
+    pub pending: u64,
+    /// Bad rows, left out.
+    pub bad: Vec<Summary>,
+    /// Rows with a decision id; duplicates can be found among these alone.
+    pub identified: u64,
+    /// Logging policies by rows.
+    pub logging: Vec<(String, u64)>,
+    /// Estimators left out for want of a reward model.
+    pub left_out: Vec<String>,
+    /// Do the logged probabilities fit what was logged?
+    pub calibration: Option<Calibration>,
+    /// Each policy judged.
+    pub policies: Vec<Policy>,
+}
+
+/// Observed against expected counts of actions.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calibration {
+    /// Actions compared.
+    pub actions: usize,
+    /// The action that is furthest off.
+    pub worst: i32,
+    /// Times it was taken.
+    pub taken: u64,
+    /// Times it should have been.
+    pub expected: f64,
+    /// Chance that one of so many actions lies that far off when the probabilities are right (Bonferroni).
+    pub chance: f64,
+}
+
+/// One policy, over all rows and by slice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// Over all rows.
+    pub all: Part,
+    /// By values of the slice columns.
+    pub slices: Vec<(Vec<String>, Part)>,
+}
+
+/// What some rows say of a policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Part {
+    /// Rows.
+    pub rows: u64,
+    /// Whether these rows can answer.
+    pub answers: bool,
+    /// In words.
+    pub verdict: String,
+    /// (sum of w)^2 / sum of w^2.
+    pub effective_sample_size: f64,
+    /// Mean weight; 1 when all is well.
+    pub mean_weight: f64,
+    /// Its distance from 1 in standard errors.
+    pub mean_weight_errors: Option<f64>,
+    /// Largest weight.
+    pub max_weight: f64,
+    /// Share of rows whose action the policy would never take.
+    pub zero_weights: f64,
+    /// Share of the policy's choices that the logging policy never makes; known where candidates are logged.
+    pub unsupported: Option<f64>,
+    /// Rows by weight, from up to 2^-12 to above 2^18, doubling.
+    pub weights: Vec<u64>,
+    /// The estimates; none when these rows cannot answer.
+    pub estimates: Vec<Line>,
+}
+
+/// One estimate.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Which estimator.
+    pub estimator: String,
+    /// Reward of a decision under the policy.
+    pub value: f64,
+    /// Standard error of independent rows.
+    pub error: Option<f64>,
+    /// 95 % intervals by name.
+    pub intervals: Vec<(&'static str, f64, f64)>,
+}
+
+/// What is known of rewards and weights beforehand, for the intervals that hold for any number of rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Least and largest reward.
+    pub reward: Range,
+    /// Largest weight that is possible; nothing when nobody knows.
+    pub weight: Option<f64>,
+}
+
+impl Bounds {
+    /// The least and the most that a row can add to an estimator that is a mean of rows.
+    #[must_use]
+    pub fn of(&self, estimator: Estimator) -> Option<Range> {
+        let Range { low, high } = self.reward;
+        let capped = |limit: f64| self.weight.map_or(limit, |weight| weight.min(limit));
+        let weight = match estimator {
+            Estimator::Ips | Estimator::DoublyRobust | Estimator::ShrunkDr(_) => self.weight?,
+            Estimator::ClippedIps(limit) | Estimator::SwitchDr(limit) => capped(limit),
+            Estimator::SubGaussianIps(share) | Estimator::SubGaussianDr(share) => capped(1.0 / share),
+            _ => return None,
+        };
+        if !weight.is_finite() {
+            return None;
+        }
+        if estimator.needs_model() {
+            // Predictions within the rewards.
+            let spread = weight * (high - low);
+            return Some(Range { low: low - spread, high: high + spread });
+        }
+        Some(Range { low: (weight * low).min(0.0), high: (weight * high).max(0.0) })
+    }
+}
+
+impl Report {
+    /// From what was added up.
+    #[must_use]
+    pub fn new(answer: &Answer, settings: &Settings, bounds: Bounds) -> Self {
+        let policy = |target: &TargetAnswer| Policy {
+            name: target.name.clone(),
+            all: Part::new(&target.all, Some(&target.units), bounds),
+            slices: target.slices.iter().map(|(values, sums)| (values.clone(), Part::new(sums, None, bounds))).collect(),
+        };
+        debug_assert_eq!(settings.targets.len(), answer.targets.len());
+        Self {
+            format: 1,
+            files: answer.files.iter().map(|(path, rows)| (path.display().to_string(), *rows)).collect(),
+            rows: answer.rows,
+            pending: answer.pending,
+            bad: answer.findings.summaries(),
+            identified: answer.identified,
+            logging: answer.logging.iter().map(|(name, rows)| (name.clone(), *rows)).collect(),
+            left_out: answer.left_out.iter().map(ToString::to_string).collect(),
+            calibration: calibration(answer),
+            policies: answer.targets.iter().map(policy).collect(),
+        }
+    }
+
+    /// The table for a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{} rows of {} files", self.rows, self.files.len());
+        // Writing to a string cannot fail.
+        let mut line = |words: String| {
+            let _ = write!(text, "{words}");
+        };
+        if self.pending > 0 {
+            line(format!(", {} more whose reward is not known yet", self.pending));
+        }
+        line("\n".to_owned());
+        for bad in &self.bad {
+            line(format!("left out: {} rows: {}\n", bad.rows, bad.kind.words()));
+        }
+        if self.identified < self.rows {
+            line(format!("{} rows have no decision id: duplicates among them cannot be found\n", self.rows - self.identified));
+        }
+        if let Some(calibration) = self.calibration.as_ref().filter(|calibration| calibration.chance < 0.001) {
+            line(format!(
+                "the logged probabilities do not fit: action {} was taken {} times, {:.1} were to be expected\n",
+                calibration.worst, calibration.taken, calibration.expected
+            ));
+        }
+        if !self.left_out.is_empty() {
+            line(format!("without a reward model: no {}\n", self.left_out.join(", ")));
+        }
+        for policy in &self.policies {
+            line(format!("\n{}\n{}", policy.name, policy.all.text()));
+            for (values, part) in &policy.slices {
+                line(format!("{} | {}\n{}", policy.name, values.join(", "), part.text()));
+            }
+        }
+        text
+    }
+}
+
+impl Part {
+    fn new(sums: &Sums, units: Option<&[Vec<Unit>]>, bounds: Bounds) -> Self {
+        let weights = &sums.weights;
+        let verdict = weights.verdict();
+        let estimates = if verdict.answers() {
+            let of = |(i, sums): (usize, &Accumulator)| Line::new(sums, units.map_or(&[], |units| &units[i]), bounds);
+            sums.estimators.iter().enumerate().map(of).collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            rows: weights.rows(),
+            answers: verdict.answers(),
+            verdict: verdict.sentence(),
+            effective_sample_size: weights.effective_sample_size(),
+            mean_weight: weights.mean(),
+            mean_weight_errors: weights.mean_in_errors(),
+            max_weight: weights.max(),
+            zero_weights: weights.share_of_zeros(),
+            unsupported: sums.unsupported.as_ref().map(|mass| mass.value() / weights.rows() as f64),
+            weights: weights.histogram().to_vec(),
+            estimates,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "  {} rows worth {:.0}; weights: mean {:.4}, largest {:.1}, {:.0} % zero\n",
+            self.rows,
+            self.effective_sample_size,
+            self.mean_weight,
+            self.max_weight,
+            100.0 * self.zero_weights
+        );
+        if let Some(share) = self.unsupported.filter(|share| *share > 0.0) {
+            let _ = writeln!(text, "  {:.2} % of its choices are never made by the logging policy", 100.0 * share);
+        }
+        if !self.answers {
+            let _ = writeln!(text, "  {}", self.verdict);
+        }
+        for line in &self.estimates {
+            let _ = write!(text, "  {:<14} {:>10.6}", line.estimator, line.value);
+            for (name, low, high) in &line.intervals {
+                let _ = write!(text, "  {name} [{low:.6}, {high:.6}]");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Line {
+    fn new(sums: &Accumulator, units: &[Unit], bounds: Bounds) -> Self {
+        let estimate = sums.estimate();
+        let mut intervals = Vec::new();
+        let mut push = |name, interval: Interval| {
+            if interval.low.is_finite() && interval.high.is_finite() {
+                intervals.push((name, interval.low, interval.high));
+            }
+        };
+        push("normal", interval::normal(&estimate));
+        if units.len() >= LEAST_UNITS {
+            push("bootstrap", interval::studentized_bootstrap(units));
+            push("likelihood", interval::empirical_likelihood(units));
+        }
+        if let (Some(range), Some(deviation)) = (bounds.of(sums.estimator()), sums.deviation()) {
+            push("bernstein", interval::empirical_bernstein(estimate.rows, estimate.value, deviation, range));
+            let (sum, squares) = (sums.gram().sum(0).value(), sums.gram().product(0, 0).value());
+            push("anytime", interval::confidence_sequence(estimate.rows, sum, squares, range));
+        }
+        Self { estimator: sums.estimator().to_string(), value: estimate.value, error: estimate.error, intervals }
+    }
+}
+
+/// The action whose count is furthest from what the logged probabilities say.
+fn calibration(answer: &Answer) -> Option<Calibration> {
+    let off = |(taken, expected, variance): &(u64, f64, f64)| {
+        let distance = (*taken as f64 - expected).abs();
+        if distance < 1e-6 { 0.0 } else { distance / libm::sqrt(*variance) }
+    };
+    let worst = answer.calibration.iter().max_by(|a, b| off(a.1).total_cmp(&off(b.1)))?;
+    let (action, found) = worst;
+    let actions = answer.calibration.len();
+    let chance = (actions as f64 * erfc(off(found) / std::f64::consts::SQRT_2)).min(1.0);
+    Some(Calibration { actions, worst: *action, taken: found.0, expected: found.1, chance })
+}

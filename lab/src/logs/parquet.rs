@@ -1,0 +1,590 @@
+//! Reads and writes logs as Parquet, a few thousand rows at a time.
+//!
+//! The column reader of the `parquet` crate is used as it is, without Arrow: the columns are flat numbers, words and two lists.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::basic::{Compression, Type as Physical, ZstdLevel};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use super::{Decision, Header, Place, SCHEMA_KEY, SCHEMA_VERSION};
+use crate::error::LabError;
+
+/// Rows that are read at a time.
+pub const BATCH: usize = 8_192;
+/// Rows of a row group that is written.
+const GROUP: usize = 100_000;
+
+/// One file of a log, opened.
+pub struct LogFile {
+    path: PathBuf,
+    reader: SerializedFileReader<File>,
+    /// Leaf columns by path.
+    columns: BTreeMap<String, usize>,
+    /// Rows before each row group.
+    starts: Vec<u64>,
+    rows: u64,
+}
+
+impl LogFile {
+    /// Opens a file and checks its schema version and that the columns every log has are there.
+    ///
+    /// # Errors
+    /// When it is no Parquet file, is cut short, has another schema version or lacks a column.
+    pub fn open(path: &Path) -> Result<Self, LabError> {
+        let file = File::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+        let reader = SerializedFileReader::new(file).map_err(|error| LabError::file(path, "a whole Parquet file", error))?;
+        let metadata = reader.metadata();
+        let version = version(metadata);
+        if version != Some(SCHEMA_VERSION) {
+            let expected = format!("\"{SCHEMA_KEY}\" {SCHEMA_VERSION} in the footer");
+            return Err(LabError::file(path, &expected, version.unwrap_or("none")));
+        }
+        let leaves = metadata.file_metadata().schema_descr().columns();
+        let columns: BTreeMap<String, usize> = leaves.iter().enumerate().map(|(i, leaf)| (leaf.path().string(), i)).collect();
+        let mut starts = Vec::new();
+        let mut rows = 0;
+        for group in metadata.row_groups() {
+            starts.push(rows);
+            rows += group.num_rows().max(0) as u64;
+        }
+        let log = Self { path: path.to_path_buf(), reader, columns, starts, rows };
+        for required in ["policy", "shelf_position", "position", "action", "propensity", "reward"] {
+            log.leaf(required)?;
+        }
+        Ok(log)
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Rows, by the footer.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Row groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether there is such a column.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
+    /// Names of all columns with a prefix, in order of name.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.columns.keys().map(String::as_str).filter(move |name| name.starts_with(prefix) && !name.contains('.'))
+    }
+
+    /// Whether a column holds words rather than numbers.
+    #[must_use]
+    pub fn is_words(&self, column: &str) -> bool {
+        let descriptor = self.reader.metadata().file_metadata().schema_descr();
+        self.columns.get(column).is_some_and(|i| descriptor.column(*i).physical_type() == Physical::BYTE_ARRAY)
+    }
+
+    fn leaf(&self, column: &str) -> Result<usize, LabError> {
+        let names = || self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let leaf = self.columns.get(column).copied();
+        leaf.ok_or_else(|| LabError::file(&self.path, &format!("a column {column}"), names()))
+    }
+
+    /// Leaf of a list, whatever its inner groups are called.
+    fn list(&self, column: &str) -> Option<usize> {
+        let inside = |name: &&String| name.strip_prefix(column).is_some_and(|rest| rest.starts_with('.'));
+        self.columns.keys().find(inside).and_then(|name| self.columns.get(name)).copied()
+    }
+
+    /// Whether the candidates of each decision and their probabilities were logged.
+    #[must_use]
+    pub fn has_candidates(&self) -> bool {
+        self.list("candidates").is_some() && self.list("probs").is_some()
+    }
+
+    /// Reads the wanted columns of a row group, a batch at a time.
+    ///
+    /// # Errors
+    /// When a column is missing or cannot be decoded, or `take` refuses.
+    pub fn read(
+        &self,
+        group: usize,
+        wanted: &Wanted,
+        take: &mut dyn FnMut(&Batch) -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
+        let start = self.starts[group];
+        let broken = |row: u64| {
+            move |error: ParquetError| LabError::file(&self.path, &format!("readable rows from row {}", row + 1), error)
+        };
+        let row_group = self.reader.get_row_group(group).map_err(broken(start))?;
+        let rows = row_group.metadata().num_rows().max(0) as u64;
+        let mut numbers = Vec::new();
+        for name in &wanted.numbers {
+            numbers.push(self.numbers(&*row_group, name, broken(start))?);
+        }
+        let mut words = Vec::new();
+        for name in &wanted.words {
+            words.push(self.words(&*row_group, name, broken(start))?);
+        }
+        let mut lists = Vec::new();
+        if wanted.candidates {
+            for name in ["candidates", "probs"] {
+                let leaf = self.list(name).ok_or_else(|| LabError::file(&self.path, &format!("a list {name}"), "none"))?;
+                let column = self.reader.metadata().file_metadata().schema_descr().column(leaf);
+                let reader = row_group.get_column_reader(leaf).map_err(broken(start))?;
+                lists.push(ListReader { reader, full: column.max_def_level(), name: name.to_owned() });
+            }
+        }
+        let mut batch = Batch {
+            file: self.path.clone(),
+            first: 0,
+            rows: 0,
+            numbers: vec![Column::default(); numbers.len()],
+            words: vec![Vec::new(); words.len()],
+            candidates: List::default(),
+            probabilities: List::default(),
+        };
+        let mut done = 0;
+        while done < rows {
+            let count = (rows - done).min(BATCH as u64) as usize;
+            let at = start + done;
+            batch.first = at;
+            batch.rows = count;
+            for (reader, column) in numbers.iter_mut().zip(&mut batch.numbers) {
+                reader.read(count, column).map_err(broken(at))?;
+            }
+            for (reader, column) in words.iter_mut().zip(&mut batch.words) {
+                reader.read(count, column).map_err(broken(at))?;
+            }
+            for (reader, list) in lists.iter_mut().zip([&mut batch.candidates, &mut batch.probabilities]) {
+                reader.read(count, list).map_err(broken(at))?;
+            }
+            take(&batch)?;
+            done += count as u64;
+        }
+        Ok(())
+    }
+
+    fn numbers(
+        &self,
+        group: &dyn RowGroupReader,
+        name: &str,
+        broken: impl Fn(ParquetError) -> LabError,
+    ) -> Result<NumberReader, LabError> {
+        let leaf = self.leaf(name)?;
+        let column = self.reader.metadata().file_metadata().schema_descr().column(leaf);
+        if column.max_rep_level() > 0 || column.physical_type() == Physical::BYTE_ARRAY {
+            return Err(LabError::file(&self.path, &format!("numbers in column {name}"), column.physical_type()));
+        }
+        let reader = group.get_column_reader(leaf).map_err(broken)?;
+        Ok(NumberReader { reader, full: column.max_def_level(), name: name.to_owned(), scratch: Scratch::default() })
+    }
+
+    fn words(
+        &self,
+        group: &dyn RowGroupReader,
+        name: &str,
+        broken: impl Fn(ParquetError) -> LabError,
+    ) -> Result<WordReader, LabError> {
+        let leaf = self.leaf(name)?;
+        let column = self.reader.metadata().file_metadata().schema_descr().column(leaf);
+        if column.max_rep_level() > 0 || column.physical_type() != Physical::BYTE_ARRAY {
+            return Err(LabError::file(&self.path, &format!("words in column {name}"), column.physical_type()));
+        }
+        let reader = group.get_column_reader(leaf).map_err(broken)?;
+        Ok(WordReader { reader, full: column.max_def_level(), name: name.to_owned() })
+    }
+}
+
+fn version(metadata: &ParquetMetaData) -> Option<&str> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == SCHEMA_KEY).and_then(|pair| pair.value.as_deref())
+}
+
+/// Which columns to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Columns of numbers.
+    pub numbers: Vec<String>,
+    /// Columns of words.
+    pub words: Vec<String>,
+    /// The lists of candidates and their probabilities.
+    pub candidates: bool,
+}
+
+/// A column of numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    /// One for each row; not a number where missing.
+    pub values: Vec<f64>,
+    /// Whether each row is missing; empty when none can be.
+    pub missing: Vec<bool>,
+}
+
+impl Column {
+    /// Whether a row has no value.
+    #[must_use]
+    pub fn is_missing(&self, row: usize) -> bool {
+        self.missing.get(row).copied().unwrap_or(false)
+    }
+}
+
+/// A column of lists.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct List {
+    values: Vec<f64>,
+    /// Where each row's list ends.
+    ends: Vec<usize>,
+}
+
+impl List {
+    /// The list of a row.
+    #[must_use]
+    pub fn of(&self, row: usize) -> &[f64] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.values[start..self.ends[row]]
+    }
+}
+
+/// Rows in memory, column by column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    file: PathBuf,
+    first: u64,
+    /// Rows.
+    pub rows: usize,
+    /// The columns of numbers, as asked for.
+    pub numbers: Vec<Column>,
+    /// The columns of words, as asked for; nothing where missing.
+    pub words: Vec<Vec<Option<ByteArray>>>,
+    /// Candidates, when asked for.
+    pub candidates: List,
+    /// Their probabilities.
+    pub probabilities: List,
+}
+
+impl Batch {
+    /// Where a row stands.
+    #[must_use]
+    pub fn place(&self, row: usize) -> Place {
+        Place { file: self.file.clone(), row: self.first + row as u64 + 1 }
+    }
+
+    /// Name of the file, without its folder.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// Number of a row within its file, from 0.
+    #[must_use]
+    pub fn number(&self, row: usize) -> u64 {
+        self.first + row as u64
+    }
+}
+
+#[derive(Default)]
+struct Scratch {
+    levels: Vec<i16>,
+    doubles: Vec<f64>,
+    floats: Vec<f32>,
+    longs: Vec<i64>,
+    shorts: Vec<i32>,
+    words: Vec<bool>,
+}
+
+struct NumberReader {
+    reader: ColumnReader,
+    full: i16,
+    name: String,
+    scratch: Scratch,
+}
+
+fn short(name: &str) -> ParquetError {
+    ParquetError::EOF(format!("column {name} ends before its row group"))
+}
+
+/// Reads exactly `count` records.
+fn fill<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    count: usize,
+    name: &str,
+    mut levels: Option<&mut Vec<i16>>,
+    mut repeats: Option<&mut Vec<i16>>,
+    values: &mut Vec<T::T>,
+) -> Result<(), ParquetError> {
+    let mut read = 0;
+    while read < count {
+        let (records, _, _) = reader.read_records(count - read, levels.as_deref_mut(), repeats.as_deref_mut(), values)?;
+        if records == 0 {
+            return Err(short(name));
+        }
+        read += records;
+    }
+    Ok(())
+}
+
+impl NumberReader {
+    fn read(&mut self, count: usize, column: &mut Column) -> Result<(), ParquetError> {
+        let Self { reader, full, name, scratch } = self;
+        scratch.levels.clear();
+        let levels = (*full > 0).then_some(&mut scratch.levels);
+        column.values.clear();
+        macro_rules! converted {
+            ($reader:expr, $buffer:expr, $convert:expr) => {{
+                $buffer.clear();
+                fill($reader, count, name, levels, None, &mut $buffer)?;
+                column.values.extend($buffer.iter().map($convert));
+            }};
+        }
+        match reader {
+            ColumnReader::DoubleColumnReader(reader) if *full == 0 => fill(reader, count, name, None, None, &mut column.values)?,
+            ColumnReader::DoubleColumnReader(reader) => converted!(reader, scratch.doubles, |x| *x),
+            ColumnReader::FloatColumnReader(reader) => converted!(reader, scratch.floats, |x| f64::from(*x)),
+            ColumnReader::Int32ColumnReader(reader) => converted!(reader, scratch.shorts, |x| f64::from(*x)),
+            ColumnReader::Int64ColumnReader(reader) => converted!(reader, scratch.longs, |x| *x as f64),
+            ColumnReader::BoolColumnReader(reader) => converted!(reader, scratch.words, |x| f64::from(u8::from(*x))),
+            _ => return Err(ParquetError::General(format!("column {name} holds no numbers"))),
+        }
+        column.missing.clear();
+        if *full > 0 && column.values.len() < count {
+            // Values stand packed; each goes to its row, from the back.
+            column.missing.extend(scratch.levels.iter().map(|level| level < full));
+            let mut from = column.values.len();
+            column.values.resize(count, f64::NAN);
+            for row in (0..count).rev() {
+                if column.missing[row] {
+                    column.values[row] = f64::NAN;
+                } else {
+                    from = from.checked_sub(1).ok_or_else(|| short(name))?;
+                    column.values[row] = column.values[from];
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct WordReader {
+    reader: ColumnReader,
+    full: i16,
+    name: String,
+}
+
+impl WordReader {
+    fn read(&mut self, count: usize, column: &mut Vec<Option<ByteArray>>) -> Result<(), ParquetError> {
+        let ColumnReader::ByteArrayColumnReader(reader) = &mut self.reader else {
+            return Err(ParquetError::General(format!("column {} holds no words", self.name)));
+        };
+        let (mut levels, mut values) = (Vec::new(), Vec::with_capacity(count));
+        fill(reader, count, &self.name, (self.full > 0).then_some(&mut levels), None, &mut values)?;
+        column.clear();
+        if self.full == 0 {
+            column.extend(values.into_iter().map(Some));
+        } else {
+            let mut values = values.into_iter();
+            column.extend(levels.iter().map(|level| if *level < self.full { None } else { values.next() }));
+        }
+        Ok(())
+    }
+}
+
+struct ListReader {
+    reader: ColumnReader,
+    full: i16,
+    name: String,
+}
+
+impl ListReader {
+    fn read(&mut self, count: usize, list: &mut List) -> Result<(), ParquetError> {
+        let (mut levels, mut repeats) = (Vec::new(), Vec::new());
+        list.values.clear();
+        list.ends.clear();
+        macro_rules! values {
+            ($reader:expr, $convert:expr) => {{
+                let mut values = Vec::new();
+                fill($reader, count, &self.name, Some(&mut levels), Some(&mut repeats), &mut values)?;
+                list.values.extend(values.iter().map($convert));
+            }};
+        }
+        match &mut self.reader {
+            ColumnReader::DoubleColumnReader(reader) => values!(reader, |x| *x),
+            ColumnReader::FloatColumnReader(reader) => values!(reader, |x| f64::from(*x)),
+            ColumnReader::Int32ColumnReader(reader) => values!(reader, |x| f64::from(*x)),
+            ColumnReader::Int64ColumnReader(reader) => values!(reader, |x| *x as f64),
+            _ => return Err(ParquetError::General(format!("list {} holds no numbers", self.name))),
+        }
+        let mut end = 0;
+        for (level, repeat) in levels.iter().zip(&repeats) {
+            if *repeat == 0 {
+                list.ends.push(end);
+            }
+            end += usize::from(*level == self.full);
+            if let Some(last) = list.ends.last_mut() {
+                *last = end;
+            }
+        }
+        if list.ends.len() == count && end == list.values.len() { Ok(()) } else { Err(short(&self.name)) }
+    }
+}
+
+/// Writes a log, a row group at a time.
+pub struct Writer {
+    path: PathBuf,
+    file: SerializedFileWriter<File>,
+    header: Header,
+    lists: bool,
+    rows: Vec<Decision>,
+    written: u64,
+}
+
+impl Writer {
+    /// Starts a file; with `candidates` it has the two lists.
+    ///
+    /// # Errors
+    /// When it cannot be created, or a column has a name that Parquet cannot hold.
+    pub fn create(path: &Path, header: Header, candidates: bool) -> Result<Self, LabError> {
+        let mut schema = String::from(
+            "message decisions { optional binary decision (STRING); required binary policy (STRING); required int32 shelf_position; \
+             required int32 position; required int32 action; required double propensity; optional double reward;",
+        );
+        if candidates {
+            schema += "optional group candidates (LIST) { repeated group list { required int32 element; } }";
+            schema += "optional group probs (LIST) { repeated group list { required double element; } }";
+        }
+        for name in &header.words {
+            schema += &format!("optional binary {name} (STRING);");
+        }
+        for name in &header.numbers {
+            schema += &format!("optional double {name};");
+        }
+        schema += "}";
+        let name = |name: &&String| name.is_empty() || name.chars().any(|c| c.is_whitespace() || "(){};,=".contains(c));
+        if let Some(wrong) = header.words.iter().chain(&header.numbers).find(name) {
+            return Err(LabError::unreadable(format!("expected a column name without spaces and punctuation, got {wrong:?}")));
+        }
+        let schema =
+            parse_message_type(&schema).map_err(|error| LabError::failed(format!("schema of {}: {error}", path.display())))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_key_value_metadata(Some(vec![KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned())]))
+            .build();
+        let file = File::create(path).map_err(|error| LabError::file(path, "a file that can be written", error))?;
+        let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties));
+        let file = writer.map_err(|error| LabError::failed(format!("{}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, header, lists: candidates, rows: Vec::new(), written: 0 })
+    }
+
+    /// Adds a row. Words and numbers are those of the header, in its order.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, decision: Decision) -> Result<(), LabError> {
+        self.rows.push(decision);
+        if self.rows.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// Ends the file: the number of rows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<u64, LabError> {
+        self.flush()?;
+        let path = self.path;
+        self.file.close().map_err(|error| LabError::failed(format!("{}: {error}", path.display())))?;
+        Ok(self.written)
+    }
+
+    fn flush(&mut self) -> Result<(), LabError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.rows);
+        self.written += rows.len() as u64;
+        self.group(&rows).map_err(|error| LabError::failed(format!("{}: {error}", self.path.display())))
+    }
+
+    fn group(&mut self, rows: &[Decision]) -> Result<(), ParquetError> {
+        let mut group = self.file.next_row_group()?;
+        let all = |get: &dyn Fn(&Decision) -> i32| rows.iter().map(get).collect::<Vec<i32>>();
+        let text = |text: &str| ByteArray::from(text);
+        let some: Vec<Option<ByteArray>> = rows.iter().map(|row| row.decision.as_deref().map(text)).collect();
+        column::<ByteArrayType>(&mut group, optional(some))?;
+        column::<ByteArrayType>(&mut group, (rows.iter().map(|row| text(&row.policy)).collect(), None, None))?;
+        column::<Int32Type>(&mut group, (all(&|row| row.shelf_position), None, None))?;
+        column::<Int32Type>(&mut group, (all(&|row| row.position), None, None))?;
+        column::<Int32Type>(&mut group, (all(&|row| row.action), None, None))?;
+        column::<DoubleType>(&mut group, (rows.iter().map(|row| row.propensity).collect(), None, None))?;
+        column::<DoubleType>(&mut group, optional(rows.iter().map(|row| row.reward).collect()))?;
+        if self.lists {
+            column::<Int32Type>(&mut group, list(rows.iter().map(|row| &row.candidates[..])))?;
+            column::<DoubleType>(&mut group, list(rows.iter().map(|row| &row.probabilities[..])))?;
+        }
+        for i in 0..self.header.words.len() {
+            column::<ByteArrayType>(
+                &mut group,
+                optional(rows.iter().map(|row| row.words.get(i).map(|word| text(word))).collect()),
+            )?;
+        }
+        for i in 0..self.header.numbers.len() {
+            column::<DoubleType>(&mut group, optional(rows.iter().map(|row| row.numbers.get(i).copied().flatten()).collect()))?;
+        }
+        group.close()?;
+        Ok(())
+    }
+}
+
+/// Values, definition levels, repetition levels.
+type Levels<T> = (Vec<T>, Option<Vec<i16>>, Option<Vec<i16>>);
+
+fn optional<T>(values: Vec<Option<T>>) -> Levels<T> {
+    let levels = values.iter().map(|value| i16::from(value.is_some())).collect();
+    (values.into_iter().flatten().collect(), Some(levels), None)
+}
+
+fn list<'a, T: Copy + 'a>(rows: impl Iterator<Item = &'a [T]>) -> Levels<T> {
+    let (mut values, mut levels, mut repeats) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        if row.is_empty() {
+            levels.push(1);
+            repeats.push(0);
+        }
+        for (i, value) in row.iter().enumerate() {
+            values.push(*value);
+            levels.push(2);
+            repeats.push(i16::from(i > 0));
+        }
+    }
+    (values, Some(levels), Some(repeats))
+}
+
+fn column<T: DataType>(
+    group: &mut parquet::file::writer::SerializedRowGroupWriter<'_, File>,
+    (values, levels, repeats): Levels<T::T>,
+) -> Result<(), ParquetError> {
+    let missing = || ParquetError::General("the schema has fewer columns than the row".to_owned());
+    let mut column = group.next_column()?.ok_or_else(missing)?;
+    column.typed::<T>().write_batch(&values, levels.as_deref(), repeats.as_deref())?;
+    column.close()
+}
+
+#[cfg(test)]
+mod tests;

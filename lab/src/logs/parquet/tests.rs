@@ -1,0 +1,92 @@
+use super::*;
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("ears-lab-log-{}-{name}.parquet", std::process::id()))
+}
+
+fn decisions(n: usize) -> Vec<Decision> {
+    let one = |i: usize| Decision {
+        decision: (!i.is_multiple_of(5)).then(|| format!("page {}", i / 2)),
+        policy: "explore".to_owned(),
+        shelf_position: 1,
+        position: (i % 2) as i32,
+        action: (i % 3) as i32,
+        propensity: 0.25 + (i % 3) as f64 / 8.0,
+        reward: (!i.is_multiple_of(4)).then_some((i % 2) as f64),
+        candidates: (0..(i % 3 + 1) as i32).collect(),
+        probabilities: vec![1.0 / (i % 3 + 1) as f64; i % 3 + 1],
+        words: vec![["free", "paid"][i % 2].to_owned()],
+        numbers: vec![(!i.is_multiple_of(3)).then_some(i as f64)],
+    };
+    (0..n).map(one).collect()
+}
+
+fn write(path: &Path, rows: &[Decision]) {
+    let header = Header { words: vec!["ctx_tier".to_owned()], numbers: vec!["x_age".to_owned()] };
+    let mut writer = Writer::create(path, header, true).unwrap();
+    rows.iter().for_each(|row| writer.write(row.clone()).unwrap());
+    assert_eq!(writer.finish().unwrap(), rows.len() as u64);
+}
+
+#[test]
+fn what_is_written_is_read() {
+    // More than two batches.
+    let (path, rows) = (scratch("round"), decisions(20_000));
+    write(&path, &rows);
+    let file = LogFile::open(&path).unwrap();
+    assert_eq!((file.rows(), file.groups(), file.has_candidates()), (20_000, 1, true));
+    assert!(file.is_words("ctx_tier") && !file.is_words("x_age"));
+    let header = crate::logs::export::header(&file);
+    let mut read = Vec::new();
+    crate::logs::export::rows(&file, &header, &mut |row, place| {
+        read.push(row);
+        assert_eq!(place.row, read.len() as u64);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(read, rows);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn files_cut_short_are_named_wherever_the_cut_is() {
+    let (path, cut) = (scratch("whole"), scratch("cut"));
+    write(&path, &decisions(3_000));
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 3, 100, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&cut, &bytes[..length]).unwrap();
+        let error = LogFile::open(&cut).err().unwrap().to_string();
+        assert!(error.contains("cut.parquet: expected a whole Parquet file, found"), "{length}: {error}");
+    }
+    // A hole in the pages, under a footer that is whole.
+    let mut holed = bytes.clone();
+    let end = bytes.len() / 2;
+    holed[8..end].fill(0);
+    std::fs::write(&cut, &holed).unwrap();
+    let file = LogFile::open(&cut).unwrap();
+    let error =
+        crate::logs::export::rows(&file, &crate::logs::export::header(&file), &mut |_, _| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("cut.parquet: expected readable rows from row 1, found"), "{error}");
+    [path, cut].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn other_files_and_other_versions_are_refused() {
+    let path = scratch("version");
+    let schema = Arc::new(parse_message_type("message other { required int32 action; }").unwrap());
+    for (pairs, expected) in [
+        (None, "expected \"ears_only.decisions\" 1 in the footer, found none"),
+        (Some("2"), "expected \"ears_only.decisions\" 1 in the footer, found 2"),
+        (Some("1"), "expected a column policy, found action"),
+    ] {
+        let metadata = pairs.map(|version| vec![KeyValue::new(SCHEMA_KEY.to_owned(), version.to_owned())]);
+        let properties = WriterProperties::builder().set_key_value_metadata(metadata).build();
+        let writer = SerializedFileWriter::new(File::create(&path).unwrap(), schema.clone(), Arc::new(properties)).unwrap();
+        writer.close().unwrap();
+        let error = LogFile::open(&path).err().unwrap().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let header = Header { words: vec!["ctx_a b".to_owned()], numbers: Vec::new() };
+    assert!(Writer::create(&path, header, false).err().unwrap().to_string().contains("without spaces"));
+}
