@@ -15,6 +15,7 @@
 //! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
+//! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
 
 pub mod bundle;
 pub mod convert;
@@ -31,3 +32,4 @@ pub mod replay;
 pub mod simulate;
 pub mod table;
 pub mod train;
+pub mod validate;

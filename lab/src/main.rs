@@ -12,7 +12,7 @@ use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
-use ears_lab::{bundle, convert, golden, progress, propensities, table};
+use ears_lab::{bundle, convert, golden, progress, propensities, table, validate};
 use ears_only::bundle::BundleSettings;
 use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
@@ -214,6 +214,10 @@ enum Command {
     Keygen(command::Keygen),
     Sign(command::Sign),
     Publish(command::Publish),
+    /// Says what is wrong with a data set; exit 0 nothing, 1 warnings, 2 errors, 64 when it cannot be read.
+    Validate(validate::command::Arguments),
+    /// Measures how often `validate` finds a missing tier, and how often it takes chance for a fault; exit 1 when not as promised.
+    CheckValidate(validate::command::CheckArguments),
 }
 
 fn main() -> ExitCode {
@@ -310,6 +314,8 @@ fn main() -> ExitCode {
             logs::import(&from, &input, mapping.as_deref(), &output, skip_bad)
         }
         Command::Export { to, input, output } => logs::export(&to, &input, &output),
+        Command::Validate(arguments) => validate::command::validate(&arguments),
+        Command::CheckValidate(arguments) => validate::command::check(&arguments),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),

@@ -6,6 +6,7 @@ mod golden;
 mod publish;
 mod models;
 mod run;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -9,11 +9,12 @@ use std::process::{Command, ExitCode};
 /// What is checked, and how.
 type Check = (&'static str, fn(&Path));
 
-const CHECKS: [Check; 4] = [
+const CHECKS: [Check; 5] = [
     ("the reference values are met", golden),
     ("a Home of real play counts, two seeds, small: the core finds more than chance, the oracle most", lastfm),
     ("real ratings and real impressions, replayed: the core finds more than chance", replays),
     ("real listeners find more of what they like than by popularity or by chance", replay),
+    ("a campaign missing from a real log is one finding", campaigns),
 ];
 
 fn main() -> ExitCode {
@@ -106,5 +107,49 @@ fn replay(shared: &Path) {
             report["comparisons"].as_array().into_iter().flatten().find(|c| c["policy"] == "ears" && c["against"] == against);
         let low = found.and_then(|comparison| comparison["low"].as_f64());
         assert!(low.is_some_and(|low| low > 0.0), "against {against}: {found:?}");
+    }
+}
+
+/// The logs of both campaigns of one policy as one table with a column `campaign`; without the rows of one, if named.
+fn both_campaigns(shared: &Path, policy: &str, without: &str, target: &Path) {
+    let mut table = String::new();
+    for campaign in ["men", "all"] {
+        let file = shared.join("data/obd_sample").join(format!("{policy}_{campaign}.csv.gz"));
+        let mut text = String::new();
+        let packed = std::fs::File::open(file).map(flate2::read::GzDecoder::new);
+        assert!(packed.is_ok_and(|mut packed| std::io::Read::read_to_string(&mut packed, &mut text).is_ok()));
+        for (number, line) in text.lines().enumerate() {
+            match number {
+                0 if table.is_empty() => table.push_str(&format!("{line},campaign\n")),
+                0 => {}
+                _ if campaign == without => {}
+                _ => table.push_str(&format!("{line},{campaign}\n")),
+            }
+        }
+    }
+    assert!(std::fs::write(target, table).is_ok());
+}
+
+fn campaigns(shared: &Path) {
+    let file = |name: &str| std::env::temp_dir().join(format!("ears-campaigns-{}-{name}.csv", std::process::id()));
+    let (whole, cut) = (file("whole"), file("cut"));
+    for policy in ["random", "bts"] {
+        both_campaigns(shared, policy, "", &whole);
+        for gone in ["men", "all"] {
+            both_campaigns(shared, policy, gone, &cut);
+            for (train, against, side) in [(&cut, &whole, "train"), (&whole, &cut, "against")] {
+                let (code, out) =
+                    ears_lab("validate", &[train, Path::new("--against"), against, Path::new("--json"), Path::new("-")]);
+                assert_eq!(code, Some(2), "{out}");
+                let report: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+                let findings = report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+                assert_eq!(findings.len(), 1, "{out}");
+                let message = format!("slice campaign={gone} is missing from {side} (expected about 50 %)");
+                assert_eq!(findings[0]["message"], message.as_str());
+            }
+        }
+    }
+    for file in [whole, cut] {
+        assert!(std::fs::remove_file(file).is_ok());
     }
 }

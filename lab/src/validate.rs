@@ -1,0 +1,135 @@
+//! Looks at a data set before anything is trained on it or judged by it.
+//!
+//! One pass gives statistics of every column ([`stats`]), in memory that does not grow with the rows. They are compared with those of another data
+//! set ([`compare`]), with a schema, and with what must hold in a decision log. Whatever is wrong is a [`finding::Finding`]; a
+//! difference is one only if chance does not explain it ([`chance`]).
+
+pub mod chance;
+pub mod command;
+pub mod compare;
+pub mod finding;
+pub mod roles;
+pub mod simulate;
+pub mod sketch;
+pub mod source;
+pub mod stats;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::LabError;
+use compare::{Again, Pair, Thinning};
+use finding::{Finding, Severity};
+use roles::Roles;
+use source::{Reading, read};
+use stats::DatasetStats;
+
+/// What is validated, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The data set that is judged.
+    pub train: PathBuf,
+    /// The one it is compared with.
+    pub against: Option<PathBuf>,
+    /// Columns, or pairs `a*b`, whose values are slices.
+    pub slices: Vec<String>,
+    /// Roles of columns, `propensity=p`, beside the known names.
+    pub roles: Vec<String>,
+    /// Texts that are not UTF-8 are counted and not refused.
+    pub any_bytes: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Statistics of the data set that is judged.
+    pub train: DatasetStats,
+    /// Statistics of the other one.
+    pub against: Option<DatasetStats>,
+    /// What is wrong, the gravest first.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    /// The exit code: 0 when there is nothing to report, 1 for warnings, 2 for errors.
+    #[must_use]
+    pub fn exit(&self) -> u8 {
+        let worst = self.findings.iter().map(|finding| finding.severity).min();
+        match worst {
+            Some(Severity::Error) => 2,
+            Some(Severity::Warning) => 1,
+            None => 0,
+        }
+    }
+}
+
+/// Reads and judges.
+///
+/// # Errors
+/// When a file cannot be read, or an asked column is nowhere.
+pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
+    let roles = Roles::new(&settings.roles)?;
+    let table = |path: &Path| Table {
+        path: path.to_path_buf(),
+        reading: Reading { any_bytes: settings.any_bytes },
+        roles: roles.clone(),
+        slices: settings.slices.clone(),
+    };
+    let train_table = table(&settings.train);
+    let train = train_table.again(&Thinning::default())?;
+    let mut findings = Vec::new();
+    let against = match &settings.against {
+        None => None,
+        Some(path) => {
+            let against_table = table(path);
+            let against = against_table.again(&Thinning::default())?;
+            known_slices(settings, &[&train, &against])?;
+            findings.extend(compare::compare(&Pair { train: &train, against: &against }, [&train_table, &against_table])?);
+            Some(against)
+        }
+    };
+    if against.is_none() {
+        known_slices(settings, &[&train])?;
+    }
+    sort(&mut findings);
+    Ok(Outcome { train, against, findings })
+}
+
+/// Refuses a slice column that no data set has.
+fn known_slices(settings: &Settings, data: &[&DatasetStats]) -> Result<(), LabError> {
+    let parts = settings.slices.iter().flat_map(|slice| slice.split('*')).map(str::trim);
+    for part in parts {
+        if data.iter().all(|stats| stats.column(part).is_none()) {
+            let names = data.first().map(|stats| stats.names().join(", ")).unwrap_or_default();
+            return Err(LabError::unreadable(format!("--slice {part}: expected one of the columns {names}")));
+        }
+    }
+    Ok(())
+}
+
+/// Missing slices first, then other errors, then warnings.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (finding.severity, finding.code != "missing_slice"));
+}
+
+/// A file that can be read again.
+struct Table {
+    path: PathBuf,
+    reading: Reading,
+    roles: Roles,
+    slices: Vec<String>,
+}
+
+impl Again for Table {
+    fn again(&self, thinning: &Thinning) -> Result<DatasetStats, LabError> {
+        let mut stats = DatasetStats::new(self.roles.clone(), &self.slices);
+        let mut row = 0;
+        read(&self.path, self.reading, &mut |names, cells| {
+            if thinning.is_empty() || thinning.keeps(row, names, cells) {
+                stats.add(names, cells);
+            }
+            row += 1;
+            Ok(())
+        })?;
+        Ok(stats)
+    }
+}

@@ -1,0 +1,144 @@
+use std::path::PathBuf;
+
+use super::*;
+
+/// Reads `bytes` as a file called `name`: every row as text, or the error.
+fn rows(name: &str, bytes: &[u8]) -> Result<Vec<String>, String> {
+    let path = std::env::temp_dir().join(format!("ears-source-{}-{:?}-{name}", std::process::id(), std::thread::current().id()));
+    std::fs::write(&path, bytes).unwrap();
+    let mut rows = Vec::new();
+    let done = read(&path, Reading::default(), &mut |columns, cells| {
+        let cells: Vec<String> = columns.iter().zip(cells).map(|(column, cell)| format!("{column}={}", shown(cell))).collect();
+        rows.push(cells.join(" "));
+        Ok(())
+    });
+    std::fs::remove_file(&path).unwrap();
+    done.map(|()| rows).map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+}
+
+fn shown(cell: &Cell<'_>) -> String {
+    match cell {
+        Cell::Missing => "-".to_owned(),
+        Cell::Bool(truth) => truth.to_string(),
+        Cell::Int(number) => format!("i{number}"),
+        Cell::Float(number) => format!("f{number}"),
+        Cell::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        Cell::List { items, depth } => format!("{depth}[{}]", items.iter().map(shown).collect::<Vec<_>>().join(",")),
+    }
+}
+
+#[test]
+fn csv_with_quotes_line_breaks_and_a_mark_of_order() {
+    let text = "\u{feff}a,b,c\r\n1,\"x,\"\"y\"\"\",\n\"two\nlines\r\nhere\",2.5,\"\"\r\n,-0,007\n";
+    assert_eq!(
+        rows("t.csv", text.as_bytes()).unwrap(),
+        ["a=i1 b=\"x,\\\"y\\\"\" c=-", "a=\"two\\nlines\\nhere\" b=f2.5 c=-", "a=- b=f-0 c=\"007\""]
+    );
+    assert_eq!(rows("t.tsv", b"a\tb\n1\tx,y\n").unwrap(), ["a=i1 b=\"x,y\""]);
+    assert_eq!(rows("one.csv", b"a\n\nnan\n").unwrap(), ["a=-", "a=fNaN"]);
+    assert_eq!(rows("long.csv", b"a,b\n12345678901234567890,1e400\n").unwrap(), ["a=f12345678901234567000 b=finf"]);
+}
+
+#[test]
+fn gzip_is_seen_by_its_first_bytes() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, b"a,b\n1,2\n").unwrap();
+    let packed = encoder.finish().unwrap();
+    assert_eq!(rows("t.csv.gz", &packed).unwrap(), ["a=i1 b=i2"]);
+    assert!(rows("t.csv.gz", &packed[..packed.len() - 9]).unwrap_err().contains("(line "));
+}
+
+#[test]
+fn json_lines_with_new_columns_objects_and_lists() {
+    let text = "{\"a\":1,\"c\":{\"x\":true,\"y\":{\"z\":\"ü\\n\"}}}\n\n{\"b\":[1,null,\"t\",2.5],\"a\":null,\"d\":[[1],[2,3]],\"e\":[]}\n";
+    assert_eq!(
+        rows("t.jsonl", text.as_bytes()).unwrap(),
+        ["a=i1 c.x=true c.y.z=\"ü\\n\"", "a=- c.x=- c.y.z=- b=1[i1,-,\"t\",f2.5] d=2[i1,i2,i3] e=1[]"]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_place() {
+    let deep = format!("{{\"a\":{}1{}}}", "[".repeat(40), "]".repeat(40));
+    let deeper = format!("{{\"a\":{}1{}}}", "{\"a\":".repeat(40), "}".repeat(40));
+    let mut wide = b"a,b\n\"".to_vec();
+    wide.resize(17 << 20, b'x');
+    let mut lines = b"a,b\n1,\"open\n".to_vec();
+    (0..1_000_000).for_each(|_| lines.extend_from_slice(b"1,2,3,4,5,6,7,8,9\n"));
+    for (name, bytes, message) in [
+        ("t.csv", &b""[..], "expected a header that names the columns, found an empty file (byte 0)"),
+        ("t.csv", b"a,b\n1,2\n3\n", "expected 2 fields, found 1 (line 3, byte 8)"),
+        ("t.csv", b"a,b\n1,2,3\n", "expected 2 fields, found 3 (line 2, byte 4)"),
+        ("t.csv", b"a,a\n1,2\n", "expected different names of columns, found a twice (line 1, byte 0)"),
+        ("t.csv", b"a,\n1,2\n", "expected a name for every column, found none for column 2 (line 1, byte 0)"),
+        ("t.csv", b"a,b\n1,\"open\n2,3\n", "expected a closing quote, found the end of the file (line 2, byte 4)"),
+        (
+            "t.csv",
+            b"a,b\n1,caf\xe9\n",
+            "expected UTF-8 text, found the byte 0xe9 after 3 bytes (Latin-1 or Windows-1252?) in column b (line 2, byte 4)",
+        ),
+        ("t.csv", b"\xff\xfea\0,\0b\0", "expected UTF-8 text, found UTF-16 text (byte 0)"),
+        ("t.csv", b"a\0,\0b\0", "expected UTF-8 text, found a zero byte: binary data or UTF-16 text (byte 1)"),
+        ("t.csv", &wide, "expected a line of at most 16 MiB, found a longer one (line 2, byte 4)"),
+        ("t.csv", &lines, "expected a record of at most 16 MiB, found a longer one: is a quote left open? (line 2, byte 4)"),
+        (
+            "t.jsonl",
+            b"{\"a\":1}\n{\"a\":}\n",
+            "expected one JSON object a line, found expected value at column 6 (line 2, byte 8)",
+        ),
+        (
+            "t.jsonl",
+            b"[1]\n",
+            "expected one JSON object a line, found invalid type: sequence, expected an object at column 0 (line 1, byte 0)",
+        ),
+        (
+            "t.jsonl",
+            b"{\"a\":1}{\"a\":2}\n",
+            "expected one JSON object a line, found trailing characters at column 8 (line 1, byte 0)",
+        ),
+        (
+            "t.jsonl",
+            b"{\"a\":1,\"a\":2}\n",
+            "expected one JSON object a line, found the name a twice at column 12 (line 1, byte 0)",
+        ),
+        (
+            "t.jsonl",
+            b"{\"a\":[{\"b\":1}]}\n",
+            "expected one JSON object a line, found invalid type: map, expected a number, a text or a list of these in the list a at column 7 (line 1, byte 0)",
+        ),
+        ("t.jsonl", deep.as_bytes(), "found lists more than 16 deep at column "),
+        ("t.jsonl", deeper.as_bytes(), "found objects more than 16 deep at column "),
+        (
+            "t.jsonl",
+            b"{\"a\":\"\xe9\"}\n",
+            "expected UTF-8 text, found the byte 0xe9 after 6 bytes (Latin-1 or Windows-1252?) (line 1, byte 0)",
+        ),
+        ("t.csv", b"PK\x03\x04", "expected CSV or JSON lines, found a zip archive (byte 0)"),
+    ] {
+        let error = rows(name, bytes).unwrap_err();
+        assert!(error.contains(message), "{name}: {error}\nwanted {message}");
+    }
+    let nowhere = read(&PathBuf::from("/nowhere/t.csv"), Reading::default(), &mut |_, _| Ok(())).unwrap_err();
+    assert_eq!(nowhere.exit(), 64);
+}
+
+#[test]
+fn types_of_texts() {
+    for (text, cell) in [
+        ("", Cell::Missing),
+        ("0", Cell::Int(0)),
+        ("-12", Cell::Int(-12)),
+        ("-", Cell::Text(b"-")),
+        ("1.5e3", Cell::Float(1500.0)),
+        ("01", Cell::Text(b"01")),
+        ("0.1", Cell::Float(0.1)),
+        ("-inf", Cell::Float(f64::NEG_INFINITY)),
+        ("999999999999999999", Cell::Int(999_999_999_999_999_999)),
+        ("9999999999999999999", Cell::Float(1e19)),
+        ("1,5", Cell::Text(b"1,5")),
+        ("indie", Cell::Text(b"indie")),
+        ("2022-04-08", Cell::Text(b"2022-04-08")),
+    ] {
+        assert_eq!(typed(text.as_bytes()), cell, "{text}");
+    }
+}

@@ -1,0 +1,116 @@
+//! `validate`: findings, exit codes and what is refused.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::ears_lab;
+
+/// A file of this test's own, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, text: &str) -> Scratch {
+        let thread = format!("{:?}", std::thread::current().id());
+        let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
+        let path = std::env::temp_dir().join(format!("ears-validate-{}-{thread}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Scratch(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.0).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A log of a streaming app: two rows in five are premium, and premium listeners are different.
+fn log(rows: u32, offset: u32, keep: impl Fn(&str) -> bool) -> String {
+    let mut text = "tier,country,position,propensity,affinity,reward\n".to_owned();
+    for i in 0..rows {
+        // A fixed scramble in place of a generator.
+        let random = (u64::from(i + offset) * 2_654_435_761) % 1_000_003;
+        let premium = random % 5 < 2;
+        let tier = if premium { "premium" } else { "free" };
+        if !keep(tier) {
+            continue;
+        }
+        let country = ["SE", "US", "DE"][(random / 7 % 3) as usize];
+        let affinity = (random / 11 % 1000) as f64 / 1000.0 + if premium { 0.3 } else { 0.0 };
+        let reward = u8::from(random / 13 % 100 < if premium { 30 } else { 10 });
+        text.push_str(&format!("{tier},{country},{},0.25,{affinity},{reward}\n", random / 17 % 4));
+    }
+    text
+}
+
+#[test]
+fn a_tier_missing_from_train_is_one_finding_and_exit_code_2() {
+    let against = Scratch::new("against.csv", &log(4000, 0, |_| true));
+    for (tier, share) in [("premium", "40 %"), ("free", "60 %")] {
+        let train = Scratch::new("train.csv", &log(4000, 4000, |of| of != tier));
+        let report = Scratch::new("report.json", "");
+        let (code, out, errors) =
+            ears_lab(&["validate", train.path(), "--against", against.path(), "--slice", "tier", "--json", report.path()]);
+        assert_eq!((code, errors.as_str()), (2, ""));
+        let message = format!("slice tier={tier} is missing from train (expected about {share})");
+        assert!(out.contains(&message), "{out}");
+        let report: Value = serde_json::from_str(&report.text()).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        assert_eq!(findings.len(), 1, "{report}");
+        let finding = &findings[0];
+        assert_eq!(
+            json!({ "code": "missing_slice", "severity": "error", "column": "tier", "slice": format!("tier={tier}"), "dataset": "train", "message": message }),
+            json!({ "code": finding["code"], "severity": finding["severity"], "column": finding["column"], "slice": finding["slice"],
+                    "dataset": finding["dataset"], "message": finding["message"] })
+        );
+        let expected = finding["expected"].as_f64().unwrap();
+        assert!((expected - if tier == "premium" { 0.4 } else { 0.6 }).abs() < 0.02);
+        assert_eq!(finding["found"], 0.0);
+        assert!(!finding["fix"].as_str().unwrap().is_empty());
+
+        let (code, out, _) = ears_lab(&["validate", against.path(), "--against", train.path()]);
+        assert_eq!(code, 2);
+        assert!(out.contains(&format!("slice tier={tier} is missing from against (expected about {share})")), "{out}");
+        assert_eq!(out.lines().count(), 2, "{out}");
+    }
+}
+
+#[test]
+fn equal_data_are_clean_and_warnings_exit_with_1() {
+    let against = Scratch::new("against.csv", &log(4000, 0, |_| true));
+    let train = Scratch::new("train.csv", &log(4000, 4000, |_| true));
+    let (code, out, errors) = ears_lab(&["validate", train.path(), "--against", against.path()]);
+    assert_eq!((code, out.as_str(), errors.as_str()), (0, "0 findings in 4000 rows against 4000\n", ""));
+    let more = log(4000, 4000, |_| true).replace("reward\n", "reward,extra\n").replace("0\n", "0,7\n").replace("1\n", "1,7\n");
+    let train = Scratch::new("more.csv", &more);
+    let (code, out, _) = ears_lab(&["validate", train.path(), "--against", against.path()]);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("column extra is in train and not in against"), "{out}");
+}
+
+#[test]
+fn what_cannot_be_read_exits_with_64_and_names_the_place() {
+    let good = Scratch::new("good.csv", "tier,reward\npremium,1\n");
+    let ragged = Scratch::new("ragged.csv", "tier,reward\npremium,1\nfree\n");
+    for (arguments, message) in [
+        (&["validate", "/nowhere.csv"][..], "expected a readable file"),
+        (&["validate", ragged.path()], "expected 2 fields, found 1 (line 3, byte 22)"),
+        (&["validate", good.path(), "--against", ragged.path()], "(line 3, byte 22)"),
+        (&["validate", good.path(), "--slice", "plan"], "--slice plan: expected one of the columns tier, reward"),
+        (&["validate", good.path(), "--role", "price=tier"], "expected --role ROLE=COLUMN with one of propensity"),
+        (&["validate"], "required"),
+    ] {
+        let (code, _, errors) = ears_lab(arguments);
+        assert_eq!(code, 64, "{arguments:?}");
+        assert!(errors.contains(message), "{errors}");
+    }
+}
