@@ -8,6 +8,7 @@ pub mod chance;
 pub mod command;
 pub mod compare;
 pub mod finding;
+pub mod report;
 pub mod roles;
 pub mod simulate;
 pub mod sketch;
@@ -47,6 +48,8 @@ pub struct Outcome {
     pub against: Option<DatasetStats>,
     /// What is wrong, the gravest first.
     pub findings: Vec<Finding>,
+    /// What is wrong and was suppressed.
+    pub suppressed: Vec<Finding>,
 }
 
 impl Outcome {
@@ -91,7 +94,7 @@ pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
         known_slices(settings, &[&train])?;
     }
     sort(&mut findings);
-    Ok(Outcome { train, against, findings })
+    Ok(Outcome { train, against, findings, suppressed: Vec::new() })
 }
 
 /// Refuses a slice column that no data set has.

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub mod carousel;
 mod toolchains;
+pub mod validate;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -67,6 +68,11 @@ const PROOFS: &[Proof] = &[
         name: "carousel",
         shows: "the carousel of a streaming app, 20 seeds: sharing over users' features against published policies (needs the reference data)",
         run: carousel::run,
+    },
+    Proof {
+        name: "validate",
+        shows: "data validation: a missing tier over 1,000 draws, and false alarms on as many equal pairs",
+        run: validate::run,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {

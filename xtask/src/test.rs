@@ -77,6 +77,7 @@ const STAGES: &[Stage] = &[
     stage("bundle attacks in the browser", &["npm package"], bundle_attacks),
     stage("lab: real listeners", &[], replay),
     stage("lab: carousel", &[], carousel),
+    stage("lab: data validation", &[], validation),
     stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
     stage("no machine in the files", &[], |desk| desk.job(|_| tracked::check())),
 ];
@@ -394,6 +395,11 @@ fn carousel(desk: &Desk) -> Outcome {
         }
         None => Outcome::NotRun("no reference data".to_owned()),
     }
+}
+
+/// A tenth of the draws: one missed tier or one false alarm fails.
+fn validation(desk: &Desk) -> Outcome {
+    desk.claims("validate.json", lab(&["check-validate", "--draws", "100"]), prove::validate::claims)
 }
 
 fn cargo(arguments: &[&str]) -> Command {

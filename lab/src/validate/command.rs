@@ -1,11 +1,14 @@
 //! The command line of `validate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
+use super::report::html::page;
+use super::report::junit::junit;
+use super::report::report;
 use super::{Outcome, Settings, run, simulate};
 use crate::error::{EXIT_FAILED, LabError};
 use crate::table;
@@ -30,6 +33,12 @@ pub struct Arguments {
     /// Where the report goes as JSON; - for standard output, in place of the lines.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Where the report goes as one HTML page that needs nothing else.
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Where the findings go as test results (JUnit XML).
+    #[arg(long)]
+    junit: Option<PathBuf>,
 }
 
 /// Validates, prints and writes what was found.
@@ -44,11 +53,19 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
         roles: arguments.roles.clone(),
         any_bytes: arguments.any_bytes,
     })?;
-    if arguments.json.as_deref() != Some(std::path::Path::new("-")) {
+    if arguments.json.as_deref() != Some(Path::new("-")) {
         print!("{}", lines(&outcome));
     }
+    let report = report(&outcome);
     if let Some(target) = &arguments.json {
-        table::write_json(&report(&outcome), target)?;
+        table::write_json(&report, target)?;
+    }
+    if let Some(target) = &arguments.html {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        write(target, &page(&report, &name(&arguments.train), arguments.against.as_deref().map(name).as_deref()))?;
+    }
+    if let Some(target) = &arguments.junit {
+        write(target, &junit(&outcome))?;
     }
     Ok(ExitCode::from(outcome.exit()))
 }
@@ -65,13 +82,8 @@ fn lines(outcome: &Outcome) -> String {
     text
 }
 
-fn report(outcome: &Outcome) -> serde_json::Value {
-    json!({
-        "format": 1,
-        "exit": outcome.exit(),
-        "findings": outcome.findings,
-        "rows": { "train": outcome.train.rows(), "against": outcome.against.as_ref().map(super::stats::DatasetStats::rows) },
-    })
+fn write(target: &Path, text: &str) -> Result<(), LabError> {
+    std::fs::write(target, text).map_err(|error| LabError::file(target, "a writable file", error))
 }
 
 /// Arguments of `check-validate`.
@@ -94,7 +106,7 @@ pub struct CheckArguments {
 /// When a comparison fails or the report cannot be written.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, LabError> {
     let draws = simulate::draws(arguments.draws, arguments.rows)?;
-    if arguments.json.as_deref() != Some(std::path::Path::new("-")) {
+    if arguments.json.as_deref() != Some(Path::new("-")) {
         println!("missing tiers found    {} of {}", draws.found, draws.pairs);
         println!("false alarms           {} of {}", draws.false_alarms, draws.clean_pairs);
         draws.unwanted.iter().for_each(|line| println!("not wanted: {line}"));

@@ -114,3 +114,48 @@ fn what_cannot_be_read_exits_with_64_and_names_the_place() {
         assert!(errors.contains(message), "{errors}");
     }
 }
+
+#[test]
+fn the_page_needs_nothing_else_says_the_worst_first_and_stays_small() {
+    // 100 columns, a third of them of texts, one of them hostile; a tier is missing.
+    let wide = |rows: u32, keep: bool| {
+        let names: Vec<String> = (0..98).map(|i| format!("feature_{i}")).collect();
+        let mut text = format!("tier,\"<script>alert(1)</script>\",{}\n", names.join(","));
+        for i in 0..rows {
+            let random = |column: u64| (u64::from(i) * 2_654_435_761 + column * 40_503) % 1_000_003;
+            if !keep && random(0) % 5 < 2 {
+                continue;
+            }
+            text.push_str(if random(0) % 5 < 2 { "premium" } else { "free" });
+            text.push_str(&format!(",\"<img src='http://example.com/{}'>\"", random(1) % 20));
+            for column in 0..98 {
+                match column % 3 {
+                    0 => text.push_str(&format!(",{}", random(column) as f64 / 7.0)),
+                    1 => text.push_str(&format!(",a rather long name of an artist {}", random(column) % 300)),
+                    _ => text.push_str(&format!(",{}", random(column) % 1000)),
+                }
+            }
+            text.push('\n');
+        }
+        text
+    };
+    let (train, against) = (Scratch::new("train.csv", &wide(800, false)), Scratch::new("against.csv", &wide(800, true)));
+    let (html, junit) = (Scratch::new("report.html", ""), Scratch::new("report.xml", ""));
+    let (code, _, errors) =
+        ears_lab(&["validate", train.path(), "--against", against.path(), "--html", html.path(), "--junit", junit.path()]);
+    assert_eq!((code, errors.as_str()), (2, ""));
+    let page = html.text();
+    assert!(page.len() < 500_000, "{} bytes", page.len());
+    assert!(!page.contains("<img") && page.matches("<script>").count() == 1);
+    for outside in ["src=", "href=\"http", "@import", "url(", "fetch(", "<link", "<iframe"] {
+        let found = page.replace("src=&#39;", "").contains(outside);
+        assert!(!found, "{outside}");
+    }
+    assert!(page.contains("default-src 'none'"));
+    let first = page.find("<li class=").map(|at| &page[at..at + 400]).unwrap();
+    assert!(first.contains("slice tier=premium is missing from train (expected about 40 %)"), "{first}");
+    let first_card = page.find("<article").map(|at| &page[at..at + 60]).unwrap();
+    assert!(first_card.contains("data-name=\"tier\""), "{first_card}");
+    let xml = junit.text();
+    assert!(xml.contains("failures=\"1\"") && xml.contains("<failure type=\"missing_slice\""), "{xml}");
+}

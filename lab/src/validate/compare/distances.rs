@@ -48,6 +48,17 @@ pub struct Distances {
 }
 
 impl Distances {
+    /// The largest distance in units of its limit; 0 when there is none.
+    #[must_use]
+    pub fn largest(&self) -> f64 {
+        [self.l_infinity, self.jensen_shannon, self.stability_index, self.kolmogorov_smirnov, self.wasserstein]
+            .into_iter()
+            .flatten()
+            .filter(|distance| distance.limit > 0.0)
+            .map(|distance| distance.value / distance.limit)
+            .fold(0.0, f64::max)
+    }
+
     /// Those that exceed their limit, by name, the one that exceeds it most first.
     #[must_use]
     pub fn beyond(&self) -> Vec<(&'static str, Distance)> {
