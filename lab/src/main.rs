@@ -216,6 +216,9 @@ enum Command {
     Publish(command::Publish),
     /// Says what is wrong with a data set; exit 0 nothing, 1 warnings, 2 errors, 64 when it cannot be read.
     Validate(validate::command::Arguments),
+    /// Compares and converts schemas of data sets.
+    #[command(subcommand)]
+    Schema(validate::command::SchemaCommand),
     /// Measures how often `validate` finds a missing tier, and how often it takes chance for a fault; exit 1 when not as promised.
     CheckValidate(validate::command::CheckArguments),
 }
@@ -315,6 +318,7 @@ fn main() -> ExitCode {
         }
         Command::Export { to, input, output } => logs::export(&to, &input, &output),
         Command::Validate(arguments) => validate::command::validate(&arguments),
+        Command::Schema(command) => validate::command::schemas(&command),
         Command::CheckValidate(arguments) => validate::command::check(&arguments),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod finding;
 pub mod report;
 pub mod roles;
+pub mod schema;
 pub mod simulate;
 pub mod sketch;
 pub mod source;
@@ -21,8 +22,10 @@ use crate::error::LabError;
 use compare::{Again, Pair, Thinning};
 use finding::{Finding, Severity};
 use roles::Roles;
+use schema::Schema;
+use schema::check::Subject;
 use source::{Reading, read};
-use stats::DatasetStats;
+use stats::{DatasetStats, Watches};
 
 /// What is validated, and how.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,10 @@ pub struct Settings {
     pub train: PathBuf,
     /// The one it is compared with.
     pub against: Option<PathBuf>,
+    /// What the data set is expected to be.
+    pub schema: Option<PathBuf>,
+    /// The environment of the schema that the data set belongs to.
+    pub environment: Option<String>,
     /// Columns, or pairs `a*b`, whose values are slices.
     pub slices: Vec<String>,
     /// Roles of columns, `propensity=p`, beside the known names.
@@ -71,7 +78,9 @@ impl Outcome {
 /// When a file cannot be read, or an asked column is nowhere.
 pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
     let roles = Roles::new(&settings.roles)?;
+    let schema = settings.schema.as_deref().map(Schema::read).transpose()?;
     let table = |path: &Path| Table {
+        watches: schema.as_ref().map(Watches::of).unwrap_or_default(),
         path: path.to_path_buf(),
         reading: Reading { any_bytes: settings.any_bytes },
         roles: roles.clone(),
@@ -92,6 +101,15 @@ pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
     };
     if against.is_none() {
         known_slices(settings, &[&train])?;
+    }
+    if let Some(schema) = &schema {
+        let subject = Subject { train: &train, against: against.as_ref(), environment: settings.environment.as_deref() };
+        let told: Vec<_> = findings.iter().map(|finding| (finding.code, finding.slice.clone(), finding.dataset)).collect();
+        let more = schema::check::check(schema, &subject);
+        // A slice that is missing from both the schema's and the other data set's point of view is told once.
+        findings.extend(more.into_iter().filter(|finding| {
+            finding.slice.is_none() || !told.contains(&(finding.code, finding.slice.clone(), finding.dataset))
+        }));
     }
     sort(&mut findings);
     Ok(Outcome { train, against, findings, suppressed: Vec::new() })
@@ -120,11 +138,12 @@ struct Table {
     reading: Reading,
     roles: Roles,
     slices: Vec<String>,
+    watches: Watches,
 }
 
 impl Again for Table {
     fn again(&self, thinning: &Thinning) -> Result<DatasetStats, LabError> {
-        let mut stats = DatasetStats::new(self.roles.clone(), &self.slices);
+        let mut stats = DatasetStats::new(self.roles.clone(), &self.slices).watching(self.watches.clone());
         let mut row = 0;
         read(&self.path, self.reading, &mut |names, cells| {
             if thinning.is_empty() || thinning.keeps(row, names, cells) {

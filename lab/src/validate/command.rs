@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::report::html::page;
 use super::report::junit::junit;
 use super::report::report;
-use super::{Outcome, Settings, run, simulate};
+use super::{Outcome, Settings, run, schema, simulate};
 use crate::error::{EXIT_FAILED, LabError};
 use crate::table;
 
@@ -21,6 +21,15 @@ pub struct Arguments {
     /// The data set to compare it with, for example the one that a model is evaluated on.
     #[arg(long)]
     against: Option<PathBuf>,
+    /// What the data set is expected to be: TOML, or .pbtxt of TensorFlow metadata.
+    #[arg(long)]
+    schema: Option<PathBuf>,
+    /// The environment of the schema that TRAIN belongs to.
+    #[arg(long)]
+    environment: Option<String>,
+    /// Writes a schema that TRAIN meets, as TOML with comments or as .pbtxt.
+    #[arg(long)]
+    infer_schema: Option<PathBuf>,
     /// A column whose values are slices, or a pair A*B of them; may be given several times.
     #[arg(long = "slice", value_name = "COLUMN")]
     slices: Vec<String>,
@@ -49,10 +58,16 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
     let outcome = run(&Settings {
         train: arguments.train.clone(),
         against: arguments.against.clone(),
+        schema: arguments.schema.clone(),
+        environment: arguments.environment.clone(),
         slices: arguments.slices.clone(),
         roles: arguments.roles.clone(),
         any_bytes: arguments.any_bytes,
     })?;
+    if let Some(target) = &arguments.infer_schema {
+        let (schema, seen) = schema::infer::infer(&outcome.train);
+        schema.write(target, &seen)?;
+    }
     if arguments.json.as_deref() != Some(Path::new("-")) {
         print!("{}", lines(&outcome));
     }
@@ -116,4 +131,41 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, LabError> {
     }
     let wanted = draws.found * 1000 >= draws.pairs * 999 && draws.false_alarms * 1000 <= draws.clean_pairs;
     Ok(if wanted { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// Arguments of `schema`.
+#[derive(Subcommand, Clone, Debug)]
+pub enum SchemaCommand {
+    /// Says what changed from one schema to another; exit 1 when something did.
+    Diff {
+        /// The old schema.
+        old: PathBuf,
+        /// The new one.
+        new: PathBuf,
+    },
+    /// Writes a schema in the format that the name of the target says: .pbtxt of TensorFlow metadata, or TOML.
+    Convert {
+        /// The schema.
+        source: PathBuf,
+        /// Where it goes.
+        target: PathBuf,
+    },
+}
+
+/// Compares or converts schemas.
+///
+/// # Errors
+/// When a schema cannot be read or written.
+pub fn schemas(command: &SchemaCommand) -> Result<ExitCode, LabError> {
+    match command {
+        SchemaCommand::Diff { old, new } => {
+            let changes = schema::diff::diff(&schema::Schema::read(old)?, &schema::Schema::read(new)?);
+            changes.iter().for_each(|change| println!("{change}"));
+            Ok(if changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+        }
+        SchemaCommand::Convert { source, target } => {
+            schema::Schema::read(source)?.write(target, &[])?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }

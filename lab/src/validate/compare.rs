@@ -10,7 +10,7 @@ mod shares;
 
 use std::collections::BTreeMap;
 
-pub use distances::{Distance, Distances, distances};
+pub use distances::{Distance, Distances, distances, jensen_shannon_bits, largest_difference};
 
 use super::finding::{Dataset, Finding};
 use super::sketch::mix;

@@ -158,13 +158,16 @@ pub fn typed(text: &[u8]) -> Cell<'_> {
     }
 }
 
-/// A whole number of at most 18 digits without leading zeros.
+/// A whole number without leading zeros, if it fits.
 #[inline]
 fn whole(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
+    if digits.len() == 19 && digits.iter().all(u8::is_ascii_digit) {
+        return std::str::from_utf8(text).ok()?.parse().ok();
+    }
     if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && (digits.len() > 1 || negative)) {
         return None;
     }

@@ -4,11 +4,13 @@ mod column;
 mod propensities;
 mod slices;
 mod timeline;
+mod watches;
 
 pub use column::{ColumnStats, Kind, Sizes};
 pub use propensities::Propensities;
 pub use slices::{SliceColumn, SliceStats, label};
 pub use timeline::{Hour, Timeline};
+pub use watches::Watches;
 
 use super::roles::{Role, Roles};
 use super::sketch::{Repeats, mix};
@@ -29,6 +31,7 @@ pub struct DatasetStats {
     slices: Vec<SliceColumn>,
     timeline: Timeline,
     propensities: Propensities,
+    watches: Watches,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,7 +62,15 @@ impl DatasetStats {
             slices: declared.iter().map(|name| SliceColumn::new(name)).collect(),
             timeline: Timeline::default(),
             propensities: Propensities::default(),
+            watches: Watches::default(),
         }
+    }
+
+    /// Counts also what a schema asks for row by row.
+    #[must_use]
+    pub fn watching(mut self, watches: Watches) -> Self {
+        self.watches = watches;
+        self
     }
 
     /// Adds a row. Columns may come to the end of `names` from row to row; they keep their places.
@@ -97,6 +108,9 @@ impl DatasetStats {
                 cell(places.probabilities),
             );
         }
+        if !self.watches.is_empty() {
+            self.watches.add(cells);
+        }
         self.rows += 1;
     }
 
@@ -120,6 +134,7 @@ impl DatasetStats {
         }
         self.timeline.merge(&other.timeline);
         self.propensities.merge(&other.propensities);
+        self.watches.merge(&other.watches);
     }
 
     /// How many rows.
@@ -181,6 +196,12 @@ impl DatasetStats {
         &self.propensities
     }
 
+    /// What a schema asked for row by row.
+    #[must_use]
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
     /// Takes in names that are new at the end.
     fn meet(&mut self, names: &[String]) {
         for name in &names[self.names.len().min(names.len())..] {
@@ -192,6 +213,7 @@ impl DatasetStats {
         for slice in &mut self.slices {
             slice.meet(&self.names);
         }
+        self.watches.meet(&self.names);
         let of = |role| self.names.iter().position(|name| self.roles.of(name) == Some(role));
         self.places = Places {
             reward: of(Role::Reward),

@@ -1,5 +1,7 @@
 //! How far apart two distributions are, and how far chance alone may put them.
 
+use std::collections::BTreeMap;
+
 use libm::{log, sqrt};
 use serde::Serialize;
 
@@ -316,15 +318,10 @@ fn buckets(both: &[(crate::validate::sketch::Bin, u64, u64)], all: f64, of: f64,
 /// Distances of shares by value.
 fn values(train: &ColumnStats, against: &ColumnStats, rate: f64) -> Distances {
     let (n, m) = (weight(train), weight(against));
-    let mut shares: std::collections::BTreeMap<String, (f64, f64)> = std::collections::BTreeMap::new();
-    for counted in train.top.sorted() {
-        shares.entry(counted.value.to_string()).or_default().0 = counted.count as f64 / train.values().max(1) as f64;
-    }
-    for counted in against.top.sorted() {
-        shares.entry(counted.value.to_string()).or_default().1 = counted.count as f64 / against.values().max(1) as f64;
-    }
+    let (all, of) = (train.values().max(1) as f64, against.values().max(1) as f64);
+    let shares = counted(train, against).into_values().map(|(a, b)| (a / all, b / of));
     let (mut buckets, mut rest) = (Vec::new(), (0.0, 0.0));
-    for (a, b) in shares.into_values() {
+    for (a, b) in shares {
         if a * n + b * m >= FULL_BUCKET {
             buckets.push((a, b));
         } else {
@@ -364,4 +361,55 @@ fn of_buckets(buckets: &[(f64, f64)], n: f64, m: f64, rate: f64) -> Distances {
         stability_index: Some(Distance { value: index, limit }),
         ..Distances::default()
     }
+}
+
+/// The largest difference of the shares of a value (L-infinity), or with `of_all` the largest difference of counts over the values of both
+/// sides. Nothing when values are not counted one by one.
+#[must_use]
+pub fn largest_difference(train: &ColumnStats, against: &ColumnStats, of_all: bool) -> Option<f64> {
+    if train.top.error() > 0 || against.top.error() > 0 || train.floats + against.floats > 0 {
+        return None;
+    }
+    let (n, m) = (train.values() as f64, against.values() as f64);
+    let (n, m) = if of_all { (n + m, n + m) } else { (n, m) };
+    let both = counted(train, against).into_values();
+    Some(both.map(|(a, b)| (a / n.max(1.0) - b / m.max(1.0)).abs()).fold(0.0, f64::max))
+}
+
+/// Jensen-Shannon divergence in bits: of values that are counted one by one, else of ten buckets of equal width.
+#[must_use]
+pub fn jensen_shannon_bits(train: &ColumnStats, against: &ColumnStats) -> Option<f64> {
+    let shares: Vec<(f64, f64)> = if train.kind().is_number() && against.kind().is_number() {
+        let (ours, theirs) = (&train.moments, &against.moments);
+        let low = ours.min()?.min(theirs.min()?);
+        let width = (ours.max()?.max(theirs.max()?) - low) / BUCKETS as f64;
+        let mut shares = vec![(0.0, 0.0); BUCKETS];
+        for (bin, a, b) in aligned(&train.bins, &against.bins) {
+            let middle = bin.low + 0.5 * (bin.high - bin.low);
+            let place = if width > 0.0 { (((middle - low) / width).max(0.0) as usize).min(BUCKETS - 1) } else { 0 };
+            shares[place].0 += a as f64 / train.bins.total().max(1) as f64;
+            shares[place].1 += b as f64 / against.bins.total().max(1) as f64;
+        }
+        shares
+    } else if train.top.error() == 0 && against.top.error() == 0 && train.floats + against.floats == 0 {
+        let (n, m) = (train.values().max(1) as f64, against.values().max(1) as f64);
+        counted(train, against).into_values().map(|(a, b)| (a / n, b / m)).collect()
+    } else {
+        return None;
+    };
+    let part = |p: f64, middle: f64| if p > 0.0 { p * log(p / middle) } else { 0.0 };
+    let nats: f64 = shares.iter().map(|(p, q)| 0.5 * (part(*p, 0.5 * (p + q)) + part(*q, 0.5 * (p + q)))).sum();
+    Some(nats / std::f64::consts::LN_2)
+}
+
+/// Counts of every value on both sides.
+fn counted(train: &ColumnStats, against: &ColumnStats) -> BTreeMap<String, (f64, f64)> {
+    let mut counts: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for held in train.top.sorted() {
+        counts.entry(held.value.to_string()).or_default().0 = held.count as f64;
+    }
+    for held in against.top.sorted() {
+        counts.entry(held.value.to_string()).or_default().1 = held.count as f64;
+    }
+    counts
 }

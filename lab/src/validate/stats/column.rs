@@ -80,6 +80,8 @@ pub struct ColumnStats {
     pub zeros: u64,
     /// Texts that are not UTF-8.
     pub not_utf8: u64,
+    /// Texts that are images: BMP, GIF, JPEG or PNG by their first bytes.
+    pub images: u64,
     /// Finite numbers.
     pub moments: Moments,
     /// Their distribution.
@@ -117,6 +119,7 @@ impl ColumnStats {
             infinite: 0,
             zeros: 0,
             not_utf8: 0,
+            images: 0,
             moments: Moments::new(),
             bins: Bins::new(sizes.bins),
             bytes: Moments::new(),
@@ -166,6 +169,7 @@ impl ColumnStats {
         self.infinite += other.infinite;
         self.zeros += other.zeros;
         self.not_utf8 += other.not_utf8;
+        self.images += other.images;
         self.moments.merge(&other.moments);
         self.bins.merge(&other.bins);
         self.bytes.merge(&other.bytes);
@@ -260,6 +264,7 @@ impl ColumnStats {
                 if std::str::from_utf8(text).is_err() {
                     self.not_utf8 += 1;
                 }
+                self.images += u64::from(is_image(text));
                 self.top.add_text(text)
             }
             Cell::Bool(truth) => {
@@ -279,5 +284,17 @@ impl ColumnStats {
         self.zeros += u64::from(number == 0.0);
         self.moments.add(number);
         self.bins.add(number, 1);
+    }
+}
+
+/// Whether bytes begin as an image of a known format does.
+fn is_image(bytes: &[u8]) -> bool {
+    match bytes {
+        [0xff, 0xd8, 0xff, ..]
+        | [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..]
+        | [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => true,
+        // Two letters alone are a word; the length in the header must be the length.
+        [b'B', b'M', a, b, c, d, ..] => u32::from_le_bytes([*a, *b, *c, *d]) as usize == bytes.len(),
+        _ => false,
     }
 }

@@ -1,0 +1,487 @@
+//! One test for each kind of anomaly that TensorFlow Data Validation detects: data that have it, and the same data without.
+
+use super::*;
+use crate::validate::roles::Roles;
+use crate::validate::schema::toml;
+use crate::validate::source::{Reading, read};
+use crate::validate::stats::Watches;
+
+/// Statistics of JSON lines, or of CSV where the text begins with a header.
+fn stats(text: &str, schema: &Schema) -> DatasetStats {
+    let name = if text.starts_with('{') || text.is_empty() { "jsonl" } else { "csv" };
+    let thread: String = format!("{:?}", std::thread::current().id()).chars().filter(char::is_ascii_digit).collect();
+    let path = std::env::temp_dir().join(format!("ears-check-{}-{thread}.{name}", std::process::id()));
+    // A mark stands for a byte that is not UTF-8, which a string cannot hold.
+    let bytes: Vec<u8> = text.split('\u{fffd}').map(str::as_bytes).collect::<Vec<_>>().join(&0xe9);
+    std::fs::write(&path, bytes).unwrap();
+    let mut stats = DatasetStats::new(Roles::default(), &[]).watching(Watches::of(schema));
+    read(&path, Reading { any_bytes: true }, &mut |names, cells| {
+        stats.add(names, cells);
+        Ok(())
+    })
+    .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    stats
+}
+
+fn codes(schema: &str, train: &str, against: Option<&str>, environment: Option<&str>) -> Vec<&'static str> {
+    let schema = toml::read(schema).unwrap();
+    let train = stats(train, &schema);
+    let against = against.map(|text| stats(text, &schema));
+    check(&schema, &Subject { train: &train, against: against.as_ref(), environment })
+        .iter()
+        .map(|finding| finding.code)
+        .collect()
+}
+
+/// A feature called x.
+fn x(rules: &str) -> String {
+    format!("[[feature]]\nname = \"x\"\n{rules}\n")
+}
+
+/// Rows with one value each of x.
+fn rows(values: &[&str]) -> String {
+    values.iter().map(|value| format!("{{\"x\":{value}}}\n")).collect()
+}
+
+struct Case {
+    code: &'static str,
+    schema: String,
+    bad: String,
+    good: String,
+    against: Option<String>,
+}
+
+fn case(code: &'static str, rules: &str, bad: &[&str], good: &[&str]) -> Case {
+    Case { code, schema: x(rules), bad: rows(bad), good: rows(good), against: None }
+}
+
+/// A case whose fault lies in the schema: the good schema comes with the same data.
+fn wrong_schema(code: &'static str, bad: &str, good: &str, data: &[&str]) -> [Case; 2] {
+    let data = rows(data);
+    [
+        Case { code, schema: bad.to_owned(), bad: data.clone(), good: String::new(), against: None },
+        Case { code: "", schema: good.to_owned(), bad: data, good: String::new(), against: None },
+    ]
+}
+
+fn beside(code: &'static str, rules: &str, bad: &[&str], good: &[&str], against: &[&str]) -> Case {
+    Case { against: Some(rows(against)), ..case(code, rules, bad, good) }
+}
+
+fn value_cases() -> Vec<Case> {
+    let (int, float, text) = ("type = \"int\"\n", "type = \"float\"\n", "type = \"text\"\n");
+    let f = |kind: &str, rest: &str| format!("{kind}{rest}");
+    vec![
+        case("bool_type_big_int", &f(int, "truth = {}"), &["0", "2"], &["0", "1"]),
+        case("bool_type_small_int", &f(int, "truth = {}"), &["-1", "1"], &["0", "1"]),
+        case(
+            "bool_type_unexpected_string",
+            &f(text, "truth = { true = \"yes\", false = \"no\" }"),
+            &["\"yes\"", "\"si\""],
+            &["\"yes\"", "\"no\""],
+        ),
+        case("bool_type_unexpected_float", &f(float, "truth = {}"), &["0.5", "1.0"], &["0.0", "1.0"]),
+        case("enum_type_unexpected_string_values", &f(text, "values = [\"a\", \"b\"]"), &["\"a\"", "\"c\""], &["\"a\"", "\"b\""]),
+        case(
+            "enum_type_unexpected_string_values",
+            &f(text, "values = [\"a\"]\nmin_domain_mass = 0.6"),
+            &["\"a\"", "\"c\""],
+            &["\"a\"", "\"a\"", "\"c\""],
+        ),
+        case("feature_type_high_number_values", &f(int, "value_count = [{ max = 2 }]"), &["[1,2,3]"], &["[1,2]"]),
+        case("feature_type_low_number_values", &f(int, "value_count = [{ min = 2 }]"), &["[1]"], &["[1,2]"]),
+        case("feature_type_low_fraction_present", &f(int, "min_fraction = 0.9"), &["1", "null"], &["1", "1"]),
+        case("feature_type_low_fraction_present", &f(int, "min_fraction = 1.0"), &["1", "null"], &["1", "1"]),
+        case("feature_type_low_number_present", &f(int, "min_count = 2"), &["1", "null"], &["1", "1"]),
+        case("feature_type_not_present", &f(int, "min_count = 1"), &["null"], &["1"]),
+        case("feature_type_high_unique", &f(text, "unique = { max = 2 }"), &["\"a\"", "\"b\"", "\"c\""], &["\"a\"", "\"b\""]),
+        case("feature_type_low_unique", &f(text, "unique = { min = 2 }"), &["\"a\""], &["\"a\"", "\"b\""]),
+        case("feature_type_no_unique", &f("", "type = \"float\"\nunique = { max = 2 }"), &["0.5"], &["null"]),
+        case("float_type_big_float", &f(float, "float_range = { max = 1.0 }"), &["1.5"], &["1.0"]),
+        case("float_type_big_float", &f(text, "float_range = { max = 1.0 }"), &["\"1.5\""], &["\"1.0\""]),
+        case("float_type_small_float", &f(float, "float_range = { min = 0.0 }"), &["-0.5"], &["0.0"]),
+        case("float_type_string_not_float", &f(text, "float_range = {}"), &["\"1.5\"", "\"N/A\""], &["\"1.5\"", "\"2\""]),
+        case("int_type_big_int", &f(int, "int_range = { max = 5 }"), &["6"], &["5"]),
+        case("int_type_small_int", &f(int, "int_range = { min = 0 }"), &["-1"], &["0"]),
+        case("int_type_not_int_string", &f(text, "int_range = {}"), &["\"1\"", "\"one\""], &["\"1\"", "\"2\""]),
+        case("value_nestedness_mismatch", &f(int, "value_count = [{}]"), &["[[1],[2]]"], &["[1,2]"]),
+        case("value_nestedness_mismatch", &f(int, "value_count = [{}, {}]"), &["[1,2]"], &["[[1],[2]]"]),
+        case("unexpected_data_type", int, &["\"a\""], &["1"]),
+        case("unexpected_data_type", int, &["0.5"], &["1"]),
+        case("unexpected_data_type", float, &["\"a\""], &["1"]),
+        case("unexpected_data_type", text, &["1"], &["\"1\""]),
+        case("invalid_feature_shape", &f(float, "shape = [2]"), &["[1,2,3]"], &["[1,2]"]),
+        case("invalid_feature_shape", &f(float, "shape = [2]"), &["[1,2]", "[1]"], &["[1,2]"]),
+        case("invalid_feature_shape", &f(float, "shape = [2, 2]"), &["[1,2,3,4]", "null"], &["[1,2,3,4]"]),
+        case(
+            "feature_coverage_too_short_avg_token_length",
+            &f(text, "language = { min_token_length = 2.0 }"),
+            &["[\"a\",\"b\"]"],
+            &["[\"abc\"]"],
+        ),
+        case(
+            "sequence_value_too_few_occurrences",
+            &f(text, "language = { token = [{ value = \"s\", min_per_row = 1 }] }"),
+            &["[\"s\"]", "[\"t\"]"],
+            &["[\"s\",\"t\"]"],
+        ),
+        case(
+            "sequence_value_too_many_occurrences",
+            &f(int, "language = { token = [{ value = \"7\", max_per_row = 1 }] }"),
+            &["[7,1,7]"],
+            &["[7,1]"],
+        ),
+        case(
+            "sequence_value_too_small_fraction",
+            &f(text, "language = { token = [{ value = \"s\", min_fraction = 0.6 }] }"),
+            &["[\"s\"]", "[\"t\"]"],
+            &["[\"s\"]", "[\"s\"]"],
+        ),
+        case(
+            "sequence_value_too_large_fraction",
+            &f(text, "language = { token = [{ value = \"s\", max_fraction = 0.4 }] }"),
+            &["[\"s\"]", "[\"t\"]"],
+            &["[\"t\"]"],
+        ),
+        case(
+            "low_supported_image_fraction",
+            &f(text, "image = { min_supported = 0.5 }"),
+            &["\"GIF89a...\"", "\"x\"", "\"y\""],
+            &["\"GIF89a...\"", "\"x\""],
+        ),
+        case("max_image_byte_size_exceeded", &f(text, "image = { max_bytes = 10 }"), &["\"GIF89a.......\""], &["\"GIF89a...\""]),
+        case("semantic_domain_update", text, &["\"GIF89a...\""], &["\"GIF\""]),
+    ]
+}
+
+fn data_set_cases() -> Vec<Case> {
+    let text = "type = \"text\"\n";
+    let (even, odd) = (["\"a\"", "\"b\"", "\"a\"", "\"b\""], ["\"a\"", "\"a\"", "\"a\"", "\"b\""]);
+    let drift = |rule: &str| format!("{text}drift = {{ {rule} }}");
+    let both = |code, kind: &str, columns: &str, bad: &str, good: &str| Case {
+        code,
+        schema: format!("[[{kind}]]\nname = \"z\"\n{columns}\n"),
+        bad: bad.to_owned(),
+        good: good.to_owned(),
+        against: None,
+    };
+    let (sparse, weighted) = ("index = [\"i\"]\nvalue = \"v\"", "feature = \"v\"\nweight = \"w\"");
+    let mut cases = vec![
+        Case {
+            code: "schema_missing_column",
+            schema: x("type = \"int\"\nmin_count = 1"),
+            bad: "{}\n".into(),
+            good: rows(&["1"]),
+            against: None,
+        },
+        Case {
+            code: "schema_new_column",
+            schema: x("type = \"int\""),
+            bad: "{\"x\":1,\"y\":2}\n".into(),
+            good: rows(&["1"]),
+            against: None,
+        },
+        beside("comparator_l_infty_high", &drift("infinity_norm = 0.1"), &odd, &even, &even),
+        beside("comparator_l_infty_high", &format!("{text}skew = {{ infinity_norm = 0.1 }}"), &odd, &even, &even),
+        beside("comparator_normalized_absolute_difference_high", &drift("normalized_difference = 0.1"), &odd, &even, &even),
+        beside("comparator_jensen_shannon_divergence_high", &drift("jensen_shannon = 0.01"), &odd, &even, &even),
+        beside(
+            "comparator_jensen_shannon_divergence_high",
+            "type = \"float\"\ndrift = { jensen_shannon = 0.1 }",
+            &["0.1", "0.2", "0.3", "9.5"],
+            &["0.1", "0.2", "9.3", "9.5"],
+            &["0.1", "9.7", "9.3", "9.5"],
+        ),
+        beside("comparator_control_data_missing", &drift("infinity_norm = 0.1"), &even, &[], &["null"]),
+        Case {
+            code: "comparator_low_num_examples",
+            schema: format!("{}[dataset]\ndrift = {{ min = 0.5 }}\n", x("type = \"int\"")),
+            bad: rows(&["1"]),
+            good: rows(&["1", "1"]),
+            against: Some(rows(&["1"; 4])),
+        },
+        Case {
+            code: "comparator_high_num_examples",
+            schema: format!("{}[dataset]\nversion = {{ max = 2.0 }}\n", x("type = \"int\"")),
+            bad: rows(&["1"; 5]),
+            good: rows(&["1"; 4]),
+            against: Some(rows(&["1", "1"])),
+        },
+        Case {
+            code: "dataset_low_num_examples",
+            schema: format!("{}[dataset]\nmin_rows = 2\n", x("type = \"int\"")),
+            bad: rows(&["1"]),
+            good: rows(&["1", "1"]),
+            against: None,
+        },
+        Case {
+            code: "dataset_high_num_examples",
+            schema: format!("{}[dataset]\nmax_rows = 1\n", x("type = \"int\"")),
+            bad: rows(&["1", "1"]),
+            good: rows(&["1"]),
+            against: None,
+        },
+        both("sparse_feature_missing_value", "sparse", sparse, "{\"i\":[1]}\n", "{\"i\":[1],\"v\":[2]}\n"),
+        both("sparse_feature_missing_index", "sparse", sparse, "{\"v\":[1]}\n", "{\"i\":[1],\"v\":[2]}\n"),
+        both("sparse_feature_length_mismatch", "sparse", sparse, "{\"i\":[1,2],\"v\":[1]}\n", "{\"i\":[1],\"v\":[2]}\n"),
+        both("weighted_feature_missing_value", "weighted", weighted, "{\"w\":[1]}\n", "{\"w\":[1],\"v\":[2]}\n"),
+        both("weighted_feature_missing_weight", "weighted", weighted, "{\"v\":[1]}\n", "{\"w\":[1],\"v\":[2]}\n"),
+        both("weighted_feature_length_mismatch", "weighted", weighted, "{\"w\":[1,2],\"v\":[1]}\n", "{\"w\":[1],\"v\":[2]}\n"),
+        Case {
+            code: "feature_coverage_too_low",
+            schema: format!(
+                "{}[[domain]]\nname = \"words\"\nvalues = [\"a\", \"b\"]\n",
+                x("type = \"text\"\nlanguage = { vocabulary = \"words\", min_coverage = 0.7 }")
+            ),
+            bad: rows(&["[\"a\",\"c\"]"]),
+            good: rows(&["[\"a\",\"b\",\"a\",\"c\"]"]),
+            against: None,
+        },
+        beside(
+            "stats_not_available",
+            "type = \"float\"\ndrift = { infinity_norm = 0.1 }",
+            &["0.5", "0.7"],
+            &["1", "1"],
+            &["1", "1"],
+        ),
+    ];
+    // JSON has no such texts and numbers.
+    cases.push(Case {
+        code: "enum_type_invalid_utf8",
+        schema: x(text),
+        bad: "x\ncaf\u{fffd}\n".into(),
+        good: "x\ncafé\n".into(),
+        against: None,
+    });
+    cases.push(Case {
+        code: "float_type_has_nan",
+        schema: x("type = \"float\"\nfloat_range = { no_nan = true }"),
+        bad: "x\nnan\n1.5\n".into(),
+        good: "x\n1.5\n".into(),
+        against: None,
+    });
+    cases.push(Case {
+        code: "float_type_has_inf",
+        schema: x("type = \"float\"\nfloat_range = { no_infinite = true }"),
+        bad: "x\n-inf\n1.5\n".into(),
+        good: "x\n1.5\n".into(),
+        against: None,
+    });
+    cases
+}
+
+fn schema_cases() -> Vec<Case> {
+    let int = "type = \"int\"\n";
+    let text = "type = \"text\"\n";
+    let pairs: Vec<(&'static str, String, String, &[&str])> = vec![
+        ("bool_type_invalid_config", x(&format!("{int}truth = {{ true = \"yes\" }}")), x(&format!("{int}truth = {{}}")), &["1"]),
+        (
+            "domain_invalid_for_type",
+            x(&format!("{int}float_range = {{ min = 0.0 }}")),
+            x(&format!("{int}int_range = {{ min = 0 }}")),
+            &["1"],
+        ),
+        (
+            "domain_invalid_for_type",
+            x("type = \"float\"\nint_range = { min = 0 }"),
+            x("type = \"float\"\nfloat_range = { min = 0.0 }"),
+            &["1"],
+        ),
+        (
+            "feature_missing_name",
+            "[[feature]]\ntype = \"int\"\n[[feature]]\nname = \"x\"\ntype = \"int\"\n".into(),
+            x(int),
+            &["1"],
+        ),
+        ("feature_missing_type", x(""), x(int), &["1"]),
+        ("invalid_schema_specification", x(&format!("{int}min_fraction = 1.5")), x(&format!("{int}min_fraction = 1.0")), &["1"]),
+        (
+            "invalid_schema_specification",
+            x(&format!("{int}value_count = [{{ min = 3, max = 2 }}]")),
+            x(&format!("{int}value_count = [{{ min = 1, max = 2 }}]")),
+            &["[1]"],
+        ),
+        (
+            "invalid_schema_specification",
+            x(&format!("{text}min_domain_mass = 0.5")),
+            x(&format!("{text}values = [\"a\"]\nmin_domain_mass = 0.5")),
+            &["\"a\""],
+        ),
+        ("invalid_domain_specification", x(&format!("{text}domain = \"gone\"")), x(text), &["\"a\""]),
+        (
+            "invalid_domain_specification",
+            x(&format!("{text}truth = {{ true = \"a\", false = \"a\" }}")),
+            x(&format!("{text}truth = {{ true = \"a\", false = \"b\" }}")),
+            &["\"a\""],
+        ),
+        (
+            "invalid_domain_specification",
+            x(&format!("{text}values = [\"a\", \"a\"]")),
+            x(&format!("{text}values = [\"a\"]")),
+            &["\"a\""],
+        ),
+        (
+            "sparse_feature_name_collision",
+            format!("{}[[sparse]]\nname = \"x\"\nindex = [\"i\"]\nvalue = \"v\"\n", x(int)),
+            format!("{}[[sparse]]\nname = \"z\"\nindex = [\"i\"]\nvalue = \"v\"\n", x(int)),
+            &["1"],
+        ),
+        (
+            "weighted_feature_name_collision",
+            format!("{}[[weighted]]\nname = \"x\"\nfeature = \"v\"\nweight = \"w\"\n", x(int)),
+            format!("{}[[weighted]]\nname = \"z\"\nfeature = \"v\"\nweight = \"w\"\n", x(int)),
+            &["1"],
+        ),
+        (
+            "derived_feature_bad_lifecycle",
+            format!("{}[[feature]]\nname = \"y\"\ntype = \"int\"\nderived = {{ by = \"sum\", from = [\"x\"] }}\n", x(int)),
+            format!(
+                "{}[[feature]]\nname = \"y\"\ntype = \"int\"\nstage = \"validation_derived\"\nderived = {{ by = \"sum\", from = [\"x\"] }}\n",
+                x(int)
+            ),
+            &["1"],
+        ),
+        (
+            "derived_feature_invalid_source",
+            format!(
+                "{}[[feature]]\nname = \"y\"\ntype = \"int\"\nstage = \"validation_derived\"\nderived = {{ by = \"sum\", from = [\"gone\"] }}\n",
+                x(int)
+            ),
+            format!(
+                "{}[[feature]]\nname = \"y\"\ntype = \"int\"\nstage = \"validation_derived\"\nderived = {{ by = \"sum\", from = [\"x\"] }}\n",
+                x(int)
+            ),
+            &["1"],
+        ),
+    ];
+    pairs.into_iter().flat_map(|(code, bad, good, data)| wrong_schema(code, &bad, &good, data)).collect()
+}
+
+/// The 61 kinds that TensorFlow Data Validation says it detects.
+const DETECTED: [&str; 61] = [
+    "bool_type_big_int",
+    "bool_type_small_int",
+    "bool_type_unexpected_string",
+    "bool_type_unexpected_float",
+    "bool_type_invalid_config",
+    "enum_type_invalid_utf8",
+    "enum_type_unexpected_string_values",
+    "feature_type_high_number_values",
+    "feature_type_low_fraction_present",
+    "feature_type_low_number_present",
+    "feature_type_low_number_values",
+    "feature_type_not_present",
+    "feature_type_high_unique",
+    "feature_type_low_unique",
+    "feature_type_no_unique",
+    "float_type_big_float",
+    "float_type_small_float",
+    "float_type_string_not_float",
+    "float_type_has_nan",
+    "float_type_has_inf",
+    "int_type_big_int",
+    "int_type_not_int_string",
+    "int_type_small_int",
+    "low_supported_image_fraction",
+    "max_image_byte_size_exceeded",
+    "schema_missing_column",
+    "schema_new_column",
+    "comparator_control_data_missing",
+    "comparator_l_infty_high",
+    "comparator_normalized_absolute_difference_high",
+    "comparator_jensen_shannon_divergence_high",
+    "comparator_low_num_examples",
+    "comparator_high_num_examples",
+    "dataset_low_num_examples",
+    "dataset_high_num_examples",
+    "sparse_feature_missing_value",
+    "sparse_feature_missing_index",
+    "sparse_feature_length_mismatch",
+    "sparse_feature_name_collision",
+    "weighted_feature_name_collision",
+    "weighted_feature_missing_value",
+    "weighted_feature_missing_weight",
+    "weighted_feature_length_mismatch",
+    "semantic_domain_update",
+    "value_nestedness_mismatch",
+    "domain_invalid_for_type",
+    "feature_missing_name",
+    "feature_missing_type",
+    "invalid_schema_specification",
+    "invalid_domain_specification",
+    "unexpected_data_type",
+    "sequence_value_too_few_occurrences",
+    "sequence_value_too_many_occurrences",
+    "sequence_value_too_small_fraction",
+    "sequence_value_too_large_fraction",
+    "feature_coverage_too_low",
+    "feature_coverage_too_short_avg_token_length",
+    "invalid_feature_shape",
+    "stats_not_available",
+    "derived_feature_bad_lifecycle",
+    "derived_feature_invalid_source",
+];
+
+#[test]
+fn every_kind_of_anomaly_is_found_where_it_is_and_nowhere_else() {
+    let cases: Vec<Case> = value_cases().into_iter().chain(data_set_cases()).chain(schema_cases()).collect();
+    let mut covered: Vec<&str> = Vec::new();
+    for Case { code, schema, bad, good, against } in &cases {
+        let found = codes(schema, bad, against.as_deref(), None);
+        if code.is_empty() {
+            assert!(found.is_empty(), "{schema}: {found:?}");
+            continue;
+        }
+        assert_eq!(found, [*code], "{schema}{bad}");
+        covered.push(code);
+        if !good.is_empty() {
+            let clean = codes(schema, good, against.as_deref(), None);
+            assert!(!clean.contains(code), "{code}: {schema}{good}: {clean:?}");
+        }
+    }
+    let missing: Vec<&&str> = DETECTED.iter().filter(|code| !covered.contains(*code)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn environments_and_stages_say_what_is_expected() {
+    let rule = "type = \"int\"\nmin_count = 1\n";
+    let schema = format!("environments = [\"TRAINING\", \"SERVING\"]\n{}not_in_environments = [\"SERVING\"]\n", x(rule));
+    assert_eq!(codes(&schema, "{}\n", None, Some("TRAINING")), ["schema_missing_column"]);
+    assert!(codes(&schema, "{}\n", None, Some("SERVING")).is_empty());
+    assert!(codes(&schema, "{}\n", None, Some("ELSEWHERE")).is_empty());
+    let only = format!("{}in_environments = [\"TRAINING\"]\n", x(rule));
+    assert!(codes(&only, "{}\n", None, Some("SERVING")).is_empty());
+    for (stage, expected) in
+        [("planned", 0), ("alpha", 0), ("debug", 0), ("deprecated", 0), ("disabled", 0), ("beta", 1), ("production", 1)]
+    {
+        assert_eq!(codes(&format!("{}stage = \"{stage}\"\n", x(rule)), "{}\n", None, None).len(), expected, "{stage}");
+    }
+}
+
+#[test]
+fn slices_of_the_schema_must_be_there() {
+    let schema =
+        format!("{}[[slice]]\ncolumn = \"x\"\nvalue = \"premium\"\nmin_share = 0.2\nusual_share = 0.4\n", x("type = \"text\""));
+    let many = |premium: usize| rows(&[vec!["\"premium\""; premium], vec!["\"free\""; 10 - premium]].concat());
+    assert_eq!(codes(&schema, &many(0), None, None), ["missing_slice"]);
+    assert_eq!(codes(&schema, &many(1), None, None), ["collapsed_slice"]);
+    assert!(codes(&schema, &many(4), None, None).is_empty());
+}
+
+#[test]
+fn a_data_set_meets_the_schema_that_was_made_from_it() {
+    let text: String = (0..200)
+        .map(|i| {
+            let some = if i % 4 == 0 { "null".to_owned() } else { format!("{}.5", i) };
+            format!("{{\"a\":{i},\"b\":{some},\"c\":\"k{}\",\"d\":{},\"e\":[1,2],\"f\":[{}],\"g\":null,\"h\":[[1],[2,3]],\"i\":\"text {i}\"}}\n", i % 3, i % 2 == 0, if i % 2 == 0 { "" } else { "1" })
+        })
+        .collect();
+    let plain = stats(&text, &Schema::default());
+    let (schema, _) = crate::validate::schema::infer::infer(&plain);
+    let found = check(&schema, &Subject { train: &plain, against: None, environment: None });
+    assert_eq!(found, []);
+    let again = toml::read(&toml::write(&schema, &[])).unwrap();
+    assert_eq!(again, schema);
+}
