@@ -295,7 +295,7 @@ fn schema_cases() -> Vec<Case> {
             &["1"],
         ),
         ("feature_missing_type", x(""), x(int), &["1"]),
-        ("invalid_schema_specification", x(&format!("{int}min_fraction = 1.5")), x(&format!("{int}min_fraction = 1.0")), &["1"]),
+        ("invalid_schema_specification", x(&format!("{int}min_fraction = -0.5")), x(&format!("{int}min_fraction = 1.0")), &["1"]),
         (
             "invalid_schema_specification",
             x(&format!("{int}value_count = [{{ min = 3, max = 2 }}]")),
