@@ -87,12 +87,6 @@ impl Source {
             Error::settings("bad_schema", format!("source must be one of {}, got \"{name}\"", known.join(", ")))
         })
     }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        SOURCES.iter().find(|(_, source)| *source == self).map_or("", |(name, _)| name)
-    }
 }
 
 /// One column of the feature vector.

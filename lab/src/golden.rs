@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::LabError;
 
-pub mod models;
 mod estimates;
+pub mod models;
 mod page;
 mod propensities;
 mod slates;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
-use ears_lab::publish::command;
 use ears_lab::evaluate::command;
 use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
@@ -211,9 +210,9 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
-    Keygen(command::Keygen),
-    Sign(command::Sign),
-    Publish(command::Publish),
+    Keygen(ears_lab::publish::command::Keygen),
+    Sign(ears_lab::publish::command::Sign),
+    Publish(ears_lab::publish::command::Publish),
     /// Says what is wrong with a data set; exit 0 nothing, 1 warnings, 2 errors, 64 when it cannot be read.
     Validate(validate::command::Arguments),
     /// Compares and converts schemas of data sets.
@@ -275,7 +274,6 @@ fn main() -> ExitCode {
             model,
             threads: threads.unwrap_or_else(processors),
             log,
-            threads: threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
             partial,
             resume,
             json,

@@ -70,8 +70,7 @@ impl Device {
         Ok(())
     }
 
-    fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
-    pub(super) fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Shown, LabError> {
+    pub(super) fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut handles = Vec::with_capacity(page.len());
         for shelf in page {

@@ -104,7 +104,7 @@ fn listen(stage: &Stage<'_>, number: u32) -> Result<Logged, LabError> {
         let page = stage.candidates.page(stage.seed, number, day);
         for visit in 0..VISITS {
             let visit = listener.visit(day, visit);
-            let shown = device.rank(&page, visit.at)?;
+            let (shown, _) = device.rank(&page, visit.at)?;
             let looks = listener.browse(visit, &shown.items);
             let mut seen = Vec::with_capacity(looks.len());
             device.observe(&shown, &looks, |ranker, look| seen.push(features(ranker, &shown, look)))?;

@@ -3,8 +3,8 @@
 
 mod evaluate;
 mod golden;
-mod publish;
 mod models;
+mod publish;
 mod run;
 mod validate;
 
