@@ -1,16 +1,17 @@
 // The compiled core as printable text, which no bundler can take for anything but a string.
-import { CHARACTERS, PREFIXES, STREAMS, unpack, walk } from '../build/modules/wasm-streams.js';
+import { brotliCompressSync } from 'node:zlib';
+import { CHARACTERS, placed, PREFIXES, STREAMS, unpack, walk } from '../build/modules/wasm-streams.js';
 
 /** A module that gives the bytes of `module`; see src/wasm-streams.ts. */
 export function inlineModule(module) {
-  const streams = apart(module).map(textOf);
+  const streams = apart(module).map((stream) => shorter(textOf(stream, 0), textOf(stream, 1)));
   // Numbers in a module may be written longer than they need be; such a module would come back changed.
   let back;
   try { back = unpack(streams, module.length); } catch { back = new Uint8Array(); }
   if (Buffer.compare(back, module) !== 0) throw new Error('expected the streams to give the module, got other bytes');
   return `import { unpack } from './wasm-streams.js';
 const streams = [
-${streams.map(([singles, text]) => `  ['${singles}', '${text}'],\n`).join('')}];
+${streams.map(([singles, keeps, text]) => `  ['${singles}', ${keeps}, '${text}'],\n`).join('')}];
 export function bytes() {
   return unpack(streams, ${module.length});
 }
@@ -49,22 +50,29 @@ export function apart(module) {
   return streams;
 }
 
-/** The most frequent bytes are one character each, in their order, so that numbers near each other stay so. */
-function textOf(stream) {
+function shorter(one, other) {
+  const size = ([, , text]) => brotliCompressSync(text).length;
+  return size(one) <= size(other) ? one : other;
+}
+
+/**
+ * The most frequent bytes are one character each: in their order, so that numbers near each other stay so, or themselves where they
+ * are characters, so that text stays text.
+ */
+function textOf(stream, keeps) {
   const counts = new Uint32Array(256);
   for (const byte of stream) counts[byte]++;
   const used = [...counts.keys()].filter((byte) => counts[byte] > 0).sort((a, b) => counts[b] - counts[a] || a - b);
   const singles = used.slice(0, CHARACTERS.length).sort((a, b) => a - b);
-  const others = [...counts.keys()].filter((byte) => !singles.includes(byte));
   const text = [];
   const character = (index) => String.fromCharCode(CHARACTERS[index]);
-  singles.forEach((byte, index) => { text[byte] = character(index); });
-  others.forEach((byte, index) => {
+  placed(singles, keeps === 1).forEach((byte, index) => { if (byte !== undefined) text[byte] = character(index); });
+  [...counts.keys()].filter((byte) => !singles.includes(byte)).forEach((byte, index) => {
     text[byte] = String.fromCharCode(PREFIXES[Math.floor(index / CHARACTERS.length)]) + character(index % CHARACTERS.length);
   });
   let mask = '';
   for (let byte = 0; byte < 256; byte += 4) {
     mask += [0, 1, 2, 3].reduce((digit, bit) => digit + (singles.includes(byte + bit) ? 1 << bit : 0), 0).toString(16);
   }
-  return [mask, stream.map((byte) => text[byte]).join('')];
+  return [mask, keeps, stream.map((byte) => text[byte]).join('')];
 }

@@ -98,20 +98,25 @@ export function walk(tape: Tape): void {
   }
 }
 
-/** A byte in one character: it is one of those that `singles` (a bit for each, in hex) names. */
-const FIRST_CHARACTER = 32;
 /** Begin a byte of two characters. */
 export const PREFIXES = [33, 34];
 /** Stand for no byte of their own: the prefixes, the quote, the backslash. */
 const RESERVED = [...PREFIXES, 39, 92];
 /** Characters that stand for bytes, in order. */
-export const CHARACTERS: readonly number[] = Array.from({ length: 95 }, (_, index) => FIRST_CHARACTER + index).filter((code) => !RESERVED.includes(code));
+export const CHARACTERS: readonly number[] = Array.from({ length: 95 }, (_, index) => 32 + index).filter((code) => !RESERVED.includes(code));
 
 /**
- * One stream as text: `singles` names the bytes of one character, 4 in each hex digit, lowest first. They are numbered
- * first, then the others, and number n stands as character n, or after a prefix.
+ * One stream as text: `singles` (4 bits in each hex digit, the lowest first) names the bytes of one character each, `keeps` says
+ * whether such a byte stands for itself where it can. Of the others, number n stands as the prefix n / 91 and character n % 91.
  */
-export type StreamText = readonly [singles: string, text: string];
+export type StreamText = readonly [singles: string, keeps: 0 | 1, text: string];
+
+/** The bytes that the characters stand for, at the places of the characters. */
+export function placed(singles: readonly number[], keeps: boolean): (number | undefined)[] {
+  const kept = keeps ? singles.filter((byte) => CHARACTERS.includes(byte)) : [];
+  const rest = singles.filter((byte) => !kept.includes(byte));
+  return CHARACTERS.map((code) => kept.includes(code) ? code : rest.shift());
+}
 
 /** The module whose streams these are. */
 export function unpack(streams: readonly StreamText[], length: number): Uint8Array<ArrayBuffer> {
@@ -149,18 +154,18 @@ export function unpack(streams: readonly StreamText[], length: number): Uint8Arr
 }
 
 /** Gives the bytes of a stream, one at each call. */
-function reader([singles, text]: StreamText): () => number {
-  const isSingle = (byte: number): boolean => (parseInt(singles[byte >> 2]!, 16) >> (byte & 3) & 1) === 1;
+function reader([singles, keeps, text]: StreamText): () => number {
+  const isSingle = (_: unknown, byte: number): boolean => (parseInt(singles[byte >> 2]!, 16) >> (byte & 3) & 1) === 1;
   const all = Array.from({ length: 256 }, (_, byte) => byte);
-  const numbered = [...all.filter(isSingle), ...all.filter((byte) => !isSingle(byte))];
-  const ranks: number[] = [];
-  CHARACTERS.forEach((code, index) => { ranks[code] = index; });
-  const first = numbered.findIndex((byte) => !isSingle(byte));
+  const others = all.filter((_, byte) => !isSingle(_, byte));
+  const alone = placed(all.filter(isSingle), keeps === 1);
+  const place: number[] = [];
+  CHARACTERS.forEach((code, index) => { place[code] = index; });
   let at = 0;
   return () => {
     if (at >= text.length) throw new Error('a stream ends early');
     const code = text.charCodeAt(at++);
     const prefix = PREFIXES.indexOf(code);
-    return numbered[prefix < 0 ? ranks[code]! : first + CHARACTERS.length * prefix + ranks[text.charCodeAt(at++)]!]!;
+    return prefix < 0 ? alone[place[code]!]! : others[CHARACTERS.length * prefix + place[text.charCodeAt(at++)]!]!;
   };
 }
