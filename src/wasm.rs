@@ -1,6 +1,6 @@
 //! The exported class: convert, call, convert back.
 
-use js_sys::{Float32Array, Float64Array};
+use js_sys::Float64Array;
 use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "bundles")]
@@ -8,11 +8,11 @@ mod bundle;
 mod error;
 mod host;
 mod types;
+mod views;
 
 use crate::bundle::{Bundle, BundleSettings};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::features::Column;
 use crate::feedback::{EventKind, ListeningEvent, played_ms};
 use crate::log::DecisionId;
 use crate::page::{CardHandle, Page};
@@ -20,6 +20,8 @@ use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Exclusion, Ranker};
 use types::{from_js, to_js};
+use crate::ranker::{Consent, Exclusion, Ranker, Restored};
+use types::from_js;
 
 /// The decision that a text names; none for the empty one.
 fn decision_of(text: &str) -> Result<Option<DecisionId>, Error> {
@@ -60,34 +62,9 @@ impl Core {
         Ok(Self { ranker })
     }
 
-    /// Names of the columns to pack with each card.
-    #[wasm_bindgen(js_name = givenColumns)]
-    pub fn given_columns(&self) -> Vec<String> {
-        self.ranker.bundle().schema().given().map(|column| column.name.clone()).collect()
-    }
-
-    /// Names of the columns to pack with each visit.
-    #[wasm_bindgen(js_name = contextColumns)]
-    pub fn context_columns(&self) -> Vec<String> {
-        self.ranker.bundle().schema().context().map(|column| column.name.clone()).collect()
-    }
-
-    /// What a given column holds when the app says nothing.
-    #[wasm_bindgen(js_name = givenDefaults)]
-    pub fn given_defaults(&self) -> Float32Array {
-        defaults(self.ranker.bundle().schema().given())
-    }
-
-    /// What a context column holds when the app says nothing.
-    #[wasm_bindgen(js_name = contextDefaults)]
-    pub fn context_defaults(&self) -> Float32Array {
-        defaults(self.ranker.bundle().schema().context())
-    }
-
-    /// Version of the model in use.
-    #[wasm_bindgen(js_name = modelVersion)]
-    pub fn model_version(&self) -> String {
-        self.ranker.bundle().version().to_owned()
+    /// Version of the model in use, names and defaults of the columns to pack with each card, and of those of each visit.
+    pub fn configuration(&self) -> Result<JsValue, Error> {
+        views::configuration(self.ranker.bundle())
     }
 
     /// Name of the policy in use; the baseline's once it has proved better.
@@ -122,7 +99,7 @@ impl Core {
         let handle = catalogue
             .handle(handle)
             .ok_or_else(|| Error::page("unknown_card", format!("expected a handle below {}, got {handle}", catalogue.len())))?;
-        to_js(&types::CardView::of(catalogue.card(handle)))
+        Ok(views::card(catalogue.card(handle)).into())
     }
 
     /// Ranks a packed page; the result's layout stands at [`types::ranked_words`]. `after` names the decision that the page goes on
@@ -136,7 +113,7 @@ impl Core {
 
     /// Why a page looks as it does.
     pub fn explain(&self, decision: &str) -> Result<JsValue, Error> {
-        to_js(&self.ranker.explain(DecisionId::parse(decision)?)?)
+        Ok(views::explanation(&self.ranker.explain(DecisionId::parse(decision)?)?).into())
     }
 
     /// For each card of the page, the chance to stand first in the first shelf.
@@ -197,7 +174,7 @@ impl Core {
 
     /// What the device holds, in numbers.
     pub fn summary(&self) -> Result<JsValue, Error> {
-        to_js(&types::SummaryView::of(&self.ranker.summary(), self.ranker.history().is_empty()))
+        Ok(views::summary(&self.ranker.summary(), self.ranker.history().is_empty()).into())
     }
 
     /// Everything that outlives a visit.
@@ -278,7 +255,7 @@ impl Core {
 
     /// Where the contribution stands.
     pub fn contribution(&self, now: f64) -> Result<JsValue, Error> {
-        to_js(&types::ContributionView::of(&self.ranker.contribution(time(now)?)))
+        Ok(views::contribution(&self.ranker.contribution(time(now)?)).into())
     }
 
     /// Pays for the record of a probe that is over; the ledger bytes to save first, or nothing.
@@ -295,7 +272,7 @@ impl Core {
     /// The fields of a record.
     #[wasm_bindgen(js_name = describeRecord)]
     pub fn describe_record(&self, bytes: &[u8]) -> Result<JsValue, Error> {
-        to_js(&types::RecordView::of(&ProbeRecord::describe(bytes)?))
+        Ok(views::record(&ProbeRecord::describe(bytes)?).into())
     }
 }
 

@@ -18,6 +18,7 @@ export interface Core {
   modelVersion(): string;
   /** Goes on with another model: the bundle's bytes, and its header read as JSON. Nothing changes where it throws. */
   setBundle(bytes: Uint8Array, header: unknown): unknown;
+  configuration(): [modelVersion: string, given: string[], givenDefaults: number[], context: string[], contextDefaults: number[]];
   policyKind(): string;
   registerCards(strings: string, numbers: Float32Array): Uint32Array;
   registerShelves(strings: string): Uint32Array;

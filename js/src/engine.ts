@@ -15,6 +15,9 @@ export class Engine {
 
   constructor(core: Core) {
     this.core = core;
+    const configuration = core.configuration();
+    this.modelVersion = configuration[0];
+    const columns = columnsOf(configuration);
     this.registry = new Registry(core);
     this.#useModel();
   }

@@ -24,13 +24,8 @@ export interface Columns {
   readonly contextDefaults: Float32Array;
 }
 
-export function columnsOf(core: Core): Columns {
-  return {
-    given: core.givenColumns(),
-    givenDefaults: core.givenDefaults(),
-    context: core.contextColumns(),
-    contextDefaults: core.contextDefaults(),
-  };
+export function columnsOf([, given, givenDefaults, context, contextDefaults]: ReturnType<Core['configuration']>): Columns {
+  return { given, givenDefaults: Float32Array.from(givenDefaults), context, contextDefaults: Float32Array.from(contextDefaults) };
 }
 
 export class Packer {

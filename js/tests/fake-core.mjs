@@ -53,6 +53,10 @@ class FakeCore {
     this.bundle = header;
     return '';
   }
+  configuration() {
+    const given = this.settings?.columns ?? ['tempo', 'energy'];
+    return ['fake-1', given, given.map(() => 0.25), ['weekend'], [0.5]];
+  }
   policyKind() { return 'plackett_luce'; }
   registerCards(strings, numbers) {
     let at = 0;

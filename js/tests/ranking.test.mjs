@@ -377,10 +377,10 @@ describe('where ranking cannot be had', () => {
     const core = (await fakeProgram({ rank: () => new WebAssembly.RuntimeError('unreachable') }, log).instantiate()).create();
     const traps = [];
     const guarded = guardedCore(core, (error) => traps.push(error.code));
-    assert.equal(guarded.modelVersion(), 'fake-1');
+    assert.equal(guarded.configuration()[0], 'fake-1');
     assert.throws(() => guarded.rank(new Float32Array(), 0), { name: 'HomeError', code: 'panic' });
-    assert.throws(() => guarded.modelVersion(), { code: 'panic' });
-    assert.deepEqual(log, ['modelVersion', 'rank']);
+    assert.throws(() => guarded.configuration(), { code: 'panic' });
+    assert.deepEqual(log, ['configuration', 'rank']);
     assert.deepEqual(traps, ['panic']);
   });
 

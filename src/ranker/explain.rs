@@ -1,7 +1,5 @@
 //! Why a page looks as it does, in numbers.
 
-use serde::Serialize;
-
 use super::Ranker;
 use crate::error::Error;
 use crate::features::Column;
@@ -16,8 +14,7 @@ const TOP_COLUMNS: usize = 5;
 const DETAILED_CARDS: usize = 50;
 
 /// One decision, explained.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// Its name.
     pub decision_id: String,
@@ -38,7 +35,7 @@ pub struct Explanation {
 }
 
 /// Chance of a card to stand first on the page.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Marginal {
     /// Shelf id.
     pub shelf: String,
@@ -49,8 +46,7 @@ pub struct Marginal {
 }
 
 /// One shelf, explained.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShelfExplanation {
     /// Shelf id.
     pub id: String,
@@ -75,8 +71,7 @@ pub struct ShelfExplanation {
 }
 
 /// One card, explained.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CardExplanation {
     /// Card id.
     pub id: String,
@@ -99,7 +94,7 @@ pub struct CardExplanation {
 }
 
 /// What one column adds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ColumnContribution {
     /// Column name.
     pub feature: String,

@@ -1,12 +1,10 @@
 //! Shapes on the JavaScript side, and the way between them and the domain.
 
-use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::Error;
 use crate::page::{Card, CardKind};
-use crate::privacy::{EPSILONS, RecordFields};
-use crate::ranker::{Contribution, RankedPage, ShelfSource, Summary};
+use crate::ranker::{RankedPage, ShelfSource};
 use crate::reasons::Reason;
 use crate::settings::Value;
 
@@ -58,13 +56,6 @@ fn read(value: &JsValue, code: &'static str, depth: usize) -> Result<Value, Erro
         fields.push((pair.get(0).as_string().unwrap_or_default(), read(&pair.get(1), code, depth - 1)?));
     }
     Ok(Value::Map(fields))
-}
-
-/// Writes a small, cold value as plain objects and arrays.
-pub(super) fn to_js<T: Serialize>(value: &T) -> Result<JsValue, Error> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(|_| Error::settings("boundary", "expected a value that JavaScript can hold"))
 }
 
 /// Splits records of `fields` strings each; the strings of all records in one list.
@@ -156,130 +147,4 @@ pub(super) fn ranked_words(page: &RankedPage) -> Vec<f64> {
         words.extend([source, card.propensity, f64::from(card.reason.code as u8), argument(card.reason), card.score]);
     }
     words
-}
-
-/// What is known of a card.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CardView<'a> {
-    id: &'a str,
-    title: &'a str,
-    artist: &'a str,
-    family: &'a str,
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    popularity: Option<f32>,
-}
-
-impl<'a> CardView<'a> {
-    pub(super) fn of(card: &'a Card) -> Self {
-        Self {
-            id: &card.id,
-            title: &card.title,
-            artist: &card.artist,
-            family: &card.family,
-            kind: card.kind.name(),
-            duration_ms: card.duration_ms,
-            popularity: card.popularity,
-        }
-    }
-}
-
-/// What the device holds, in numbers.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SummaryView {
-    events: usize,
-    cards: usize,
-    decisions: usize,
-    pending: usize,
-    updates: f64,
-    history_empty: bool,
-    registered: usize,
-}
-
-impl SummaryView {
-    pub(super) fn of(summary: &Summary, history_empty: bool) -> Self {
-        Self {
-            events: summary.events,
-            cards: summary.cards,
-            decisions: summary.decisions,
-            pending: summary.pending,
-            updates: summary.updates as f64,
-            history_empty,
-            registered: summary.registered,
-        }
-    }
-}
-
-/// Where the contribution stands.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ContributionView {
-    state: &'static str,
-    epoch: Option<u16>,
-    due_at: Option<f64>,
-    ready_at: Option<f64>,
-    send_after: Option<f64>,
-    next_allowed_at: Option<f64>,
-    epsilon_spent: f64,
-    epsilon_left: f64,
-    epsilon_per_record: Option<f64>,
-    records_this_period: usize,
-}
-
-impl ContributionView {
-    pub(super) fn of(contribution: &Contribution) -> Self {
-        Self {
-            state: contribution.state.name(),
-            epoch: contribution.epoch,
-            due_at: contribution.due_at.map(|t| t.ms() as f64),
-            ready_at: contribution.ready_at.map(|t| t.ms() as f64),
-            send_after: contribution.send_after.map(|t| t.ms() as f64),
-            next_allowed_at: contribution.budget.map(|b| b.next_at.ms() as f64),
-            epsilon_spent: contribution.budget.map_or(0.0, |b| b.spent),
-            epsilon_left: contribution.budget.map_or(0.0, |b| b.left),
-            epsilon_per_record: contribution.epsilon,
-            records_this_period: contribution.budget.map_or(0, |b| b.records),
-        }
-    }
-}
-
-/// The fields of a record.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RecordView {
-    version: u8,
-    epoch: u16,
-    manifest_id: String,
-    slot: u8,
-    shelf_position: u8,
-    card_position: u8,
-    arm: u16,
-    question: u8,
-    propensity_numerator: u16,
-    epsilon_index: u8,
-    epsilon: f64,
-    symbol: u8,
-}
-
-impl RecordView {
-    pub(super) fn of(fields: &RecordFields) -> Self {
-        Self {
-            version: fields.version,
-            epoch: fields.epoch,
-            manifest_id: fields.manifest.to_string(),
-            slot: fields.slot,
-            shelf_position: fields.shelf_position,
-            card_position: fields.card_position,
-            arm: fields.arm,
-            question: fields.question,
-            propensity_numerator: fields.propensity_numerator,
-            epsilon_index: fields.epsilon_index,
-            epsilon: EPSILONS.get(usize::from(fields.epsilon_index)).copied().unwrap_or(f64::NAN),
-            symbol: fields.symbol,
-        }
-    }
 }

@@ -1,0 +1,199 @@
+//! Small, cold values as JavaScript sees them: plain objects and arrays.
+//!
+//! They are put together field by field: derived serialisers would bring 1.2 kB more. Only what is read once as a whole goes
+//! through serde.
+
+use js_sys::{Array, Object, Reflect};
+use wasm_bindgen::JsValue;
+
+use crate::bundle::Bundle;
+use crate::error::Error;
+use crate::features::Column;
+use crate::page::Card;
+use crate::privacy::{EPSILONS, RecordFields};
+use crate::ranker::{CardExplanation, Contribution, Explanation, ShelfExplanation, Summary};
+
+/// An object of JavaScript that is given its fields.
+pub(super) struct Fields(Object);
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self(Object::new())
+    }
+}
+
+impl Fields {
+    #[inline(never)]
+    fn with(self, name: &'static str, value: JsValue) -> Self {
+        // Setting a property of a fresh object cannot fail.
+        let _ = Reflect::set(&self.0, &name.into(), &value);
+        self
+    }
+
+    #[inline(never)]
+    fn number(self, name: &'static str, value: f64) -> Self {
+        self.with(name, value.into())
+    }
+
+    #[inline(never)]
+    fn text(self, name: &'static str, value: &str) -> Self {
+        self.with(name, value.into())
+    }
+
+    fn flag(self, name: &'static str, value: bool) -> Self {
+        self.with(name, value.into())
+    }
+
+    /// Null where there is none.
+    #[inline(never)]
+    fn maybe(self, name: &'static str, value: Option<f64>) -> Self {
+        self.with(name, value.map_or(JsValue::NULL, Into::into))
+    }
+
+    fn list<T>(self, name: &'static str, entries: &[T], view: impl FnMut(&T) -> JsValue) -> Self {
+        self.with(name, entries.iter().map(view).collect::<Array>().into())
+    }
+}
+
+/// What a host asks of a model, read once: its version, then names and defaults of the given columns and of the context's.
+///
+/// # Errors
+/// `boundary`, which cannot happen with text and numbers.
+pub(super) fn configuration(model: &Bundle) -> Result<JsValue, Error> {
+    let schema = model.schema();
+    let (given, given_defaults) = columns(schema.given());
+    let (context, context_defaults) = columns(schema.context());
+    serde_wasm_bindgen::to_value(&(model.version(), given, given_defaults, context, context_defaults))
+        .map_err(|_| Error::settings("boundary", "expected a value that JavaScript can hold"))
+}
+
+fn columns<'a>(columns: impl Iterator<Item = &'a Column>) -> (Vec<&'a str>, Vec<f32>) {
+    columns.map(|column| (column.name.as_str(), column.default)).unzip()
+}
+
+/// What is known of a card.
+pub(super) fn card(card: &Card) -> Fields {
+    let mut fields = Fields::default()
+        .text("id", &card.id)
+        .text("title", &card.title)
+        .text("artist", &card.artist)
+        .text("family", &card.family)
+        .text("kind", card.kind.name());
+    if let Some(duration) = card.duration_ms {
+        fields = fields.number("durationMs", duration.into());
+    }
+    if let Some(popularity) = card.popularity {
+        fields = fields.number("popularity", popularity.into());
+    }
+    fields
+}
+
+/// What the device holds, in numbers.
+pub(super) fn summary(summary: &Summary, history_empty: bool) -> Fields {
+    Fields::default()
+        .number("events", summary.events as f64)
+        .number("cards", summary.cards as f64)
+        .number("decisions", summary.decisions as f64)
+        .number("pending", summary.pending as f64)
+        .number("updates", summary.updates as f64)
+        .flag("historyEmpty", history_empty)
+        .number("registered", summary.registered as f64)
+}
+
+/// Where the contribution stands.
+pub(super) fn contribution(contribution: &Contribution) -> Fields {
+    let budget = contribution.budget;
+    Fields::default()
+        .text("state", contribution.state.name())
+        .maybe("epoch", contribution.epoch.map(f64::from))
+        .maybe("dueAt", contribution.due_at.map(|t| t.ms() as f64))
+        .maybe("readyAt", contribution.ready_at.map(|t| t.ms() as f64))
+        .maybe("sendAfter", contribution.send_after.map(|t| t.ms() as f64))
+        .maybe("nextAllowedAt", budget.map(|b| b.next_at.ms() as f64))
+        .number("epsilonSpent", budget.map_or(0.0, |b| b.spent))
+        .number("epsilonLeft", budget.map_or(0.0, |b| b.left))
+        .maybe("epsilonPerRecord", contribution.epsilon)
+        .number("recordsThisPeriod", budget.map_or(0, |b| b.records) as f64)
+}
+
+/// The fields of a record.
+pub(super) fn record(fields: &RecordFields) -> Fields {
+    Fields::default()
+        .number("version", fields.version.into())
+        .number("epoch", fields.epoch.into())
+        .text("manifestId", &fields.manifest.to_string())
+        .number("slot", fields.slot.into())
+        .number("shelfPosition", fields.shelf_position.into())
+        .number("cardPosition", fields.card_position.into())
+        .number("arm", fields.arm.into())
+        .number("question", fields.question.into())
+        .number("propensityNumerator", fields.propensity_numerator.into())
+        .number("epsilonIndex", fields.epsilon_index.into())
+        .number("epsilon", EPSILONS.get(usize::from(fields.epsilon_index)).copied().unwrap_or(f64::NAN))
+        .number("symbol", fields.symbol.into())
+}
+
+/// One decision, explained.
+pub(super) fn explanation(explanation: &Explanation) -> Fields {
+    Fields::default()
+        .text("decisionId", &explanation.decision_id)
+        .number("at", explanation.at)
+        .text("policy", explanation.policy)
+        .text("modelVersion", &explanation.model_version)
+        .flag("randomized", explanation.randomized)
+        .list("shelves", &explanation.shelves, shelf_explanation)
+        .list("marginals", &explanation.marginals, |marginal| {
+            JsValue::from(
+                Fields::default()
+                    .text("shelf", &marginal.shelf)
+                    .text("card", &marginal.card)
+                    .number("probability", marginal.probability),
+            )
+        })
+        .list("marginalValues", &explanation.marginal_values, |value| (*value).into())
+}
+
+fn shelf_explanation(shelf: &ShelfExplanation) -> JsValue {
+    JsValue::from(
+        Fields::default()
+            .text("id", &shelf.id)
+            .text("kind", &shelf.kind)
+            .number("position", shelf.position.into())
+            .number("score", shelf.score)
+            .number("logit", shelf.logit)
+            .number("propensity", shelf.propensity)
+            .number("reason", shelf.reason.into())
+            .maybe("argument", shelf.argument.map(f64::from))
+            .flag("visible", shelf.visible)
+            .list("cards", &shelf.cards, card_explanation),
+    )
+}
+
+fn card_explanation(card: &CardExplanation) -> JsValue {
+    JsValue::from(
+        Fields::default()
+            .text("id", &card.id)
+            .number("position", card.position.into())
+            .number("score", card.score)
+            .maybe("sd", card.sd)
+            .number("propensity", card.propensity)
+            .number("reason", card.reason.into())
+            .maybe("argument", card.argument.map(f64::from))
+            .flag("visible", card.visible)
+            .list("contributions", &card.contributions, |column| {
+                JsValue::from(
+                    Fields::default()
+                        .text("feature", &column.feature)
+                        .number("value", column.value)
+                        .number("weight", column.weight)
+                        .number("contribution", column.contribution),
+                )
+            }),
+    )
+}
+
+impl From<Fields> for JsValue {
+    fn from(fields: Fields) -> Self {
+        fields.0.into()
+    }
+}
