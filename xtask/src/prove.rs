@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod bundles;
 pub mod carousel;
 mod toolchains;
 pub mod validate;
@@ -73,6 +74,10 @@ const PROOFS: &[Proof] = &[
         name: "validate",
         shows: "data validation: a missing tier over 1,000 draws, and false alarms on as many equal pairs",
         run: validate::run,
+    },
+        name: "bundles",
+        shows: "a million hostile bundles with good checksums: refused by a code or harmless, at most 64 MB of memory",
+        run: bundles::run,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {
