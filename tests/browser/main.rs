@@ -6,6 +6,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 #[path = "../scenario.rs"]
 mod scenario;
+#[path = "../shipped.rs"]
+mod shipped;
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -16,6 +18,15 @@ fn seeded_decisions_and_records_equal_the_native_ones_bit_for_bit() {
         assert_eq!(got, want, "line {}", line + 1);
     }
     assert_eq!(transcript.lines().count(), scenario::GOLDEN.lines().count());
+}
+
+#[wasm_bindgen_test]
+fn bundles_of_every_body_score_and_learn_as_natively_bit_for_bit() {
+    let transcript = shipped::transcript().expect("the bundles are good");
+    for (line, (got, want)) in transcript.lines().zip(shipped::GOLDEN.lines()).enumerate() {
+        assert_eq!(got, want, "line {}", line + 1);
+    }
+    assert_eq!(transcript.lines().count(), shipped::GOLDEN.lines().count());
 }
 
 #[wasm_bindgen_test]

@@ -5,7 +5,11 @@
 #[path = "../scenario.rs"]
 mod scenario;
 
+#[path = "../shipped.rs"]
+mod shipped;
+
 mod bounds;
+mod bundles;
 mod contribution;
 mod controls;
 mod golden;
