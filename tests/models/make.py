@@ -1,6 +1,6 @@
 """Makes models with XGBoost, LightGBM, scikit-learn and PyTorch, with inputs and the tools' own outputs.
 
-    pip install numpy xgboost lightgbm scikit-learn skl2onnx onnx onnxruntime torch onnxscript safetensors
+    pip install numpy pandas xgboost lightgbm scikit-learn skl2onnx onnx onnxruntime torch onnxscript safetensors
     python3 tests/models/make.py FOLDER [--seed 1] [--only xgboost,lightgbm,sklearn,torch] [--rows 400] [--rounds 1.0] [--also PATH ...]
     cargo run --manifest-path lab/Cargo.toml -- check-golden FOLDER
 
@@ -100,6 +100,20 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-np.asarray(z, np.float64)))
 
 
+def frame(d):
+    """The training rows with categories as texts, as pandas users have them; a category's code is its number."""
+    import pandas
+
+    columns = {}
+    for i, name in enumerate(d.names):
+        x = d.x[d.train, i]
+        if i in d.categories:
+            names = [f"c{k:04}" for k in range(int(np.nanmax(x)) + 1)]
+            x = pandas.Categorical.from_codes(np.nan_to_num(x, nan=-1).astype(int), names)
+        columns[name] = x
+    return pandas.DataFrame(columns)
+
+
 def version(package):
     return f"{package} {importlib.metadata.version(package)}"
 
@@ -161,6 +175,14 @@ def make_xgboost(data, root, scale):
     model(mixed, "xgb_partition", 40, categories=True, max_cat_to_onehot=1, max_depth=5)
     model(mixed, "xgb_cat_mixed", 40, categories=True, max_cat_to_onehot=8, max_depth=7, max_cat_threshold=16)
     model(mixed, "xgb_dart_cat", 30, categories=True, booster="dart", rate_drop=0.2, max_cat_to_onehot=4)
+    if int(xgb.__version__.split(".")[0]) >= 3:
+        trained = xgb.DMatrix(frame(mixed), mixed.y[mixed.train], enable_categorical=True)
+        booster = xgb.train({"objective": "binary:logistic", "max_depth": 5, "nthread": 2}, trained, max(1, int(30 * scale)))
+        for kind in ("json", "ubj"):
+            booster.save_model(str(root / mixed.name / f"xgb_pandas.{kind}"))
+        margin = booster.predict(matrix(mixed, mixed.test, True), output_margin=True)
+        expected = {"margin": margin, "prob": sigmoid(margin)}
+        mixed.add("xgb_pandas", label, ["xgb_pandas.json", "xgb_pandas.ubj"], TREE_TOLERANCE, expected)
     if not old:
         classifier = xgb.XGBClassifier(n_estimators=40, early_stopping_rounds=3, max_depth=4, eval_metric="logloss")
         x, y = plain.x[plain.train], plain.y[plain.train]
@@ -225,6 +247,11 @@ def make_lightgbm(data, root, scale):
     model(mixed, "lgb_cat_zero", 40, categories=True, zero_as_missing=True, min_data_per_group=5)
     model(wide, "lgb_wide", 60, num_leaves=31, feature_fraction=0.3)
     model(one, "lgb_one_column", 20)
+    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 2}, lgb.Dataset(frame(mixed), mixed.y[mixed.train]), max(1, int(30 * scale)))
+    booster.save_model(str(root / mixed.name / "lgb_pandas.txt"))
+    loaded = lgb.Booster(model_file=str(root / mixed.name / "lgb_pandas.txt"))
+    expected = {"margin": loaded.predict(mixed.x[mixed.test], raw_score=True), "prob": loaded.predict(mixed.x[mixed.test])}
+    mixed.add("lgb_pandas", label, ["lgb_pandas.txt"], LIGHTGBM_TOLERANCE, expected)
     refused = data["refused"]
     for name, parameters, words in (
         ("lgb_linear", {"objective": "binary", "linear_tree": True}, "a tree with linear leaves is not supported"),
@@ -254,7 +281,7 @@ def onnx_chances(path, x):
 def make_sklearn(data, root, scale):
     import onnxruntime  # noqa: F401
     from skl2onnx import to_onnx
-    from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, HistGradientBoostingClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
@@ -298,6 +325,11 @@ def make_sklearn(data, root, scale):
     model(one, "skl_mlp_identity", mlp(5, activation="identity"))
     model(plain, "skl_boosting", GradientBoostingClassifier(n_estimators=int(40 * scale) or 1, max_depth=4), input="raw")
     model(wide, "skl_boosting_wide", GradientBoostingClassifier(n_estimators=int(20 * scale) or 1, max_depth=2))
+    # A regressor of log-odds: its plain output is taken as the margin.
+    regressor = GradientBoostingRegressor(n_estimators=int(30 * scale) or 1, max_depth=4).fit(plain.x[plain.train], plain.y[plain.train] * 4.0 - 2)
+    path = root / plain.name / "skl_regressor.onnx"
+    path.write_bytes(to_onnx(regressor, plain.x[:1]).SerializeToString())
+    plain.add("skl_regressor", label, [path.name], ONNX_TOLERANCE, {"margin": onnx_chances(path, plain.x[plain.test])}, input="raw")
     refused = data["refused"]
     for name, classifier, words in (
         ("skl_forest", RandomForestClassifier(5), "whose sums are no log-odds"),

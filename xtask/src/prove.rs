@@ -13,6 +13,7 @@ mod bundles;
 pub mod carousel;
 mod toolchains;
 pub mod validate;
+mod models;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -78,6 +79,10 @@ const PROOFS: &[Proof] = &[
         name: "bundles",
         shows: "a million hostile bundles with good checksums: refused by a code or harmless, at most 64 MB of memory",
         run: bundles::run,
+    },
+        name: "models",
+        shows: "models of XGBoost, LightGBM, scikit-learn and PyTorch made afresh and imported; damaged model files (needs Python with these)",
+        run: models::run,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {

@@ -40,6 +40,8 @@ pub struct Report {
     pub refused: u64,
     /// Damaged files by format.
     pub mutations: BTreeMap<String, Tally>,
+    /// Most memory that the process has taken, in bytes; 0 where the system does not say. Not printed.
+    pub peak_memory: u64,
     /// Files that failed, with why.
     pub failures: Vec<String>,
 }
@@ -85,7 +87,15 @@ pub fn run(folder: &Path, mutations: u64, seed: u64, threads: usize) -> Result<R
             report.mutations.insert(format.name().to_owned(), damage(*format, files, mutations, seed, threads)?);
         }
     }
+    report.peak_memory = peak_memory();
     Ok(report)
+}
+
+/// Peak resident memory, from Linux's `/proc`.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or_default() * 1024
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LabError> {

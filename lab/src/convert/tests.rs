@@ -66,6 +66,37 @@ fn refuses_xgboost_by_name() {
 }
 
 #[test]
+fn reads_the_ways_in_which_versions_of_xgboost_write() {
+    let now = Imported::read(Format::XgboostJson, &fixture("xgb_trees.json"), None).unwrap();
+    let body = Converted::new(now.source()).unwrap().body;
+    let mut text = String::from_utf8(fixture("xgb_trees.json")).unwrap();
+    for (from, to) in [
+        // Before 3.1 a number in quotes; before 3.0 flags as booleans, and NaN as the threshold of categories.
+        ("\"base_score\":\"[5.1233333E-1]\"", "\"base_score\":\"5.1233333E-1\""),
+        ("\"default_left\":[1,1,0", "\"default_left\":[true,1,false"),
+        ("\"feature_names\":[\"f0\"", "\"feature_names\":[\"say \\\"NaN\\\" \\\\\""),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let at = text.find("\"split_conditions\":[").unwrap() + "\"split_conditions\":[".len();
+    let end = at + text[at..].find(',').unwrap();
+    text.replace_range(at..end, "NaN");
+    let old = Imported::read(Format::XgboostJson, text.as_bytes(), None).unwrap();
+    assert_eq!(Converted::new(old.source()).unwrap().body, body);
+    assert_eq!(old.source().names()[0], "say \"NaN\" \\");
+    // Such a threshold is one of numbers when the split is not categorical.
+    let numeric = text.replacen("\"split_type\":[1", "\"split_type\":[0", 1);
+    assert!(refusal(numeric.as_bytes()).contains("tree 0, node 0: expected a threshold, found NaN"));
+    // The margin of logitraw is its base score.
+    let raw = Imported::read(Format::XgboostJson, &changed("xgb_dart.json", "binary:logistic", "binary:logitraw"), None).unwrap();
+    let logistic = Imported::read(Format::XgboostJson, &fixture("xgb_dart.json"), None).unwrap();
+    let (raw, logistic) = (raw.source().evaluate(&[0.0; 5]).margin, logistic.source().evaluate(&[0.0; 5]).margin);
+    let score = 0.512_333_33_f64;
+    assert!((raw - logistic - (score - ears_only::math::logit(score))).abs() < 1e-6, "{raw} {logistic}");
+}
+
+#[test]
 fn refuses_lightgbm_by_name() {
     for (from, to, expected) in [
         ("version=v4", "version=v2", "line 2: version v2 is not supported: expected v3 or v4"),

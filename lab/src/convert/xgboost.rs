@@ -1,8 +1,10 @@
 //! XGBoost models, JSON and Universal Binary JSON: `gbtree` and `dart` boosters for a binary target.
 //!
 //! Files of XGBoost 1.0 to 3.x. The formats differ in how numbers are written, not in what they mean: `base_score` is a text such as
-//! `5E-1` or, since 3.1, a list such as `[5E-1]`; flags are booleans or 0 and 1; files before 1.3 have no categories.
+//! `5E-1` or, since 3.1, a list such as `[5E-1]`; flags are booleans or 0 and 1; files before 1.3 have no categories; before 3.0 the
+//! threshold of a categorical split is a bare NaN, which is not JSON.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -67,6 +69,14 @@ struct Forest {
     trees: Vec<RawTree>,
     #[serde(default)]
     tree_info: Vec<i64>,
+    cats: Option<Categories>,
+}
+
+/// Names of categories, since 3.1; only whether there are any counts.
+#[derive(Deserialize)]
+struct Categories {
+    #[serde(default)]
+    enc: Vec<de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +84,7 @@ struct RawTree {
     left_children: Vec<i64>,
     right_children: Vec<i64>,
     split_indices: Vec<i64>,
-    split_conditions: Vec<f32>,
+    split_conditions: Vec<Condition>,
     default_left: Vec<Flag>,
     #[serde(default)]
     split_type: Vec<i64>,
@@ -182,6 +192,16 @@ impl Visitor<'_> for FlagVisitor {
     }
 }
 
+/// A threshold or a leaf; null stands for NaN.
+#[derive(Clone, Copy)]
+struct Condition(f32);
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Option::deserialize(deserializer)?.unwrap_or(f32::NAN)))
+    }
+}
+
 /// A model as its file has it, checked.
 #[derive(Clone, Debug)]
 pub struct Xgboost {
@@ -227,8 +247,32 @@ enum Test {
 /// # Errors
 /// What is wrong or not supported, and where.
 pub fn from_json(bytes: &[u8]) -> Result<Xgboost, ImportError> {
-    let file: File = serde_json::from_slice(bytes).map_err(|error| ImportError::broken("JSON", "an XGBoost model", error))?;
+    let file: File =
+        serde_json::from_slice(&without_nan(bytes)).map_err(|error| ImportError::broken("JSON", "an XGBoost model", error))?;
     check(file)
+}
+
+/// The text with null for each NaN outside quotes: XGBoost before 3 writes it as the threshold of a categorical split.
+fn without_nan(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.windows(3).any(|window| window == b"NaN") {
+        return Cow::Borrowed(bytes);
+    }
+    let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    let (mut rest, mut quoted) = (bytes, false);
+    while let [first, ..] = rest {
+        if !quoted && rest.starts_with(b"NaN") {
+            text.extend_from_slice(b"null");
+            rest = rest.get(3..).unwrap_or_default();
+            continue;
+        }
+        // What a backslash stands before ends no text.
+        let taken = if quoted && *first == b'\\' { 2 } else { 1 };
+        quoted ^= *first == b'"';
+        let (now, later) = rest.split_at(taken.min(rest.len()));
+        text.extend_from_slice(now);
+        rest = later;
+    }
+    Cow::Owned(text)
 }
 
 /// Reads Universal Binary JSON.
@@ -263,12 +307,18 @@ fn check(file: File) -> Result<Xgboost, ImportError> {
     if forest.tree_info.iter().any(|group| *group != 0) {
         return Err(ImportError::unsupported_but("a tree of another class", "a binary target"));
     }
+    let named_categories = forest.cats.is_some_and(|cats| !cats.enc.is_empty());
     let mut trees = Vec::with_capacity(forest.trees.len());
     for (index, raw) in forest.trees.into_iter().enumerate() {
         let weight = weights.as_ref().map_or(1.0, |weights| weights[index]);
         trees.push(SourceTree { nodes: check_tree(index, raw, columns)?, weight });
     }
     let mut notes = Vec::new();
+    if named_categories {
+        notes.push(
+            "columns of categories take codes: the place of the category in the list that the file keeps under cats".to_owned(),
+        );
+    }
     if let Some(best) = attributes.get("best_iteration") {
         notes.push(format!(
             "the file names best_iteration {best}; every tree counts, as in Booster.predict: slice the booster before it is saved for less"
@@ -343,7 +393,7 @@ fn check_tree(index: usize, raw: RawTree, columns: usize) -> Result<Vec<SourceNo
             None => return Err(ImportError::broken(here, format!("a node below {count}"), "none")),
         }
         if raw.left_children[at] == -1 {
-            nodes[at] = SourceNode::Leaf(finite(&here, raw.split_conditions[at])?);
+            nodes[at] = SourceNode::Leaf(finite(&here, raw.split_conditions[at].0)?);
             continue;
         }
         let child = |child: i64| usize::try_from(child).map_err(|_| ImportError::broken(&here, "a child node", child));
@@ -354,7 +404,7 @@ fn check_tree(index: usize, raw: RawTree, columns: usize) -> Result<Vec<SourceNo
         let column =
             column.ok_or_else(|| ImportError::broken(&here, format!("a column below {columns}"), raw.split_indices[at]))?;
         let test = match raw.split_type.get(at) {
-            None | Some(0) if !raw.split_conditions[at].is_nan() => Test::Less(raw.split_conditions[at]),
+            None | Some(0) if !raw.split_conditions[at].0.is_nan() => Test::Less(raw.split_conditions[at].0),
             None | Some(0) => return Err(ImportError::broken(&here, "a threshold", "NaN")),
             Some(1) => {
                 Test::Right(categories.remove(&at).ok_or_else(|| ImportError::broken(&here, "categories of its split", "none"))?)
