@@ -4,16 +4,18 @@ import type { Platform } from './platform.js';
 /** Largest signed file. */
 export const MAX_FILE_BYTES = 65_536;
 /** Largest bundle; the core has the same limit. */
-export const MAX_BUNDLE_BYTES = 8_000_000;
+export const MAX_BUNDLE_BYTES = 8_388_608;
 /** A signed file that is not there by then is not waited for. */
 export const FILE_DEADLINE_MS = 15_000;
 /** The same for a bundle. */
 export const BUNDLE_DEADLINE_MS = 120_000;
 
 /** An error with a code that stays. The entry makes a `HomeError` of it: importing that class here would make another chunk. */
-export function refusal(code: string, message: string, cause?: unknown): Error & { readonly code: string } {
-  return Object.assign(new Error(message, cause === undefined ? undefined : { cause }), { code });
+export class Refusal extends Error {
+  constructor(readonly code: string, message: string, cause?: unknown) { super(message, cause === undefined ? undefined : { cause }); }
 }
+
+export function refusal(code: string, message: string, cause?: unknown): Refusal { return new Refusal(code, message, cause); }
 
 export interface Wanted {
   readonly url: string;
@@ -42,7 +44,7 @@ export async function fetchBytes(platform: Platform, wanted: Wanted): Promise<Ui
     return await Promise.race([reading, late]);
   } catch (thrown) {
     abort.abort();
-    if (typeof (thrown as { code?: unknown }).code === 'string') throw thrown;
+    if (thrown instanceof Refusal) throw thrown;
     throw refusal('bundle_fetch', `${wanted.url} could not be had: ${thrown instanceof Error ? thrown.message : String(thrown)}`, thrown);
   } finally {
     platform.clearTimer(timer);

@@ -1,7 +1,7 @@
 // Published bundles: which one the core runs, how a newer one is accepted, and what happens when one fails. Loaded only where the option
 // `bundle` is given.
 import { findChecks, toHex, type Checks } from './bundle-checks.js';
-import { BUNDLE_DEADLINE_MS, FILE_DEADLINE_MS, fetchBytes, MAX_BUNDLE_BYTES, MAX_FILE_BYTES, refusal } from './bundle-fetch.js';
+import { BUNDLE_DEADLINE_MS, FILE_DEADLINE_MS, fetchBytes, MAX_BUNDLE_BYTES, MAX_FILE_BYTES, Refusal, refusal } from './bundle-fetch.js';
 import { decodeSigned, decodeState, encodeSigned, encodeState, freshState, type Signed, type Slot, type State } from './bundle-state.js';
 import {
   CHANNEL, checkSigned, hasRevoked, isChosen, readChannel, readEnvelope, readHeader, readRoot, readStatement,
@@ -223,7 +223,16 @@ export class Bundles implements CoreProgram {
     await this.#checkStatement(wanted, signature);
     const sha256 = toHex(await this.#checks.sha256(bytes));
     if (sha256 !== wanted.sha256) throw refusal('bundle_hash', `expected a bundle with SHA-256 ${wanted.sha256}, found ${sha256}`);
-    readHeader(bytes);
+    this.#checkHeader(wanted, readHeader(bytes));
+  }
+
+  /** What the bundle says of itself: the first place it was made for, and until when it serves. Whatever else is in it is for the core to judge. */
+  #checkHeader({ sequence }: Wanted, header: unknown): void {
+    const { sequence: made, expires } = (header ?? {}) as { sequence?: unknown; expires?: unknown };
+    if (typeof made === 'number' && made > sequence) {
+      throw refusal('bundle_mixed', `expected a bundle made for sequence ${sequence} or an earlier one, found one for ${made}`);
+    }
+    if (typeof expires === 'number') this.#notExpired(expires, `bundle ${sequence}`);
   }
 
   async #checkStatement(wanted: Wanted, signature: Uint8Array): Promise<void> {
@@ -452,10 +461,11 @@ function date(ms: number): string {
 }
 
 /** What a failure with a bundle comes to. What the core refuses has a code of the core's; a trap has none. */
-function judged(sequence: number, thrown: unknown): Error & { readonly code: string } {
+function judged(sequence: number, thrown: unknown): Refusal {
+  if (thrown instanceof Refusal) return thrown;
   const { code } = thrown as { code?: unknown };
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  if (typeof code !== 'string' || code === 'panic') return refusal('bundle_trapped', `bundle ${sequence} stopped the core: ${message}`, thrown);
-  return code.startsWith('bundle_')
-    ? thrown as Error & { readonly code: string } : refusal('bundle_refused', `the core refused bundle ${sequence}: ${message} (${code})`, thrown);
+  return typeof code !== 'string' || code === 'panic'
+    ? refusal('bundle_trapped', `bundle ${sequence} stopped the core: ${message}`, thrown)
+    : refusal('bundle_refused', `the core refused bundle ${sequence}: ${message} (${code})`, thrown);
 }

@@ -511,6 +511,8 @@ export const ATTACKS = [
     device.publisher.release(6);
     rewrite(device.publisher, bundleName(device, 6), (bytes) => Buffer.from(bytes).fill(bytes[20] ^ 1, 20, 21));
   }],
+  ['mix and match: a bundle made for a later sequence', 'bundle_mixed', ({ publisher }) =>
+    publisher.release(6, fakeBundle({ version: 'model-6', sequence: 7 }))],
   ['wrong key: the channel file', 'bundle_signature', ({ publisher }) => publisher.release(6, undefined, { channelKeys: [keyOf('nobody')] })],
   ['wrong key: the bundle', 'bundle_signature', ({ publisher }) => publisher.release(6, undefined, { keys: [keyOf('nobody')] })],
   ['wrong key: the channel key signs a bundle', 'bundle_signature', ({ publisher }) => publisher.release(6, undefined, { keys: publisher.roles.channel })],
@@ -561,6 +563,8 @@ export const ATTACKS = [
   ['expired root', 'bundle_root_expired', ({ publisher, world }) => publisher.root({ created: world.now - 2, expires: world.now - 1 })],
   ['expired signature of the bundle', 'bundle_expired', ({ publisher, world }) =>
     publisher.release(6, undefined, { statement: { created: world.now - 2, expires: world.now - 1 } })],
+  ['a bundle that says itself that it has expired', 'bundle_expired', ({ publisher, world }) =>
+    publisher.release(6, fakeBundle({ version: 'model-6', expires: world.now - 1 }))],
   ['other channel: its file under the name of ours', 'bundle_foreign', ({ publisher }) => publisher.release(6, undefined, { channel: 'beta', file: 'stable' })],
   ['other channel: its bundle in ours', 'bundle_foreign', ({ publisher }) => publisher.release(6, undefined, { statement: { channel: 'beta' } })],
   ['the kill switch above what is offered', 'bundle_killed', ({ publisher }) => publisher.release(6, undefined, { minSequence: 7 }), { kills: true }],

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { fakeBundle, sha256, signed } from './publisher.mjs';
+import { sha256, signed } from './publisher.mjs';
 
 const lab = process.env.EARS_LAB;
 const executablePath = process.env.CHROME_PATH ?? '/usr/bin/chromium';
@@ -21,9 +21,16 @@ const FLAGS = [
 const DAY = 86_400_000;
 /** When everything was published. */
 const T0 = Date.UTC(2026, 10, 23);
-const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="importmap">{"imports":{"idb":"/node_modules/idb/build/index.js"}}</script>';
+const HTML = '<!doctype html><meta charset="utf-8"><title>test</title>';
 
-const bundleOf = (version) => fakeBundle({ version });
+/** Small bundles of the project, one of each body; the version of each is `example-NAME`. */
+const bundleOf = (name) => readFileSync(new URL(`../../tests/golden/bundles/${name}.bundle`, import.meta.url));
+/** A bundle with one changed byte before its checksum, and the checksum to it. */
+function tampered(bytes) {
+  const body = Buffer.from(bytes.subarray(0, -32));
+  body[body.length - 8] ^= 1;
+  return Buffer.concat([body, Buffer.from(sha256(body), 'hex')]);
+}
 
 /** A folder that `ears-lab publish` fills. */
 class Desk {
@@ -47,8 +54,8 @@ class Desk {
     return this.root(site, T0, ...['root-1', 'root-2'].flatMap((name) => ['--root-key', this.at(`${name}.pub`)]), '--root-threshold', '2',
       '--bundle-key', this.at('bundle.pub'), '--channel-key', this.at('channel.pub'));
   }
-  bundle(site, version, at, { bundleKey = 'bundle', channelKey = 'channel', more = [] } = {}) {
-    writeFileSync(this.at('bundle.bin'), bundleOf(version));
+  bundle(site, name, at, { bundleKey = 'bundle', channelKey = 'channel', more = [] } = {}) {
+    writeFileSync(this.at('bundle.bin'), bundleOf(name));
     return this.lab('publish', 'bundle', this.at(site), this.at('bundle.bin'), '--at', String(at),
       '--bundle-key', this.at(bundleKey), '--channel-key', this.at(channelKey), ...more);
   }
@@ -70,7 +77,7 @@ if (!lab || !existsSync(executablePath)) {
   let seen = [];
   const app = http.createServer((request, response) => {
     const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
-    const allowed = /^\/(dist|build\/modules|tests|node_modules\/idb)\//.test(name) && existsSync(path.join(root, name));
+    const allowed = /^\/dist\//.test(name) && existsSync(path.join(root, name));
     scripts.push(name);
     const policy = `default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; connect-src ${host}`;
     const headers = { 'content-type': name.endsWith('js') ? 'text/javascript' : 'text/html', 'content-security-policy': policy };
@@ -95,9 +102,9 @@ if (!lab || !existsSync(executablePath)) {
     context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: FLAGS });
     await context.addCookies([{ name: 'who', value: 'listener', url: host }]);
     desk.firstRoot('one');
-    desk.bundle('one', 'model-1', T0 + 1);
+    desk.bundle('one', 'linear', T0 + 1);
     desk.copy('one', 'two');
-    desk.bundle('two', 'model-2', T0 + 2);
+    desk.bundle('two', 'trees', T0 + 2);
   });
   after(async () => {
     await context?.close();
@@ -120,14 +127,12 @@ if (!lab || !existsSync(executablePath)) {
     await tab.goto(origin);
     await tab.evaluate(`(async () => {
       ${prepare}
-      const { fakeProgram } = await import('/tests/fake-core.mjs');
-      const { HomeRuntime } = await import('/build/modules/home.js');
-      const { currentPlatform } = await import('/build/modules/platform.js');
+      const { createHome } = await import('/dist/index.js');
       window.codes = [];
-      window.home = new HomeRuntime({
+      window.home = createHome({
         bundle: { url: ${JSON.stringify(host)}, root: ${JSON.stringify(pinned ?? desk.files('one').get('root.json').toString())}, checkEveryMs: 0 },
         clock: () => ${now}, onError: (error) => { codes.push(error.code); console.log(error.code, error.message); },
-      }, { platform: currentPlatform(), loadCore: async () => fakeProgram() });
+      });
       await home.ready;
       window.model = home.status.modelVersion;
       window.source = ${rank} && home.rankSync({ shelves: [{ id: 'a', cards: [{ id: 'x' }, { id: 'y' }] }] }).source;
@@ -144,26 +149,26 @@ if (!lab || !existsSync(executablePath)) {
     await tab.close();
     return result;
   };
-  const kept = 'home.status.modelVersion === "model-2"';
+  const kept = 'home.status.modelVersion === "example-trees"';
 
   test('a first visit takes the bundle before anything was ranked, a later one at its start', async () => {
     files = desk.files('one');
-    const first = await visit({ rank: false, until: 'home.status.modelVersion === "model-1"' });
-    assert.deepEqual(first, { model: 'fake-1', source: false, codes: [], then: 'model-1' });
+    const first = await visit({ rank: false, until: 'home.status.modelVersion === "example-linear"' });
+    assert.deepEqual(first, { model: 'built-in-1', source: false, codes: [], then: 'example-linear' });
     assert.deepEqual(seen.map(({ name }) => name.replace(/^[0-9a-f]{64}/, 'SHA')), ['root.json', 'channel-stable.json', 'SHA.stable-1.sig.json', 'SHA.bundle']);
     for (const { cookie, referer } of seen) assert.deepEqual([cookie, referer], [undefined, undefined], 'nobody is named');
     assert.ok(!scripts.some((name) => name.includes('verify-inline')), 'this browser verifies by itself');
     files = desk.files('two');
     const second = await visit({ rank: false, until: kept });
-    assert.deepEqual(second, { model: 'model-1', source: false, codes: [], then: 'model-2' });
+    assert.deepEqual(second, { model: 'example-linear', source: false, codes: [], then: 'example-trees' });
     const third = await visit({ until: kept });
-    assert.deepEqual(third, { model: 'model-2', source: 'policy', codes: [], then: 'model-2' });
+    assert.deepEqual(third, { model: 'example-trees', source: 'policy', codes: [], then: 'example-trees' });
   });
 
   test('without Ed25519 in the browser, the wasm verifier says the same', async () => {
     files = desk.files('two');
     const prepare = "Object.defineProperty(crypto, 'subtle', { value: undefined });";
-    assert.deepEqual((await visit({ until: kept, prepare })).model, 'model-2');
+    assert.deepEqual((await visit({ until: kept, prepare })).model, 'example-trees');
     assert.ok(scripts.some((name) => name.includes('verify-inline')));
     files = desk.files('two').set('channel-stable.json', signed('channel', {}, [desk.key('stolen')]));
     assert.deepEqual((await visit({ prepare })).codes, ['bundle_signature']);
@@ -174,24 +179,24 @@ if (!lab || !existsSync(executablePath)) {
     ['rollback: the folder of yesterday', 'bundle_rollback', () => desk.files('one')],
     ['freeze: the channel file has expired', 'bundle_expired', () => desk.files('two'), { now: T0 + 8 * DAY }],
     ['freeze: and the clock is set back', 'bundle_clock', () => desk.files('two'), { now: T0 - 8 * DAY }],
-    ['fast-forward: files from next year', 'bundle_clock', () => make('ahead', (to) => desk.bundle(to, 'model-3', T0 + 300 * DAY))],
+    ['fast-forward: files from next year', 'bundle_clock', () => make('ahead', (to) => desk.bundle(to, 'network', T0 + 300 * DAY))],
     ['fast-forward: a sequence far ahead', 'bundle_fast_forward', () => desk.files('two').set('channel-stable.json', signed('channel', {
       format: 1, channel: 'stable', created: T0 + 3, expires: T0 + 7 * DAY, minSequence: 0, rolloutPermille: 1000,
       sequence: 2 ** 52, sha256: '0'.repeat(64), size: 9,
     }, [desk.key('channel')]))],
     ['mix and match: the signature of another release', 'bundle_mixed', () => {
-      const made = make('mixed', (to) => desk.bundle(to, 'model-3', T0 + 3));
+      const made = make('mixed', (to) => desk.bundle(to, 'network', T0 + 3));
       return made.set(ending(made, '.stable-3.sig.json'), made.get(ending(made, '.stable-2.sig.json')));
     }],
     ['mix and match: the bytes of another bundle', 'bundle_hash', () => {
-      const made = make('mixed-bytes', (to) => desk.bundle(to, 'model-3', T0 + 3));
-      return made.set(`${sha256(bundleOf('model-3'))}.bundle`, bundleOf('model-1'));
+      const made = make('mixed-bytes', (to) => desk.bundle(to, 'network', T0 + 3));
+      return made.set(`${sha256(bundleOf('network'))}.bundle`, tampered(bundleOf('network')));
     }],
     ['wrong key: a folder of somebody else', 'bundle_signature', () => {
       mkdirSync(desk.at('foreign'), { recursive: true });
       desk.lab('publish', 'root', desk.at('foreign'), '--at', String(T0), '--sign', desk.at('stolen'),
         ...['root', 'bundle', 'channel'].flatMap((role) => [`--${role}-key`, desk.at('stolen.pub')]));
-      desk.bundle('foreign', 'model-3', T0 + 3, { bundleKey: 'stolen', channelKey: 'stolen' });
+      desk.bundle('foreign', 'network', T0 + 3, { bundleKey: 'stolen', channelKey: 'stolen' });
       return new Map([...desk.files('foreign'), ['root.json', desk.files('two').get('root.json')]]);
     }],
     ['wrong key: a root of somebody else', 'bundle_signature', () => {
@@ -200,7 +205,7 @@ if (!lab || !existsSync(executablePath)) {
       return desk.files('foreign');
     }],
     ['other channel: its file under our name', 'bundle_foreign', () => {
-      const made = make('beta', (to) => desk.bundle(to, 'model-3', T0 + 3, { more: ['--channel', 'beta'] }));
+      const made = make('beta', (to) => desk.bundle(to, 'network', T0 + 3, { more: ['--channel', 'beta'] }));
       return made.set('channel-stable.json', made.get('channel-beta.json'));
     }],
     ['huge counts', 'bundle_malformed', () => {
@@ -214,8 +219,8 @@ if (!lab || !existsSync(executablePath)) {
       return made.set('channel-stable.json', made.get('channel-stable.json').subarray(0, 200));
     }],
     ['truncated: the bundle', 'bundle_size', () => {
-      const made = make('short', (to) => desk.bundle(to, 'model-3', T0 + 3));
-      const name = `${sha256(bundleOf('model-3'))}.bundle`;
+      const made = make('short', (to) => desk.bundle(to, 'network', T0 + 3));
+      const name = `${sha256(bundleOf('network'))}.bundle`;
       return made.set(name, made.get(name).subarray(0, -1));
     }],
     ['endless body', 'bundle_size', () => desk.files('two').set('root.json', (response, headers) => {
@@ -230,8 +235,16 @@ if (!lab || !existsSync(executablePath)) {
     ['a redirect', 'bundle_fetch', () => desk.files('two').set('root.json', (response, headers) =>
       response.writeHead(302, { ...headers, location: '/elsewhere.json' }).end())],
     ['the folder is gone', 'bundle_fetch', () => new Map()],
+    ['a bundle whose golden vectors do not come out', 'bundle_refused', () => {
+      const bytes = tampered(bundleOf('network'));
+      const release = { sequence: 3, sha256: sha256(bytes), size: bytes.length };
+      const common = { format: 1, channel: 'stable', created: T0 + 3, expires: T0 + 7 * DAY, ...release };
+      return desk.files('two').set(`${release.sha256}.bundle`, bytes)
+        .set(`${release.sha256}.stable-3.sig.json`, signed('bundle', common, [desk.key('bundle')]))
+        .set('channel-stable.json', signed('channel', { ...common, minSequence: 0, rolloutPermille: 1000 }, [desk.key('channel')]));
+    }],
     ['the kill switch above what is offered', 'bundle_killed', () => make('killed-canary', (to) => {
-      desk.bundle(to, 'model-3', T0 + 3);
+      desk.bundle(to, 'network', T0 + 3);
       desk.lab('publish', 'channel', desk.at(to), '--channel-key', desk.at('channel'), '--min-sequence', '4', '--at', String(T0 + 4));
     }), { last: true }],
   ];
@@ -246,21 +259,21 @@ if (!lab || !existsSync(executablePath)) {
     test(`${what}: ${code}, and the last good bundle serves`, async () => {
       files = folder();
       const { model, source, codes, then } = await visit(more);
-      assert.deepEqual([model, source, then], ['model-2', 'policy', 'model-2']);
+      assert.deepEqual([model, source, then], ['example-trees', 'policy', 'example-trees']);
       assert.ok(codes.length > 0 && codes.every((one) => one === code), `expected ${code}, found ${codes}`);
       if (last) return;
       files = desk.files('two');
       const next = await visit({ until: kept });
-      assert.deepEqual([next.model, next.source], ['model-2', 'policy']);
+      assert.deepEqual([next.model, next.source], ['example-trees', 'policy']);
     });
   }
 
   test('revoked key: after a new root, what the old keys sign is refused; what the new ones sign is taken', async () => {
     desk.copy('two', 'three');
     desk.root('three', T0 + 5, '--bundle-key', desk.at('bundle-2.pub'));
-    desk.bundle('three', 'model-3', T0 + 5, { bundleKey: 'bundle-2' });
+    desk.bundle('three', 'network', T0 + 5, { bundleKey: 'bundle-2' });
     desk.copy('two', 'stolen-site');
-    desk.bundle('stolen-site', 'model-4', T0 + 6);
+    desk.bundle('stolen-site', 'factorization', T0 + 6);
     files = new Map([...desk.files('stolen-site'), ...desk.files('three'), ['channel-stable.json', desk.files('stolen-site').get('channel-stable.json')]]);
     const refused = await visit({ until: 'codes.includes("bundle_signature")' });
     assert.deepEqual([...new Set(refused.codes)].sort(), ['bundle_killed', 'bundle_signature']);
@@ -268,8 +281,8 @@ if (!lab || !existsSync(executablePath)) {
     files = desk.files('three');
     await desk.lab('publish', 'channel', desk.at('three'), '--channel-key', desk.at('channel'), '--at', String(T0 + 7));
     files = desk.files('three');
-    const taken = await visit({ rank: false, until: 'home.status.modelVersion === "model-3"' });
-    assert.equal(taken.then, 'model-3');
-    assert.equal((await visit({ until: 'home.status.modelVersion === "model-3"' })).model, 'model-3');
+    const taken = await visit({ rank: false, until: 'home.status.modelVersion === "example-network"' });
+    assert.equal(taken.then, 'example-network');
+    assert.equal((await visit({ until: 'home.status.modelVersion === "example-network"' })).model, 'example-network');
   });
 });

@@ -11,18 +11,18 @@ pub mod envelope;
 pub mod keys;
 pub mod payload;
 
+use crate::bundle;
 use crate::error::LabError;
+use ears_only::clock::Timestamp;
 use envelope::{Envelope, Role};
 use keys::{PrivateKey, PublicKey, sha256_hex};
 use payload::{Channel, EVERYBODY, FORMAT, Release, Root, Signers, Statement, expiry};
 
-/// Largest bundle in bytes; devices take no larger one.
-pub const MAX_BUNDLE_BYTES: usize = 8_000_000;
 /// Devices take no release that is so far ahead of their last one.
 pub const MAX_STEP: u64 = 1_000_000;
 /// Days that a root is believed.
 pub const ROOT_DAYS: u32 = 365;
-/// Days that a bundle serves.
+/// Days that a bundle serves, unless it says less.
 pub const BUNDLE_DAYS: u32 = 180;
 /// Days that a channel file is believed: so long can a device be kept from the news.
 pub const CHANNEL_DAYS: u32 = 7;
@@ -198,10 +198,10 @@ impl Folder {
         self.file(&format!("channel-{name}.json"))
     }
 
-    /// Publishes a bundle under the next sequence of the channel.
+    /// Publishes a bundle under the next sequence of the channel, or under its own where that is higher.
     ///
     /// # Errors
-    /// Bytes that are no bundle, keys that do not suffice, a file that cannot be written.
+    /// Bytes that the core refuses, a bundle that has expired, keys that do not suffice, a file that cannot be written.
     pub fn publish(
         &self,
         name: &str,
@@ -210,15 +210,24 @@ impl Folder {
         offer: &Offer,
         bundle_days: u32,
     ) -> Result<Release, LabError> {
-        check_bundle(bytes)?;
+        check_name(name)?;
+        let opened = bundle::read(bytes)?;
+        let shipping =
+            opened.bundle.shipping().ok_or_else(|| LabError::failed("expected a bundle that says where it belongs, got none"))?;
+        opened.bundle.check_expiry(Timestamp::from_ms(offer.at as f64)?)?;
         let root = self.must_have_root(offer.at)?;
         let before = self.channel(&root, name)?;
-        let sequence = before.as_ref().map_or(1, |before| before.sequence + 1);
+        let last = before.as_ref().map_or(0, |before| before.sequence);
+        let sequence = shipping.sequence.max(last + 1);
+        if sequence > last + MAX_STEP {
+            return Err(LabError::unreadable(format!("expected a sequence of at most {}, got {sequence}", last + MAX_STEP)));
+        }
+        let bundle_expires = shipping.expires.map_or(u64::MAX, |expires| u64::try_from(expires.ms()).unwrap_or(0));
         let release = Release { sequence, sha256: sha256_hex(bytes), size: bytes.len() as u64 };
         let statement = Statement {
             channel: name.to_owned(),
             created: offer.at,
-            expires: expiry(offer.at, bundle_days),
+            expires: expiry(offer.at, bundle_days).min(bundle_expires),
             format: FORMAT,
             sequence,
             sha256: release.sha256.clone(),
@@ -382,17 +391,6 @@ fn check_name(name: &str) -> Result<(), LabError> {
         return Ok(());
     }
     Err(LabError::unreadable(format!("expected a channel of small letters, digits and hyphens, at most 40, got \"{name}\"")))
-}
-
-/// Refuses what devices would refuse.
-fn check_bundle(bytes: &[u8]) -> Result<(), LabError> {
-    if bytes.is_empty() || bytes.len() > MAX_BUNDLE_BYTES {
-        return Err(LabError::unreadable(format!("expected a bundle of 1 to {MAX_BUNDLE_BYTES} bytes, got {}", bytes.len())));
-    }
-    if !bytes.starts_with(b"EARSBNDL") {
-        return Err(LabError::unreadable("expected a bundle, which begins with EARSBNDL, got something else"));
-    }
-    Ok(())
 }
 
 /// Writes a file in one step: whoever fetches it gets the old bytes or the new ones.

@@ -70,8 +70,12 @@ fn offer(at: u64) -> Offer {
     Offer { rollout_permille: None, min_sequence: None, days: CHANNEL_DAYS, at }
 }
 
-fn bundle(text: &str) -> Vec<u8> {
-    format!("EARSBNDL{text}").into_bytes()
+fn draft(version: &str) -> bundle::Draft {
+    bundle::Draft { version: version.to_owned(), ..bundle::example::example("linear").unwrap() }
+}
+
+fn bundle(version: &str) -> Vec<u8> {
+    draft(version).write().unwrap()
 }
 
 fn publish(site: &Site, text: &str, offer: &Offer) -> Release {
@@ -138,18 +142,19 @@ fn files_say_what_was_asked() {
     let one = publish(&site, "one", &offer(AT));
     assert_eq!(one.sequence, 1);
     let sha = &one.sha256;
-    assert_eq!(*sha, sha256_hex(b"EARSBNDLone"));
+    let size = one.size;
+    assert_eq!((sha256_hex(&bundle("one")), bundle("one").len() as u64), (sha.clone(), size));
     assert_eq!(
         site.payload("channel-stable.json"),
         format!(
-            r#"{{"channel":"stable","created":{AT},"expires":{},"format":1,"minSequence":0,"rolloutPermille":1000,"sequence":1,"sha256":"{sha}","size":11}}"#,
+            r#"{{"channel":"stable","created":{AT},"expires":{},"format":1,"minSequence":0,"rolloutPermille":1000,"sequence":1,"sha256":"{sha}","size":{size}}}"#,
             AT + 7 * DAY_MS
         )
     );
     assert_eq!(
         site.payload(&format!("{sha}.stable-1.sig.json")),
         format!(
-            r#"{{"channel":"stable","created":{AT},"expires":{},"format":1,"sequence":1,"sha256":"{sha}","size":11}}"#,
+            r#"{{"channel":"stable","created":{AT},"expires":{},"format":1,"sequence":1,"sha256":"{sha}","size":{size}}}"#,
             AT + 180 * DAY_MS
         )
     );
@@ -185,6 +190,18 @@ fn a_canary_leaves_the_others_what_everybody_could_take() {
     // Back to three, as the sixth.
     let back = site.folder().roll_back("stable", 3, &publish_keys(), &offer(AT + 7), BUNDLE_DAYS).unwrap();
     assert_eq!(back, Release { sequence: 6, ..three });
+}
+
+#[test]
+fn what_a_bundle_says_of_itself_counts() {
+    let site = Site::new("itself");
+    first_root(&site);
+    let bytes = bundle::Draft { sequence: 7, expires_ms: Some(AT + DAY_MS), ..draft("seven") }.write().unwrap();
+    let release = site.folder().publish("stable", &bytes, &publish_keys(), &offer(AT), BUNDLE_DAYS).unwrap();
+    assert_eq!(release.sequence, 7);
+    let statement = site.payload(&format!("{}.stable-7.sig.json", release.sha256));
+    assert!(statement.contains(&format!(r#""expires":{},"#, AT + DAY_MS)), "{statement}");
+    assert_eq!(publish(&site, "one", &offer(AT + 1)).sequence, 8);
 }
 
 #[test]
@@ -226,14 +243,18 @@ fn what_devices_would_refuse_is_not_published() {
             .map_or_else(|| "published".to_owned(), |error| error.to_string())
     };
     let good = bundle("one");
+    let expired = bundle::Draft { expires_ms: Some(AT), ..draft("old") }.write().unwrap();
+    let far = bundle::Draft { sequence: MAX_STEP + 1, ..draft("far") }.write().unwrap();
     assert!(publish("stable", &good, &publish_keys(), &offer(AT)).contains("expected a root"));
     first_root(&site);
     for (channel, bytes, seeds, offer, expected) in [
         ("Stable", &good[..], [4, 5], offer(AT), "expected a channel of small letters"),
         ("", &good, [4, 5], offer(AT), "expected a channel of small letters"),
         ("../x", &good, [4, 5], offer(AT), "expected a channel of small letters"),
-        ("stable", b"PK", [4, 5], offer(AT), "begins with EARSBNDL"),
-        ("stable", &vec![0; MAX_BUNDLE_BYTES + 1], [4, 5], offer(AT), "of 1 to 8000000 bytes"),
+        ("stable", b"PK", [4, 5], offer(AT), "that start with EARSBNDL, got 2 bytes"),
+        ("stable", &good[..good.len() - 1], [4, 5], offer(AT), "expected the checksum of the bytes before it"),
+        ("stable", &expired, [4, 5], offer(AT), "expected a bundle that has not expired"),
+        ("stable", &far, [4, 5], offer(AT), "expected a sequence of at most 1000000, got 1000001"),
         ("stable", &good, [5, 5], offer(AT), "signatures of the bundle keys in root 1, found 0"),
         ("stable", &good, [4, 4], offer(AT), "signatures of the channel keys in root 1, found 0"),
         ("stable", &good, [4, 5], offer(AT + 366 * DAY_MS), "a root that is valid"),
@@ -272,7 +293,7 @@ fn broken_folders_are_named() {
     let channel = fs::read_to_string(site.0.join("channel-stable.json")).unwrap();
     assert!(again("root.json", &channel).contains("root+json"));
     let path = site.0.join(format!("{}.bundle", sha256_hex(&bundle("one"))));
-    fs::write(&path, bundle("1")).unwrap();
+    fs::write(&path, bundle("other")).unwrap();
     let refused = site.folder().roll_back("stable", 1, &publish_keys(), &offer(AT + 1), BUNDLE_DAYS).unwrap_err();
     assert!(refused.to_string().contains("with the SHA-256 of its name"));
 }

@@ -61,7 +61,8 @@ fn from_keys_to_the_way_back() {
     assert_eq!(desk.good("publish root /site --finish"), "root 1 is active\n");
 
     for (at, name) in [(1001, "one"), (1002, "two")] {
-        std::fs::write(desk.0.join(name), format!("EARSBNDL{name}")).unwrap();
+        let draft = ears_lab::bundle::Draft { version: name.to_owned(), ..ears_lab::bundle::example::example("trees").unwrap() };
+        std::fs::write(desk.0.join(name), draft.write().unwrap()).unwrap();
         let told = desk.good(&format!(
             "publish bundle /site /{name} --bundle-key /bundle.pem --channel-key /channel.pem --rollout 50 --at {at}"
         ));
