@@ -19,8 +19,6 @@ use crate::page::{CardHandle, Page};
 use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Exclusion, Ranker};
-use types::{from_js, to_js};
-use crate::ranker::{Consent, Exclusion, Ranker, Restored};
 use types::from_js;
 
 /// The decision that a text names; none for the empty one.
@@ -291,10 +289,6 @@ impl Core {
             .find(card)
             .ok_or_else(|| Error::event("unknown_card", "expected a card of a ranked page or of registerCards, got another id"))
     }
-}
-
-fn defaults<'a>(columns: impl Iterator<Item = &'a Column>) -> Float32Array {
-    Float32Array::from(columns.map(Column::absent).collect::<Vec<f32>>().as_slice())
 }
 
 /// The seed of a number, as `createHome({ seed })` uses it.

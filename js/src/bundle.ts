@@ -452,7 +452,7 @@ export class Bundles implements CoreProgram {
 /** Puts a core on a bundle and asks it what a Home will ask first. */
 function use(core: Core, bytes: Uint8Array): void {
   core.setBundle(bytes, readHeader(bytes));
-  for (const ask of ['modelVersion', 'policyKind', 'givenColumns', 'givenDefaults', 'contextColumns', 'contextDefaults'] as const) core[ask]();
+  for (const ask of ['configuration', 'policyKind'] as const) core[ask]();
 }
 
 function date(ms: number): string {

@@ -11,11 +11,6 @@ export type CoreExplanation = Omit<Explanation, 'shelves'> & { shelves: CoreShel
 
 /** The exported class of the compiled core. Every method may throw an `Error` with a stable string `code`. */
 export interface Core {
-  givenColumns(): string[];
-  contextColumns(): string[];
-  givenDefaults(): Float32Array;
-  contextDefaults(): Float32Array;
-  modelVersion(): string;
   /** Goes on with another model: the bundle's bytes, and its header read as JSON. Nothing changes where it throws. */
   setBundle(bytes: Uint8Array, header: unknown): unknown;
   configuration(): [modelVersion: string, given: string[], givenDefaults: number[], context: string[], contextDefaults: number[]];

@@ -15,16 +15,14 @@ export class Engine {
 
   constructor(core: Core) {
     this.core = core;
-    const configuration = core.configuration();
-    this.modelVersion = configuration[0];
-    const columns = columnsOf(configuration);
     this.registry = new Registry(core);
     this.#useModel();
   }
 
   #useModel(): void {
-    this.modelVersion = this.core.modelVersion();
-    const columns = columnsOf(this.core);
+    const configuration = this.core.configuration();
+    this.modelVersion = configuration[0];
+    const columns = columnsOf(configuration);
     this.#packer = new Packer(columns, this.registry);
     this.#rehydrator = new Rehydrator(this.registry, columns.given, this.modelVersion);
   }

@@ -629,7 +629,7 @@ export const ATTACKS = [
   ['a bundle that the core refuses', 'bundle_refused', ({ publisher }) => publisher.release(6, fakeBundle({ version: 'x', refuse: 'bad_body' }))],
   ['a bundle that stops the core as it is set', 'bundle_trapped', ({ publisher }) => publisher.release(6, fakeBundle({ version: 'x', trap: 'setBundle' }))],
   ['a bundle that stops the core as its columns are read', 'bundle_trapped', ({ publisher }) =>
-    publisher.release(6, fakeBundle({ version: 'x', trap: 'givenColumns' }))],
+    publisher.release(6, fakeBundle({ version: 'x', trap: 'configuration' }))],
   ['a bundle that stops the core as what was learned is brought in', 'bundle_trapped', ({ publisher }) =>
     publisher.release(6, fakeBundle({ version: 'x', trap: 'restore' }))],
 ];

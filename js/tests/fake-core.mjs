@@ -41,11 +41,6 @@ class FakeCore {
       };
     }
   }
-  givenColumns() { return this.bundle?.columns ?? this.settings?.columns ?? ['tempo', 'energy']; }
-  contextColumns() { return ['weekend']; }
-  givenDefaults() { return Float32Array.from(this.givenColumns(), () => 0.25); }
-  contextDefaults() { return new Float32Array([0.5]); }
-  modelVersion() { return this.bundle?.version ?? 'fake-1'; }
   /** A header can ask for failures: `refuse` is a code, `trap` the name of a method that stops the core. */
   setBundle(bytes, header) {
     if (header.refuse) throw coded(header.refuse, 'the fake core was told to refuse');
@@ -54,8 +49,8 @@ class FakeCore {
     return '';
   }
   configuration() {
-    const given = this.settings?.columns ?? ['tempo', 'energy'];
-    return ['fake-1', given, given.map(() => 0.25), ['weekend'], [0.5]];
+    const given = this.bundle?.columns ?? this.settings?.columns ?? ['tempo', 'energy'];
+    return [this.bundle?.version ?? 'fake-1', given, given.map(() => 0.25), ['weekend'], [0.5]];
   }
   policyKind() { return 'plackett_luce'; }
   registerCards(strings, numbers) {

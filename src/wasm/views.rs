@@ -68,7 +68,7 @@ pub(super) fn configuration(model: &Bundle) -> Result<JsValue, Error> {
 }
 
 fn columns<'a>(columns: impl Iterator<Item = &'a Column>) -> (Vec<&'a str>, Vec<f32>) {
-    columns.map(|column| (column.name.as_str(), column.default)).unzip()
+    columns.map(|column| (column.name.as_str(), column.absent())).unzip()
 }
 
 /// What is known of a card.

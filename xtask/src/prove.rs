@@ -11,9 +11,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 mod bundles;
 pub mod carousel;
+mod models;
 mod toolchains;
 pub mod validate;
-mod models;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -76,10 +76,12 @@ const PROOFS: &[Proof] = &[
         shows: "data validation: a missing tier over 1,000 draws, and false alarms on as many equal pairs",
         run: validate::run,
     },
+    Proof {
         name: "bundles",
         shows: "a million hostile bundles with good checksums: refused by a code or harmless, at most 64 MB of memory",
         run: bundles::run,
     },
+    Proof {
         name: "models",
         shows: "models of XGBoost, LightGBM, scikit-learn and PyTorch made afresh and imported; damaged model files (needs Python with these)",
         run: models::run,
