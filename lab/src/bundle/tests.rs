@@ -134,3 +134,73 @@ fn a_bundle_in_words() {
         assert!(text.contains(want), "{want}: {text}");
     }
 }
+
+/// What the header's schema uses of JSON Schema, and nothing else.
+fn conforms(value: &serde_json::Value, schema: &serde_json::Value, path: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut fault = |what: String| faults.push(format!("{path}: {what}"));
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.trunc() == number),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        _ => false,
+    };
+    let number = |name: &str| schema[name].as_f64();
+    for (keyword, wanted) in schema.as_object().into_iter().flatten() {
+        let size = value.as_array().map(Vec::len).or(value.as_str().map(str::len)).unwrap_or(0) as f64;
+        let good = match keyword.as_str() {
+            "type" => wanted.as_str().map_or_else(|| wanted.as_array().unwrap().iter().any(|k| is(k.as_str().unwrap())), is),
+            "const" => value == wanted,
+            "enum" => wanted.as_array().unwrap().contains(value),
+            "minimum" => value.as_f64().is_none_or(|v| v >= number("minimum").unwrap()),
+            "maximum" => value.as_f64().is_none_or(|v| v <= number("maximum").unwrap()),
+            "exclusiveMinimum" => value.as_f64().is_none_or(|v| v > number("exclusiveMinimum").unwrap()),
+            "minItems" | "minLength" => size >= number(keyword).unwrap(),
+            "maxItems" | "maxLength" => size <= number(keyword).unwrap(),
+            "required" => wanted.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
+            "pattern" => value.as_str().is_none_or(|text| text.len() == 64),
+            "properties" | "additionalProperties" | "items" | "$schema" | "title" => true,
+            other => panic!("the schema uses {other}, which this test does not know"),
+        };
+        if !good {
+            fault(format!("{keyword} {wanted}, got {value}"));
+        }
+    }
+    for (name, field) in value.as_object().into_iter().flatten() {
+        let known = schema.get("properties").and_then(|properties| properties.get(name));
+        match (known, schema.get("additionalProperties")) {
+            (Some(schema), _) => faults.extend(conforms(field, schema, &format!("{path}.{name}"))),
+            (None, Some(serde_json::Value::Bool(false))) => faults.push(format!("{path}: unknown field {name}")),
+            (None, Some(schema)) => faults.extend(conforms(field, schema, &format!("{path}.{name}"))),
+            (None, None) => {}
+        }
+    }
+    for (index, entry) in value.as_array().into_iter().flatten().enumerate() {
+        if let Some(schema) = schema.get("items") {
+            faults.extend(conforms(entry, schema, &format!("{path}[{index}]")));
+        }
+    }
+    faults
+}
+
+#[test]
+fn headers_are_as_their_json_schema_says() {
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../../../docs/bundle.schema.json")).unwrap();
+    for name in NAMES {
+        let header = read(&example(name).unwrap().write().unwrap()).unwrap().header;
+        assert_eq!(conforms(&header, &schema, name), Vec::<String>::new());
+        // Every field that the writer knows is in the schema.
+        for field in header.as_object().unwrap().keys() {
+            assert!(schema["properties"].get(field).is_some(), "{field}");
+        }
+    }
+    let mut header = read(&example("network").unwrap().write().unwrap()).unwrap().header;
+    header["schema"]["columns"][1]["scale"] = json!(0);
+    header["body"]["layers"][0]["activation"] = json!("swish");
+    header["sections"]["bias0"]["type"] = json!("i64");
+    assert_eq!(conforms(&header, &schema, "").len(), 3);
+}
