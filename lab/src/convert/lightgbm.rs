@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ears_only::model::body::{Body, Missing, Node, Rule, Split, Tree, Trees};
 
 use super::error::ImportError;
-use super::trees::less_than_for_at_most;
+use super::trees::{Sets, less_than_for_at_most};
 use super::{Evaluation, Source};
 
 /// Lines of the head that change no prediction of a binary target.
@@ -368,7 +368,7 @@ impl SourceTree {
         usize::try_from(!child).ok().and_then(|leaf| self.leaves.get(leaf)).copied().unwrap_or(f64::NAN)
     }
 
-    fn body(&self, factor: f64) -> Result<Tree, ImportError> {
+    fn body(&self, factor: f64, sets: &mut Sets) -> Result<Tree, ImportError> {
         // Leaves that no split leads to are left out.
         let mut nodes = Vec::with_capacity(self.splits.len() + self.leaves.len());
         let mut open = std::collections::VecDeque::from([self.root()]);
@@ -383,7 +383,7 @@ impl SourceTree {
             let left = u32::try_from(nodes.len() + open.len() - 1).unwrap_or(u32::MAX);
             let (rule, missing, missing_left) = match &split.test {
                 Test::AtMost(limit) => (Rule::Less(less_than_for_at_most(*limit)), split.missing, split.default_left),
-                Test::In(words) => (super::trees::bounded(words)?, Missing::Nan, false),
+                Test::In(words) => (sets.bounded(words)?, Missing::Nan, false),
             };
             let right = left.saturating_add(1);
             nodes.push(Node::Split(Split { column: split.column, rule, missing, missing_left, left, right }));
@@ -430,7 +430,8 @@ impl Source for LightGbm {
 
     fn body(&self) -> Result<Body, ImportError> {
         let factor = self.factor();
-        let trees = self.trees.iter().map(|tree| tree.body(factor)).collect::<Result<Vec<_>, _>>()?;
+        let mut sets = Sets::default();
+        let trees = self.trees.iter().map(|tree| tree.body(factor, &mut sets)).collect::<Result<Vec<_>, _>>()?;
         Ok(Body::Trees(Trees::new(0.0, trees)?))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ONNX graphs and safetensors both become a tape. [`lower`] makes the device's layers from it.
 
-use ears_only::model::body::Activation;
+use ears_only::model::body::{Activation, MAX_UNITS};
 
 use super::error::ImportError;
 use super::{Evaluation, Source};
@@ -11,8 +11,8 @@ pub mod lower;
 
 /// Values beyond this are clamped on the device, so the two are not compared there.
 const MAX_VALUE: f32 = 1e9;
-/// Most numbers in the weights of a tape; the device takes far fewer.
-const MAX_WEIGHTS: usize = 4_000_000;
+/// Most steps of a tape; the device takes far fewer layers.
+const MAX_STEPS: usize = 200;
 
 /// An elementwise operation with a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,9 +105,12 @@ impl Tape {
         self.steps.get(step).map_or(0, |(_, width)| *width)
     }
 
-    fn push(&mut self, step: Step, width: usize) -> usize {
+    fn push(&mut self, step: Step, width: usize) -> Result<usize, ImportError> {
+        if self.steps.len() == MAX_STEPS {
+            return Err(ImportError::broken("network", format!("at most {MAX_STEPS} steps"), "more"));
+        }
         self.steps.push((step, width));
-        self.steps.len() - 1
+        Ok(self.steps.len() - 1)
     }
 
     /// Adds a dense step: `weights` outputs x inputs, `bias` one for each output or empty.
@@ -123,12 +126,11 @@ impl Tape {
         if !bias.is_empty() && bias.len() != outputs {
             return Err(ImportError::broken(place, format!("{outputs} biases"), bias.len()));
         }
-        let all: usize =
-            self.steps.iter().map(|(step, _)| if let Step::Dense { weights, .. } = step { weights.len() } else { 0 }).sum();
-        if all + weights.len() > MAX_WEIGHTS {
-            return Err(ImportError::broken(place, format!("at most {MAX_WEIGHTS} weights"), "more"));
+        // Also bounds what a hostile file makes of few weights.
+        if outputs > MAX_UNITS {
+            return Err(ImportError::unsupported_but(format!("{place} with {outputs} units"), format!("at most {MAX_UNITS}")));
         }
-        Ok(self.push(Step::Dense { from, weights, bias }, outputs))
+        self.push(Step::Dense { from, weights, bias }, outputs)
     }
 
     /// Adds an elementwise step; one constant stands for all values.
@@ -152,17 +154,23 @@ impl Tape {
         if arithmetic == Arithmetic::Divide && constants.contains(&0.0) {
             return Err(ImportError::broken(place, "divisors other than 0", 0));
         }
-        Ok(self.push(Step::Elementwise { from, arithmetic, constants }, width))
+        self.push(Step::Elementwise { from, arithmetic, constants }, width)
     }
 
     /// Adds a function of each value.
-    pub fn apply(&mut self, from: usize, activation: Activation) -> usize {
+    ///
+    /// # Errors
+    /// When there are too many steps.
+    pub fn apply(&mut self, from: usize, activation: Activation) -> Result<usize, ImportError> {
         let width = self.width(from);
         self.push(Step::Apply { from, activation }, width)
     }
 
     /// Adds the log-odds of a softmax over two values.
-    pub fn difference(&mut self, from: usize) -> usize {
+    ///
+    /// # Errors
+    /// When there are too many steps.
+    pub fn difference(&mut self, from: usize) -> Result<usize, ImportError> {
         self.push(Step::Difference { from }, 1)
     }
 

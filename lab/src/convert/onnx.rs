@@ -4,6 +4,7 @@
 //! is made of: a sigmoid, a softmax over two classes, a classifier's probabilities, or a plain number, which then is the log-odds.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use ears_only::model::body::Activation;
 
@@ -26,9 +27,9 @@ pub use trees::Ensemble;
 pub fn from_bytes(bytes: &[u8]) -> Result<Imported, ImportError> {
     let graph = proto::model(bytes)?;
     let input = input(&graph)?;
-    let mut reading = Reading { tape: Tape::new(columns(input)?)?, values: BTreeMap::new(), ensembles: Vec::new() };
+    let mut reading = Reading { tape: Tape::new(columns(input)?)?, values: BTreeMap::new(), ensembles: Vec::new(), made: 0 };
     for (name, tensor) in &graph.constants {
-        reading.values.insert(name, Symbol::Constant(tensor.clone()));
+        reading.values.insert(name, Symbol::Constant(Rc::clone(tensor)));
     }
     reading.values.insert(input.name, Symbol::Row(0));
     for node in &graph.nodes {
@@ -61,7 +62,7 @@ fn columns(input: &Port<'_>) -> Result<usize, ImportError> {
 /// What a name of the graph stands for.
 #[derive(Clone, Debug)]
 enum Symbol {
-    Constant(Tensor),
+    Constant(Rc<Tensor>),
     /// A step of the tape, for each row.
     Row(usize),
     /// erf of step / sqrt 2, and that plus 1: parts of a GELU written out.
@@ -93,7 +94,12 @@ struct Reading<'g> {
     tape: Tape,
     values: BTreeMap<&'g str, Symbol>,
     ensembles: Vec<Ensemble>,
+    /// Numbers in constants that steps have made.
+    made: usize,
 }
+
+/// Most numbers in constants that steps make; several times what the device takes.
+const MAX_MADE: usize = 4_000_000;
 
 impl<'g> Reading<'g> {
     fn take(&mut self, node: &Node<'g>) -> Result<(), ImportError> {
@@ -108,6 +114,15 @@ impl<'g> Reading<'g> {
             }
         }
         Ok(())
+    }
+
+    /// A constant made of others.
+    fn constant(&mut self, tensor: Tensor) -> Result<Symbol, ImportError> {
+        self.made += tensor.shape.iter().product::<usize>();
+        if self.made > MAX_MADE {
+            return Err(ImportError::broken("ONNX", format!("at most {MAX_MADE} numbers in constants that steps make"), "more"));
+        }
+        Ok(Symbol::Constant(Rc::new(tensor)))
     }
 
     fn symbol(&self, node: &Node<'_>, index: usize) -> Result<&Symbol, ImportError> {

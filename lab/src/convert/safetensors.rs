@@ -72,7 +72,7 @@ pub fn from_bytes(bytes: &[u8], given: Option<&Architecture>) -> Result<Tape, Im
             other if index == last => {
                 return Err(ImportError::unsupported_but(format!("{other:?} behind the last layer"), "sigmoid or identity"));
             }
-            other => at = started.apply(at, other),
+            other => at = started.apply(at, other)?,
         }
         tape = Some(started);
     }

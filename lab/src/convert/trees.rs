@@ -6,30 +6,57 @@ use super::error::ImportError;
 
 /// Categories from here on make a set too large for a device.
 const MAX_CATEGORY: u32 = 65_536;
+/// Most words of all sets of a model, as on the device: more is refused before memory is taken for it.
+const MAX_WORDS: usize = 262_144;
 
-/// The rule that goes left for these categories.
-pub fn members(categories: &[u32]) -> Result<Rule, ImportError> {
-    let words = categories.iter().max().map_or(0, |largest| largest / 32 + 1);
-    if words > MAX_CATEGORY / 32 {
-        let largest = categories.iter().max().copied().unwrap_or_default();
-        return Err(ImportError::unsupported_but(format!("category {largest}"), format!("categories below {MAX_CATEGORY}")));
-    }
-    let mut set = vec![0_u32; words as usize];
-    for category in categories {
-        if let Some(word) = set.get_mut((category / 32) as usize) {
-            *word |= 1 << (category % 32);
+/// Counts the words of the sets of a model.
+#[derive(Default)]
+pub struct Sets(usize);
+
+impl Sets {
+    fn take(&mut self, words: usize) -> Result<(), ImportError> {
+        self.0 += words;
+        if self.0 > MAX_WORDS {
+            return Err(ImportError::broken("categories", format!("at most {MAX_WORDS} words in all sets"), "more"));
         }
+        Ok(())
     }
-    Ok(Rule::In(set))
-}
 
-/// The rule that goes left for the bits of these words, as the device and LightGBM count them.
-pub fn bounded(words: &[u32]) -> Result<Rule, ImportError> {
-    let length = words.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
-    if length > (MAX_CATEGORY / 32) as usize {
-        return Err(ImportError::unsupported_but(format!("a set of {length} words"), format!("categories below {MAX_CATEGORY}")));
+    /// The rule that goes left for these categories.
+    ///
+    /// # Errors
+    /// When there are too many words of sets.
+    pub fn members(&mut self, categories: &[u32]) -> Result<Rule, ImportError> {
+        let words = categories.iter().max().map_or(0, |largest| largest / 32 + 1);
+        if words > MAX_CATEGORY / 32 {
+            let largest = categories.iter().max().copied().unwrap_or_default();
+            return Err(ImportError::unsupported_but(format!("category {largest}"), format!("categories below {MAX_CATEGORY}")));
+        }
+        self.take(words as usize)?;
+        let mut set = vec![0_u32; words as usize];
+        for category in categories {
+            if let Some(word) = set.get_mut((category / 32) as usize) {
+                *word |= 1 << (category % 32);
+            }
+        }
+        Ok(Rule::In(set))
     }
-    Ok(Rule::In(words.iter().take(length).copied().collect()))
+
+    /// The rule that goes left for the bits of these words, as the device and LightGBM count them.
+    ///
+    /// # Errors
+    /// When there are too many words of sets.
+    pub fn bounded(&mut self, words: &[u32]) -> Result<Rule, ImportError> {
+        let length = words.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        if length > (MAX_CATEGORY / 32) as usize {
+            return Err(ImportError::unsupported_but(
+                format!("a set of {length} words"),
+                format!("categories below {MAX_CATEGORY}"),
+            ));
+        }
+        self.take(length)?;
+        Ok(Rule::In(words.iter().take(length).copied().collect()))
+    }
 }
 
 /// The threshold t for which `x < t` is `x <= limit`, for every `f32` x.
@@ -61,8 +88,12 @@ mod tests {
 
     #[test]
     fn sets_of_categories() {
-        assert_eq!(members(&[0, 33]).unwrap(), Rule::In(vec![1, 2]));
-        assert_eq!(members(&[]).unwrap(), Rule::In(Vec::new()));
-        assert!(members(&[70_000]).unwrap_err().to_string().contains("category 70000 is not supported"));
+        let mut sets = Sets::default();
+        assert_eq!(sets.members(&[0, 33]).unwrap(), Rule::In(vec![1, 2]));
+        assert_eq!(sets.members(&[]).unwrap(), Rule::In(Vec::new()));
+        assert!(sets.members(&[70_000]).unwrap_err().to_string().contains("category 70000 is not supported"));
+        assert_eq!(sets.bounded(&[0, 5, 0]).unwrap(), Rule::In(vec![0, 5]));
+        let large = (0..200).map(|_| sets.members(&[65_535])).find_map(Result::err).unwrap().to_string();
+        assert_eq!(large, "categories: expected at most 262144 words in all sets, found more");
     }
 }

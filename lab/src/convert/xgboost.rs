@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{self, Visitor};
 
 use super::error::ImportError;
+use super::trees::Sets;
 use super::{Evaluation, Source};
 
 /// Objectives whose margin is a log-odds.
@@ -482,7 +483,7 @@ impl SourceTree {
         }
     }
 
-    fn body(&self) -> Result<Tree, ImportError> {
+    fn body(&self, sets: &mut Sets) -> Result<Tree, ImportError> {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         // Deleted nodes are left out, so numbers shift.
         let mut number = vec![0_u32; self.nodes.len()];
@@ -509,7 +510,7 @@ impl SourceTree {
                         // The device goes left for a member, XGBoost goes right.
                         Test::Right(set) => Split {
                             column: *column,
-                            rule: super::trees::members(set)?,
+                            rule: sets.members(set)?,
                             missing: Missing::Nan,
                             missing_left: !*default_left,
                             left: right,
@@ -550,7 +551,8 @@ impl Source for Xgboost {
     }
 
     fn body(&self) -> Result<ears_only::model::body::Body, ImportError> {
-        let trees = self.trees.iter().map(SourceTree::body).collect::<Result<Vec<_>, _>>()?;
+        let mut sets = Sets::default();
+        let trees = self.trees.iter().map(|tree| tree.body(&mut sets)).collect::<Result<Vec<_>, _>>()?;
         Ok(ears_only::model::body::Body::Trees(Trees::new(f64::from(self.base_margin), trees)?))
     }
 

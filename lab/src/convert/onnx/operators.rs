@@ -1,6 +1,7 @@
 //! What each operator makes of what it reads.
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+use std::rc::Rc;
 
 use super::{Activation, Arithmetic, ImportError, Logit, Node, Numbers, Reading, Step, Symbol, Tensor, trees};
 
@@ -109,14 +110,14 @@ fn constant(node: &Node<'_>) -> Result<Symbol, ImportError> {
         Some(first) if node.attributes.len() == 1 => first,
         _ => return Err(ImportError::broken(place(node), "one attribute", node.attributes.len())),
     };
-    Ok(Symbol::Constant(match (*name, &attribute.tensor) {
-        ("value", Some(tensor)) => tensor.clone(),
+    Ok(Symbol::Constant(Rc::new(match (*name, &attribute.tensor) {
+        ("value", Some(tensor)) => return Ok(Symbol::Constant(Rc::clone(tensor))),
         ("value_float", _) => Tensor { shape: Vec::new(), numbers: Numbers::Floats(vec![attribute.float.unwrap_or_default()]) },
         ("value_floats", _) => Tensor { shape: vec![attribute.floats.len()], numbers: Numbers::Floats(attribute.floats.clone()) },
         ("value_int", _) => Tensor { shape: Vec::new(), numbers: Numbers::Whole(vec![attribute.number.unwrap_or_default()]) },
         ("value_ints", _) => Tensor { shape: vec![attribute.numbers.len()], numbers: Numbers::Whole(attribute.numbers.clone()) },
         (other, _) => return Err(ImportError::unsupported(format!("{} with attribute {other}", place(node)))),
-    }))
+    })))
 }
 
 /// Weights as outputs x inputs, from a tensor [inputs, outputs] or, `transposed`, [outputs, inputs].
@@ -192,7 +193,7 @@ fn arithmetic(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, Impo
         return Err(ImportError::broken(place(node), "two inputs", node.inputs.len()));
     }
     let (left, right) = (reading.symbol(node, 0)?.clone(), reading.symbol(node, 1)?.clone());
-    if let Some(symbol) = part_of_gelu(reading, node.operator, &left, &right) {
+    if let Some(symbol) = part_of_gelu(reading, node.operator, &left, &right)? {
         return Ok(symbol);
     }
     if let (Symbol::Constant(one), Symbol::Chance(logit, _)) = (&left, &right)
@@ -216,29 +217,29 @@ fn arithmetic(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, Impo
 }
 
 /// The steps of x / 2 (1 + erf(x / sqrt 2)), in the orders that exporters write them in.
-fn part_of_gelu(reading: &mut Reading<'_>, operator: &str, left: &Symbol, right: &Symbol) -> Option<Symbol> {
+fn part_of_gelu(reading: &mut Reading<'_>, operator: &str, left: &Symbol, right: &Symbol) -> Result<Option<Symbol>, ImportError> {
     let pair = if matches!(left, Symbol::Constant(_)) { (right, left) } else { (left, right) };
     match (operator, pair) {
-        ("Add", (Symbol::Erf(x), Symbol::Constant(one))) if is_about(one, 1.0) => return Some(Symbol::ErfPlusOne(*x)),
-        ("Mul", (Symbol::ErfPlusOne(x), Symbol::Constant(half))) if is_about(half, 0.5) => return Some(Symbol::Gate(*x)),
-        ("Mul", (Symbol::TwiceGelu(x), Symbol::Constant(half))) if is_about(half, 0.5) => {
-            return Some(Symbol::Row(reading.tape.apply(*x, Activation::Gelu)));
-        }
+        ("Add", (Symbol::Erf(x), Symbol::Constant(one))) if is_about(one, 1.0) => return Ok(Some(Symbol::ErfPlusOne(*x))),
+        ("Mul", (Symbol::ErfPlusOne(x), Symbol::Constant(half))) if is_about(half, 0.5) => return Ok(Some(Symbol::Gate(*x))),
         _ => {}
     }
-    let (row, part) = match (left, right) {
-        (Symbol::Row(row), part) | (part, Symbol::Row(row)) if operator == "Mul" => (*row, part),
-        _ => return None,
-    };
-    match part {
-        Symbol::Gate(x) if *x == row => Some(Symbol::Row(reading.tape.apply(row, Activation::Gelu))),
-        Symbol::ErfPlusOne(x) if *x == row => Some(Symbol::TwiceGelu(row)),
-        // The half was multiplied into x before.
-        Symbol::ErfPlusOne(x) if scaled_from(reading, row, 0.5, 2.0) == Some(*x) => {
-            Some(Symbol::Row(reading.tape.apply(*x, Activation::Gelu)))
+    let whole = match (operator, left, right) {
+        ("Mul", Symbol::TwiceGelu(x), Symbol::Constant(half)) | ("Mul", Symbol::Constant(half), Symbol::TwiceGelu(x))
+            if is_about(half, 0.5) =>
+        {
+            *x
         }
-        _ => None,
-    }
+        ("Mul", Symbol::Row(row), part) | ("Mul", part, Symbol::Row(row)) => match part {
+            Symbol::Gate(x) if x == row => *x,
+            Symbol::ErfPlusOne(x) if x == row => return Ok(Some(Symbol::TwiceGelu(*x))),
+            // The half was multiplied into x before.
+            Symbol::ErfPlusOne(x) if scaled_from(reading, *row, 0.5, 2.0) == Some(*x) => *x,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    reading.tape.apply(whole, Activation::Gelu).map(|step| Some(Symbol::Row(step)))
 }
 
 /// The step that `row` is `factor` times of, or the `divisor`th part of.
@@ -264,7 +265,7 @@ fn erf(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
 fn activation(reading: &mut Reading<'_>, node: &Node<'_>, activation: Activation) -> Result<Symbol, ImportError> {
     node.only(&[])?;
     let from = row(reading, node, 0)?;
-    Ok(Symbol::Row(reading.tape.apply(from, activation)))
+    reading.tape.apply(from, activation).map(Symbol::Row)
 }
 
 fn gelu(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
@@ -274,7 +275,7 @@ fn gelu(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportErro
         return Err(ImportError::unsupported_but(format!("{} with approximate {approximate}", place(node)), "none"));
     }
     let from = row(reading, node, 0)?;
-    Ok(Symbol::Row(reading.tape.apply(from, Activation::Gelu)))
+    reading.tape.apply(from, Activation::Gelu).map(Symbol::Row)
 }
 
 fn sigmoid(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
@@ -283,7 +284,7 @@ fn sigmoid(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportE
         return Ok(Symbol::Chance(Logit::Ensemble(*ensemble), None));
     }
     let from = row(reading, node, 0)?;
-    let step = reading.tape.apply(from, Activation::Sigmoid);
+    let step = reading.tape.apply(from, Activation::Sigmoid)?;
     // One value may be the chance itself or a layer of one unit: what follows tells.
     Ok(if reading.tape.width(from) == 1 { Symbol::Chance(Logit::Step(from), Some(step)) } else { Symbol::Row(step) })
 }
@@ -296,7 +297,7 @@ fn softmax(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportE
         let what = format!("{} over {} values on axis {axis}", place(node), reading.tape.width(from));
         return Err(ImportError::unsupported_but(what, "two classes on axis 1"));
     }
-    Ok(Symbol::Chances(Logit::Step(reading.tape.difference(from))))
+    Ok(Symbol::Chances(Logit::Step(reading.tape.difference(from)?)))
 }
 
 fn concat(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
@@ -311,7 +312,7 @@ fn concat(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError>
     Err(ImportError::unsupported_but(place(node), "the chances of two classes, first and second"))
 }
 
-fn transpose(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
+fn transpose(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
     node.only(&["perm"])?;
     let tensor = tensor(reading, node, 0)?;
     let &[rows, columns] = tensor.shape.as_slice() else {
@@ -321,18 +322,22 @@ fn transpose(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportErr
         return Err(ImportError::unsupported_but(format!("{} with perm {:?}", place(node), node.wholes("perm")), "[1, 0]"));
     }
     let numbers = Numbers::Floats(transpose_of(floats(node, tensor)?, rows, columns));
-    Ok(Symbol::Constant(Tensor { shape: vec![columns, rows], numbers }))
+    reading.constant(Tensor { shape: vec![columns, rows], numbers })
 }
 
-fn cast(reading: &Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
+fn cast(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Symbol, ImportError> {
     node.only(&["to", "saturate", "round_mode"])?;
     let to = node.whole("to", 0);
     match (reading.symbol(node, 0)?, to) {
         (Symbol::Label, _) => Ok(Symbol::Label),
-        (Symbol::Constant(Tensor { shape, numbers: Numbers::Whole(numbers) }), 1) => {
-            let numbers = Numbers::Floats(numbers.iter().map(|number| *number as f32).collect());
-            Ok(Symbol::Constant(Tensor { shape: shape.clone(), numbers }))
-        }
+        (Symbol::Constant(tensor), 1) => match &tensor.numbers {
+            Numbers::Whole(numbers) => {
+                let numbers = Numbers::Floats(numbers.iter().map(|number| *number as f32).collect());
+                let shape = tensor.shape.clone();
+                reading.constant(Tensor { shape, numbers })
+            }
+            _ => Ok(Symbol::Constant(Rc::clone(tensor))),
+        },
         (symbol, 1) => Ok(symbol.clone()),
         // What is left of labels: chances compared or rounded.
         _ => Err(ImportError::unsupported_but(format!("{} to {}", place(node), super::proto::type_name(to)), "FLOAT")),
@@ -410,7 +415,7 @@ fn linear_classifier(reading: &mut Reading<'_>, node: &Node<'_>) -> Result<Vec<S
         }
         ("SOFTMAX", 2) if coefficients.len() == 2 * width => {
             let step = reading.tape.dense(&place(node), from, coefficients.to_vec(), intercepts.to_vec())?;
-            Ok(vec![Symbol::Label, Symbol::Chances(Logit::Step(reading.tape.difference(step)))])
+            Ok(vec![Symbol::Label, Symbol::Chances(Logit::Step(reading.tape.difference(step)?))])
         }
         (post, classes) => Err(ImportError::unsupported_but(
             format!("{} with post_transform {post} and {classes} intercepts", place(node)),

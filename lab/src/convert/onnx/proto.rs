@@ -1,6 +1,7 @@
 //! The messages of ONNX that are read, with the tags of `onnx.proto3`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::super::safetensors::half;
 use super::ImportError;
@@ -15,7 +16,7 @@ pub struct Graph<'b> {
     /// Steps in order.
     pub nodes: Vec<Node<'b>>,
     /// Constants by name.
-    pub constants: BTreeMap<&'b str, Tensor>,
+    pub constants: BTreeMap<&'b str, Rc<Tensor>>,
     /// Inputs, constants among them in old files.
     pub inputs: Vec<Port<'b>>,
     /// Outputs.
@@ -49,7 +50,7 @@ pub struct Attribute<'b> {
     /// Text.
     pub text: Option<&'b [u8]>,
     /// A tensor.
-    pub tensor: Option<Tensor>,
+    pub tensor: Option<Rc<Tensor>>,
     /// Numbers.
     pub floats: Vec<f32>,
     /// Whole numbers.
@@ -141,7 +142,7 @@ fn graph(bytes: &[u8]) -> Result<Graph<'_>, ImportError> {
             (1, value) => graph.nodes.push(node(value.bytes()?)?),
             (5, value) => {
                 let (name, tensor) = tensor(value.bytes()?)?;
-                if graph.constants.insert(name, tensor).is_some() {
+                if graph.constants.insert(name, Rc::new(tensor)).is_some() {
                     return Err(ImportError::broken(format!("constant {name}"), "a name of its own", "one used before"));
                 }
             }
@@ -189,7 +190,7 @@ fn attribute(bytes: &[u8]) -> Result<(&str, Attribute<'_>), ImportError> {
             (2, value) => attribute.float = Some(value.float()?),
             (3, value) => attribute.number = Some(value.number()?),
             (4, value) => attribute.text = Some(value.bytes()?),
-            (5, value) => attribute.tensor = Some(tensor(value.bytes()?)?.1),
+            (5, value) => attribute.tensor = Some(Rc::new(tensor(value.bytes()?)?.1)),
             (7, value) => value.add_floats(&mut attribute.floats)?,
             (8, value) => value.add_numbers(&mut attribute.numbers)?,
             (9, value) => attribute.texts.push(value.bytes()?),
