@@ -12,7 +12,7 @@ use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
 use ears_lab::{bundle, convert, golden, progress, propensities, table, validate};
-use ears_only::bundle::BundleSettings;
+use ears_only::bundle::{Bundle, BundleSettings, MAGIC};
 use ears_only::settings::Value;
 use ears_world::constants::{DAYS, LISTENERS};
 
@@ -99,7 +99,7 @@ enum Command {
         /// For lastfm: does an estimate from the log of an exploring policy order candidate policies as the world does?
         #[arg(long, conflicts_with = "explore")]
         sanity: bool,
-        /// A model for the core as JSON, in place of the built-in one.
+        /// A model for the core as JSON, or for demo a bundle, in place of the built-in one.
         #[arg(long)]
         model: Option<PathBuf>,
         /// For demo: writes what the core's devices showed and saw as a log to train from, and compares nothing.
@@ -120,6 +120,8 @@ enum Command {
     },
     /// Trains a reward model on a log and writes it as a bundle.
     Train(ears_lab::train::command::Arguments),
+    /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
+    Families(ears_lab::simulate::families::Arguments),
     /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
     TrainReference(ears_lab::train::reference::Arguments),
     /// What other policies would have earned on logged decisions; exit 1 when rows are bad or no policy can be judged.
@@ -278,7 +280,9 @@ fn main() -> ExitCode {
             resume,
             json,
         }),
+        Command::Families(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
+<<<<<<< HEAD
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
         Command::Evaluate {
             logs: files,
@@ -318,6 +322,9 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::command::validate(&arguments),
         Command::Schema(command) => validate::command::schemas(&command),
         Command::CheckValidate(arguments) => validate::command::check(&arguments),
+=======
+        Command::Train(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
+>>>>>>> 7f66336 (lab: train writes bundles; families trains every body on one log and runs their bundles beside each other)
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
@@ -382,6 +389,14 @@ fn inspect(file: &Path, json: bool) -> Result<ExitCode, LabError> {
         print!("{}", bundle::inspect(&bytes, &opened));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The bundle or model in a file, or the built-in one.
+fn read_bundle(path: Option<&Path>) -> Result<Bundle, LabError> {
+    match path.map(|path| (path, std::fs::read(path))) {
+        Some((path, Ok(bytes))) if bytes.starts_with(&MAGIC) => Ok(bundle::read_file(path)?.1.bundle),
+        _ => Ok(Bundle::new(read_model(path)?)?),
+    }
 }
 
 /// The model in a file, or the built-in one.
@@ -462,7 +477,8 @@ impl Simulation {
 }
 
 fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
-    let model = read_model(asked.model.as_deref())?;
+    let demo = asked.world == "demo";
+    let model = read_model(asked.model.as_deref().filter(|_| !demo))?;
     let bar = progress::bar("runs");
     let show = |done, all| progress::show(&bar, done, all);
     match asked.world.as_str() {
@@ -471,7 +487,7 @@ fn simulate(asked: &Simulation) -> Result<ExitCode, LabError> {
                 seeds: asked.seeds.clone(),
                 listeners: asked.listeners.unwrap_or(LISTENERS),
                 days: asked.days.unwrap_or(DAYS),
-                model,
+                bundle: read_bundle(asked.model.as_deref())?,
                 threads: asked.threads,
             };
             if let Some(file) = &asked.log {

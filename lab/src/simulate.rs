@@ -13,7 +13,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ears_only::bundle::BundleSettings;
+use ears_only::bundle::Bundle;
 use ears_world::World;
 use ears_world::candidates::Candidates;
 use ears_world::constants::{CARDS, DAYS, LISTENERS, SHELVES};
@@ -28,6 +28,7 @@ mod baseline;
 pub mod carousel;
 mod device;
 pub mod exposure;
+pub mod families;
 pub mod judge;
 pub mod kuairand;
 pub mod lastfm;
@@ -45,8 +46,8 @@ pub struct Settings {
     pub listeners: u32,
     /// Days of each run.
     pub days: u32,
-    /// The model that the core starts with.
-    pub model: BundleSettings,
+    /// The bundle that the core starts with.
+    pub bundle: Bundle,
     /// Threads; the result does not depend on it.
     pub threads: usize,
 }
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
 
     fn settings(threads: usize) -> Settings {
-        Settings { seeds: vec![3, 4], listeners: 6, days: 3, model: BundleSettings::default(), threads }
+        Settings { seeds: vec![3, 4], listeners: 6, days: 3, bundle: Bundle::built_in().unwrap(), threads }
     }
 
     #[test]

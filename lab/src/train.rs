@@ -6,6 +6,7 @@
 //! threads.
 
 use ears_only::features::Column;
+use ears_only::model::Body;
 use serde::Serialize;
 
 pub mod command;
@@ -23,12 +24,14 @@ pub mod sample;
 pub mod spread;
 pub mod trees;
 
+use crate::bundle::{self, Draft, Start};
 use crate::error::LabError;
 use fitted::{Fitted, Model};
 use log::Log;
 use objective::Objective;
 use parallel::Threads;
 use sample::{Quality, Sample};
+use spread::{Prior, Spread};
 
 /// What to train, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,10 +61,16 @@ impl Settings {
 /// A trained model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
-    /// The columns it reads.
+    /// The columns it reads, as a bundle says them.
     pub columns: Vec<Column>,
     /// The model.
     pub fitted: Fitted,
+    /// The same as devices evaluate it.
+    pub body: Body,
+    /// Where the head starts; `None` when no listener has several outcomes to tell how much listeners differ.
+    pub prior: Option<Prior>,
+    /// Some rows of the judging listeners, for checking what devices make of them.
+    pub golden: Vec<Vec<f32>>,
     /// How good it is.
     pub report: Report,
 }
@@ -105,9 +114,14 @@ pub struct Report {
     pub judged: Quality,
     /// The same for groups of these rows.
     pub groups: Vec<Group>,
+    /// How much listeners differ, when the log tells.
+    pub spread: Option<Spread>,
     /// Loss of the judging rows after each pass or tree; empty for the logistic regression.
     pub curve: Vec<f64>,
 }
+
+/// Rows of the judging listeners that go into a bundle.
+const GOLDEN: usize = 8;
 
 /// Trains a model on a log. `progress` hears how many passes or trees are done, of how many at most.
 ///
@@ -128,6 +142,16 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     }
     let fitted = fitted::fit(&learn, &judge, &settings.model, &threads, progress)?;
     let margins = fitted.margins(&judge, &threads);
+    let columns = fitted.columns(&log.columns, &learn);
+    let body = fitted.body()?;
+    let lived = lived(log, &judge)?;
+    let (prior, spread) = match &lived {
+        Some(lived) => {
+            let (prior, spread) = spread::find(&columns, &body, &learn, lived, &threads)?;
+            (Some(prior), Some(spread))
+        }
+        None => (None, None),
+    };
     let report = Report {
         format: 1,
         body: kind(&settings.model).to_owned(),
@@ -142,9 +166,45 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
         learned: Quality::of(&learn, &fitted.margins(&learn, &threads)),
         judged: Quality::of(&judge, &margins),
         groups: groups(log, &rows, &judging, &judge, &margins),
+        spread,
         curve: fitted.curve.clone(),
     };
-    Ok(Trained { columns: log.columns.clone(), fitted, report })
+    let golden = (0..judge.rows().min(GOLDEN)).map(|row| judge.row(row).to_vec()).collect();
+    Ok(Trained { columns, fitted, body, prior, golden, report })
+}
+
+/// The outcomes of the judging listeners as their devices would learn from them; `None` when hardly any has two.
+fn lived(log: &Log, judge: &Sample) -> Result<Option<Sample>, LabError> {
+    let listeners: std::collections::BTreeSet<u32> = judge.group.iter().copied().collect();
+    let rows: Vec<usize> =
+        (0..log.rows()).filter(|row| !log.reward[*row].is_nan() && listeners.contains(&log.listener[*row])).collect();
+    if rows.len() < 2 * listeners.len() {
+        return Ok(None);
+    }
+    let rewards = rows.iter().map(|&row| log.reward[row]).collect();
+    Ok(Some(objective::rows_of(log, &rows, rewards, vec![1.0; rows.len()])?))
+}
+
+impl Trained {
+    /// A bundle with this model, first of its channel; its head starts at [`Trained::prior`].
+    #[must_use]
+    pub fn draft(&self, name: &str, version: &str) -> Draft {
+        let mut draft = Draft::new(name, version, self.columns.clone(), self.body.clone());
+        if let Some(prior) = &self.prior {
+            draft.starts = vec![Start { weight: 1.0, mean: None, spread: bundle::Spread::Each(prior.sd.clone()) }];
+        }
+        if !self.golden.is_empty() {
+            draft.golden.clone_from(&self.golden);
+        }
+        draft.provenance = serde_json::json!({
+            "body": self.report.body,
+            "objective": self.report.objective,
+            "rows": self.report.counted,
+            "seed": self.report.seed,
+            "logLoss": self.report.judged.log_loss,
+        });
+        draft
+    }
 }
 
 /// Quality of each group of the judging rows that has any weight.
@@ -206,12 +266,19 @@ impl Report {
             self.body, self.size, self.objective, self.seed, self.counted, self.rows, self.effective_size, self.largest_weight
         );
         text.push_str("  rows of                          count   log-loss  of a mean predicted  observed    error\n");
+        let mut spread_line = String::new();
         text.push_str(&line("listeners learned from", &self.learned));
         text.push_str(&line("other listeners", &self.judged));
+        if let Some(spread) = &self.spread {
+            spread_line = format!(
+                "\nlisteners differ by {} (bias), {} (margin), {} (inputs): log-loss of outcomes one by one {:.5}, without learning {:.5}\n",
+                spread.bias, spread.margin, spread.inputs, spread.log_loss, spread.log_loss_without
+            );
+        }
         for group in &self.groups {
             text.push_str(&line(&format!("  {} {}", group.slice, group.group), &group.quality));
         }
-        text
+        text + &spread_line
     }
 }
 
@@ -254,7 +321,10 @@ mod tests {
             assert_eq!(report.groups.len(), 2);
             assert_eq!(report.groups.iter().map(|group| group.quality.rows).sum::<usize>(), report.judged.rows);
             assert!(report.table().contains("half b"));
-            assert!(trained.fitted.body().is_ok());
+            let bytes = trained.draft("test", "1").write().unwrap();
+            assert_eq!(bytes, trained.draft("test", "1").write().unwrap());
+            assert_eq!(bundle::read(&bytes).unwrap().bundle.version(), "1");
+            assert!(report.spread.is_some());
         }
     }
 

@@ -1,6 +1,5 @@
 //! One shipped ranker for each listener: the same calls, in the same order, as a page in a browser makes.
 
-use ears_only::bundle::Bundle;
 use ears_only::clock::Timestamp;
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::log::DecisionId;
@@ -54,8 +53,7 @@ pub(super) struct Shown {
 
 impl Device {
     pub(super) fn new(stage: &Stage<'_>, number: u32) -> Result<Self, LabError> {
-        let bundle = Bundle::new(stage.settings.model.clone())?;
-        let mut ranker = Ranker::seeded(bundle, Seed::from_number(stage.seed << 32 | u64::from(number)))?;
+        let mut ranker = Ranker::seeded(stage.settings.bundle.clone(), Seed::from_number(stage.seed << 32 | u64::from(number)))?;
         let items = stage.world.catalogue().items();
         let cards = items.iter().map(|item| ranker.catalogue_mut().register(item.card.clone())).collect::<Result<_, _>>()?;
         Ok(Self { ranker, cards })

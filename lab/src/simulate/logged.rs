@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use ears_only::bundle::Bundle;
+use ears_only::features::Column;
 use ears_only::ranker::Ranker;
 use ears_world::World;
 use ears_world::candidates::Candidates;
@@ -35,7 +35,7 @@ struct Logged {
     undrawn: u64,
 }
 
-/// Runs devices with `settings.model` and gives the cards seen at places that were drawn at random, with the number of looks at other
+/// Runs devices with `settings.bundle` and gives the cards seen at places that were drawn at random, with the number of looks at other
 /// places, which are left out because nothing can be learned of what was not tried there.
 ///
 /// A row's weight is the chance of its card under a uniform policy at the same place, its propensity that under the logging policy,
@@ -65,7 +65,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
         progress(*done, jobs.len() as u64);
         logged
     })?;
-    let columns = Bundle::new(settings.model.clone())?.schema().columns().to_vec();
+    let columns = settings.bundle.schema().columns().iter().map(|column| Column::new(&column.name, column.source)).collect();
     let mut log = Log { columns, ..Log::default() };
     let mut kinds = Slices { name: "shelf".into(), labels: Vec::new(), of: Vec::new() };
     let mut known = Slices { name: "listener".into(), labels: vec!["new".into(), "with history".into()], of: Vec::new() };
@@ -155,12 +155,12 @@ fn row(device: &Device, shown: &Shown, look: &Look, features: Vec<f32>, kind: &'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ears_only::bundle::{BundleSettings, PolicyKind, PolicySettings};
+    use ears_only::bundle::{Bundle, BundleSettings, PolicyKind, PolicySettings};
 
     fn settings(kind: PolicyKind, threads: usize) -> Settings {
         let policy = PolicySettings { kind, floor_shelves: Some(0.5), floor_cards: Some(0.5), ..PolicySettings::default() };
         let model = BundleSettings { policy, ..BundleSettings::default() };
-        Settings { seeds: vec![1_001], listeners: 10, days: 5, model, threads }
+        Settings { seeds: vec![1_001], listeners: 10, days: 5, bundle: Bundle::new(model).unwrap(), threads }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::network::Activation;
 use super::objective::Objective;
-use super::{Settings, Trained, fitted, train};
+use super::{Settings, fitted, train};
 use crate::error::LabError;
 use crate::train::log::Log;
 use crate::{progress, table};
@@ -17,6 +17,21 @@ pub struct Arguments {
     /// Which model: linear, fm, trees, oblivious or network.
     #[arg(long)]
     body: String,
+    /// Where the bundle goes.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Name of the bundle.
+    #[arg(long, default_value = "home")]
+    name: String,
+    /// Version of the bundle; appears in every decision. Default: the body and the seed.
+    #[arg(long)]
+    version: Option<String>,
+    /// Place of the bundle in its channel.
+    #[arg(long, default_value_t = 1)]
+    sequence: u64,
+    /// A model in JSON whose policy and feedback the bundle takes.
+    #[arg(long)]
+    policy: Option<PathBuf>,
     /// Where the report goes as JSON; - for standard output, in place of the table.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -133,11 +148,11 @@ impl Arguments {
         Ok(model)
     }
 
-    /// Trains, and prints or writes the report.
+    /// Trains, writes the bundle, and prints or writes the report.
     ///
     /// # Errors
     /// When an argument is wrong, the log cannot be read, or training fails.
-    pub fn run(&self) -> Result<Trained, LabError> {
+    pub fn run(&self) -> Result<(), LabError> {
         let log = Log::read(&self.log)?;
         let settings = Settings {
             model: self.model(&log)?,
@@ -150,13 +165,28 @@ impl Arguments {
         let bar = progress::bar("trees or passes at most");
         let trained = train(&log, &settings, &mut |done, all| progress::show(&bar, done as u64, all as u64))?;
         bar.finish_and_clear();
+        let version = self.version.clone().unwrap_or_else(|| format!("{}-{}", self.body, self.seed));
+        let mut draft = trained.draft(&self.name, &version);
+        draft.sequence = self.sequence;
+        if let Some(path) = &self.policy {
+            let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
+            let mut model: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| LabError::file(path, "JSON", error))?;
+            for (part, target) in [("policy", &mut draft.policy), ("feedback", &mut draft.feedback)] {
+                if !model[part].is_null() {
+                    *target = model[part].take();
+                }
+            }
+        }
+        let bytes = draft.write()?;
+        std::fs::write(&self.output, &bytes).map_err(|error| LabError::file(&self.output, "a writable file", error))?;
         if self.json.as_deref() != Some(std::path::Path::new("-")) {
             print!("{}", trained.report.table());
         }
         if let Some(target) = &self.json {
             table::write_json(&trained.report, target)?;
         }
-        Ok(trained)
+        Ok(())
     }
 }
 
@@ -180,7 +210,7 @@ mod tests {
 
     fn model(line: &str) -> Result<fitted::Settings, String> {
         let log = Log::parse(&b"a,b,reward\n1,2,0\n"[..], std::path::Path::new("log.csv")).unwrap();
-        let words = ["train", "log.csv", "--body"].into_iter().chain(line.split(' '));
+        let words = ["train", "log.csv", "-o", "x.bundle", "--body"].into_iter().chain(line.split(' '));
         let whole = Whole::try_parse_from(words).map_err(|error| error.to_string())?;
         whole.arguments.model(&log).map_err(|error| error.to_string())
     }

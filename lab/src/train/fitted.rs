@@ -182,6 +182,11 @@ impl Fitted {
                     third,
                 )?)
             }
+            Model::Trees(trees) if trees.trees.is_empty() => {
+                return Err(LabError::failed(
+                    "boosted trees: expected at least one split that helps the judging rows, found none",
+                ));
+            }
             Model::Trees(trees) => Body::Trees(body::Trees::new(trees.intercept, trees.trees.iter().map(tree).collect())?),
             Model::Network(network) => Body::Network(body::Network::new(layers(network))?),
         })

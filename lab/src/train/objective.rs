@@ -119,7 +119,8 @@ pub fn sample(
     Ok((rows_of(log, &shown, target, weight)?, shown))
 }
 
-fn rows_of(log: &Log, rows: &[usize], target: Vec<f64>, weight: Vec<f64>) -> Result<Sample, LabError> {
+/// These rows of a log with targets and weights of their own.
+pub(super) fn rows_of(log: &Log, rows: &[usize], target: Vec<f64>, weight: Vec<f64>) -> Result<Sample, LabError> {
     let width = log.columns.len();
     let values = rows.iter().flat_map(|&row| &log.values[row * width..(row + 1) * width]).copied().collect();
     Sample { width, values, target, weight, group: rows.iter().map(|&row| log.listener[row]).collect() }.checked()

@@ -46,8 +46,8 @@ const SIZES: [f64; 8] = [0.001, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0];
 const ROUNDS: usize = 2;
 /// Standard deviation of what training knows nothing of.
 const UNKNOWN: f64 = 1.0;
-/// Least standard deviation that a head takes, and what freezes it.
-pub const FROZEN: f64 = 1e-6;
+/// What freezes a head: just above the least standard deviation that one takes, whatever rounding a bundle does.
+pub const FROZEN: f64 = 2e-6;
 /// Rows of the judging listeners that are tried on at most: whole listeners, the first ones.
 const MOST_ROWS: usize = 40_000;
 
