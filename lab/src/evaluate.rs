@@ -11,6 +11,7 @@ pub mod interval;
 pub mod model;
 pub mod report;
 pub mod run;
+pub mod sample;
 pub mod slate;
 pub mod slope;
 pub mod target;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
-use ears_lab::evaluate::command;
+use ears_lab::evaluate::{command, sample};
 use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
 use ears_lab::simulate::kuairand::{self, PlayTimes};
@@ -166,6 +166,21 @@ enum Command {
         #[arg(long)]
         html: Option<PathBuf>,
     },
+    /// Writes a log of a small world with a known truth, to try `evaluate` on.
+    SampleLog {
+        /// Decisions.
+        #[arg(long, default_value_t = 20_000)]
+        rows: u64,
+        /// Draws them.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// For timing: 20 slices, two scored policies, no ids, not compressed.
+        #[arg(long)]
+        timing: bool,
+        /// The log that is written (Parquet).
+        #[arg(long)]
+        output: PathBuf,
+    },
     /// Turns another system's log into ours.
     Import {
         /// vw (dsjson), obp (bandit_feedback as JSON) or csv.
@@ -315,6 +330,10 @@ fn main() -> ExitCode {
             json.as_deref(),
             html.as_deref(),
         ),
+        Command::SampleLog { rows, seed, timing, output } => sample::write(rows, seed, timing, &output).map(|rows| {
+            println!("{}: {rows} rows", output.display());
+            ExitCode::SUCCESS
+        }),
         Command::Import { from, input, mapping, output, skip_bad } => {
             logs::import(&from, &input, mapping.as_deref(), &output, skip_bad)
         }

@@ -91,6 +91,16 @@ enum Form {
     Corrected,
 }
 
+impl Form {
+    fn components(self) -> usize {
+        match self {
+            Self::Mean => 1,
+            Self::Ratio => 2,
+            Self::Corrected => 3,
+        }
+    }
+}
+
 impl Estimator {
     /// Every estimator, once, with its parameter in the middle of its range.
     pub const ALL: [Self; 12] = [
@@ -257,12 +267,13 @@ impl Accumulator {
     /// Nothing yet.
     #[must_use]
     pub fn new(estimator: Estimator) -> Self {
-        let components = match estimator.form() {
-            Form::Mean => 1,
-            Form::Ratio => 2,
-            Form::Corrected => 3,
-        };
-        Self { estimator, gram: Gram::new(components) }
+        Self { estimator, gram: Gram::new(estimator.form().components()) }
+    }
+
+    /// The same with rounded products, for long logs: [`Gram::rounded`].
+    #[must_use]
+    pub fn rounded(estimator: Estimator) -> Self {
+        Self { estimator, gram: Gram::rounded(estimator.form().components()) }
     }
 
     /// Which estimator.

@@ -97,6 +97,17 @@ impl ExactSum {
         }
     }
 
+    /// Adds all products of two slices of one length, each rounded to `f64` first.
+    pub fn add_rounded_products(&mut self, a: &[f64], b: &[f64]) {
+        let mut products = [0.0; 256];
+        for (a, b) in a.chunks(256).zip(b.chunks(256)) {
+            for ((product, a), b) in products.iter_mut().zip(a).zip(b) {
+                *product = a * b;
+            }
+            self.add_all(&products[..a.len().min(b.len())]);
+        }
+    }
+
     /// Adds all products of two slices of one length: the same bits as [`add_product`](Self::add_product) one by one.
     pub fn add_products(&mut self, a: &[f64], b: &[f64]) {
         let (mut products, mut errors) = ([0.0; 256], [0.0; 256]);

@@ -11,6 +11,8 @@ pub struct Gram {
     sums: Vec<ExactSum>,
     /// Of components i <= j, at j (j + 1) / 2 + i.
     products: Vec<ExactSum>,
+    /// Products are rounded to `f64` before they are added.
+    rounded: bool,
 }
 
 impl Gram {
@@ -21,7 +23,15 @@ impl Gram {
             rows: 0,
             sums: vec![ExactSum::default(); components],
             products: vec![ExactSum::default(); components * (components + 1) / 2],
+            rounded: false,
         }
+    }
+
+    /// The same with products rounded to `f64` before they are added: a third of the time, and standard deviations within 1e-8 of the
+    /// mean, where whole products give them to the last digits. Sums are not touched; order still does not matter.
+    #[must_use]
+    pub fn rounded(components: usize) -> Self {
+        Self { rounded: true, ..Self::new(components) }
     }
 
     /// Adds a row, one number for each component.
@@ -31,7 +41,7 @@ impl Gram {
         for (j, (sum, b)) in self.sums.iter_mut().zip(row).enumerate() {
             sum.add(*b);
             for (a, product) in row[..=j].iter().zip(products.by_ref()) {
-                product.add_product(*a, *b);
+                if self.rounded { product.add(a * b) } else { product.add_product(*a, *b) }
             }
         }
     }
@@ -43,7 +53,7 @@ impl Gram {
         for (j, (sum, b)) in self.sums.iter_mut().zip(columns).enumerate() {
             sum.add_all(b);
             for (a, product) in columns[..=j].iter().zip(products.by_ref()) {
-                product.add_products(a, b);
+                if self.rounded { product.add_rounded_products(a, b) } else { product.add_products(a, b) }
             }
         }
     }
@@ -138,14 +148,16 @@ mod tests {
     fn columns_give_the_bits_of_rows() {
         let rows: Vec<[f64; 3]> =
             (0..5_000).map(|i| [f64::from(i) / 7.0, 1.0 / f64::from(i + 1), 1e13 * f64::from(i % 3)]).collect();
-        let (mut by_row, mut by_column) = (Gram::new(3), Gram::new(3));
-        rows.iter().for_each(|row| by_row.add(row));
-        let columns: Vec<Vec<f64>> = (0..3).map(|j| rows.iter().map(|row| row[j]).collect()).collect();
-        by_column.add_columns(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        assert_eq!(by_row.rows(), by_column.rows());
-        for i in 0..3 {
-            assert_eq!(by_row.sum(i), by_column.sum(i));
-            (0..=i).for_each(|j| assert_eq!(by_row.product(i, j), by_column.product(i, j)));
+        for new in [Gram::new, Gram::rounded] {
+            let (mut by_row, mut by_column) = (new(3), new(3));
+            rows.iter().for_each(|row| by_row.add(row));
+            let columns: Vec<Vec<f64>> = (0..3).map(|j| rows.iter().map(|row| row[j]).collect()).collect();
+            by_column.add_columns(&columns.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            assert_eq!(by_row.rows(), by_column.rows());
+            for i in 0..3 {
+                assert_eq!(by_row.sum(i), by_column.sum(i));
+                (0..=i).for_each(|j| assert_eq!(by_row.product(i, j), by_column.product(i, j)));
+            }
         }
     }
 

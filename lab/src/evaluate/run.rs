@@ -70,7 +70,7 @@ pub struct Sums {
 
 impl Sums {
     fn new(estimators: &[Estimator]) -> Self {
-        let estimators = estimators.iter().map(|estimator| Accumulator::new(*estimator)).collect();
+        let estimators = estimators.iter().map(|estimator| Accumulator::rounded(*estimator)).collect();
         Self { weights: WeightSums::default(), estimators, unsupported: None }
     }
 
@@ -179,7 +179,9 @@ struct Plan<'a> {
     wanted: Wanted,
     /// Columns of words: the id, the policy, then those of tables and slices.
     id: Option<usize>,
-    policy: usize,
+    policy: Option<usize>,
+    /// The logging policy, where the footers say that there is one.
+    only_policy: Option<String>,
     predicted: Option<usize>,
     keep: Option<usize>,
     /// P(logged action) and expectation of each target, where they are columns.
@@ -249,7 +251,9 @@ impl<'a> Plan<'a> {
             words.push(name.to_owned());
             words.len() - 1
         };
-        let policy = word("policy");
+        let only: BTreeSet<Option<String>> = files.iter().map(|file| file.only_word("policy")).collect();
+        let only_policy = if only.len() == 1 { only.into_iter().next().flatten() } else { None };
+        let policy = only_policy.is_none().then(|| word("policy"));
         let id = everywhere("decision").then(|| word("decision"));
         let mut tables = Vec::new();
         for target in &settings.targets {
@@ -281,7 +285,21 @@ impl<'a> Plan<'a> {
             ModelChoice::Ridge => true,
         };
         let (estimators, left_out) = settings.estimators.iter().partition(|estimator| modelled || !estimator.needs_model());
-        Ok(Self { settings, estimators, left_out, wanted, id, policy, predicted, keep, scored, tables, slices, places })
+        Ok(Self {
+            settings,
+            estimators,
+            left_out,
+            wanted,
+            id,
+            policy,
+            only_policy,
+            predicted,
+            keep,
+            scored,
+            tables,
+            slices,
+            places,
+        })
     }
 
     /// Runs `take` over all batches, on threads that each keep a part of their own.
@@ -521,7 +539,9 @@ impl Part {
                     .map(|(i, row)| row_of(plan, model, (number, target), batch, *row, fold_of(i), &mut missed))
                     .collect();
                 let sums = &mut self.sums[*slice][number];
-                of.iter().for_each(|row| sums.weights.add(row.weight));
+                self.scratch[0].clear();
+                self.scratch[0].extend(of.iter().map(|row| row.weight));
+                sums.weights.add_all(&self.scratch[0]);
                 sums.estimators.iter_mut().for_each(|sums| sums.add_all(&of, &mut self.scratch));
                 if let Some(missed) = missed {
                     sums.unsupported.get_or_insert_default().merge(&missed);
@@ -545,10 +565,15 @@ impl Part {
     }
 
     fn count_policies(&mut self, plan: &Plan, batch: &Batch, good: &[usize]) {
+        if let Some(name) = &plan.only_policy {
+            *self.logging.entry(name.clone()).or_default() += good.len() as u64;
+            return;
+        }
+        let Some(policy) = plan.policy else { return };
         let mut last: Option<(&[u8], u64)> = None;
         let mut runs: Vec<(&[u8], u64)> = Vec::new();
         for row in good {
-            let name = batch.words[plan.policy][*row].as_ref().map_or(&b""[..], |name| name.data());
+            let name = batch.words[policy][*row].as_ref().map_or(&b""[..], |name| name.data());
             match &mut last {
                 Some((same, count)) if *same == name => *count += 1,
                 _ => runs.extend(last.replace((name, 1))),
@@ -571,7 +596,6 @@ impl Part {
 
     /// The good rows of a batch by slice; new slices get sums of their own.
     fn by_slice(&mut self, plan: &Plan, batch: &Batch, good: Vec<usize>) -> Result<Vec<(usize, Vec<usize>)>, LabError> {
-        let mut sorted: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         if plan.slices.is_empty() {
             let slice = self.slice(plan, Vec::new())?;
             return Ok(vec![(slice, good)]);
@@ -579,7 +603,16 @@ impl Part {
         // Slices met in this batch by the raw values of their columns; words only turn into strings once.
         let mut met: HashMap<Vec<u64>, usize> = HashMap::new();
         let mut raw = Vec::new();
+        // A single column of small whole numbers needs no hashing: where each stands, once it is met.
+        let mut small = [usize::MAX; 256];
+        let single = if let [(false, at)] = plan.slices[..] { Some(at) } else { None };
+        let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.sums.len()];
         for row in good {
+            let place = single.map(|at| batch.numbers[at].values[row]).filter(|x| (0.0..256.0).contains(x) && x.fract() == 0.0);
+            if let Some(slice) = place.map(|x| small[x as usize]).filter(|slice| *slice < rows.len()) {
+                rows[slice].push(row);
+                continue;
+            }
             raw.clear();
             raw.extend(plan.slices.iter().map(|(words, at)| {
                 if *words {
@@ -605,9 +638,13 @@ impl Part {
                     slice
                 }
             };
-            sorted.entry(slice).or_default().push(row);
+            if let Some(x) = place {
+                small[x as usize] = slice;
+            }
+            rows.resize(self.sums.len(), Vec::new());
+            rows[slice].push(row);
         }
-        Ok(sorted.into_iter().collect())
+        Ok(rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).collect())
     }
 
     fn slice(&mut self, plan: &Plan, values: Vec<String>) -> Result<usize, LabError> {

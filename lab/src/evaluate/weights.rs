@@ -25,17 +25,24 @@ pub struct WeightSums {
 impl WeightSums {
     /// Adds the weight of a row.
     pub fn add(&mut self, weight: f64) {
-        self.rows += 1;
-        self.zeros += u64::from(weight == 0.0);
-        self.sum.add(weight);
-        self.squares.add_product(weight, weight);
-        if weight > self.largest {
-            self.largest = weight;
-        }
-        if weight > 0.0 {
-            let (fraction, exponent) = libm::frexp(weight);
-            let place = exponent - i32::from(fraction == 0.5) + 12;
-            self.histogram[place.clamp(0, 31) as usize] += 1;
+        self.add_all(&[weight]);
+    }
+
+    /// Adds the weights of many rows, none below 0.
+    pub fn add_all(&mut self, weights: &[f64]) {
+        self.rows += weights.len() as u64;
+        self.sum.add_all(weights);
+        self.squares.add_products(weights, weights);
+        for &weight in weights {
+            if weight > self.largest {
+                self.largest = weight;
+            }
+            // Exponent rounded up: 0 for weights in (1/2, 1].
+            let bits = weight.to_bits();
+            let exponent = (bits >> 52) as i64 - 1023 + i64::from(bits & ((1 << 52) - 1) != 0);
+            let counted = usize::from(weight > 0.0);
+            self.zeros += 1 - counted as u64;
+            self.histogram[(exponent + 12).clamp(0, 31) as usize] += counted as u64;
         }
     }
 

@@ -16,8 +16,9 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::ColumnPath;
 
-use super::{Decision, Header, Place, SCHEMA_KEY, SCHEMA_VERSION};
+use super::{CONTEXT, Decision, Header, Place, SCHEMA_KEY, SCHEMA_VERSION};
 use crate::error::LabError;
 
 /// Rows that are read at a time.
@@ -99,6 +100,23 @@ impl LogFile {
     pub fn is_words(&self, column: &str) -> bool {
         let descriptor = self.reader.metadata().file_metadata().schema_descr();
         self.columns.get(column).is_some_and(|i| descriptor.column(*i).physical_type() == Physical::BYTE_ARRAY)
+    }
+
+    /// The one word that a column holds in every row, if the statistics of every row group say so.
+    #[must_use]
+    pub fn only_word(&self, column: &str) -> Option<String> {
+        let leaf = *self.columns.get(column)?;
+        let mut only: Option<&[u8]> = None;
+        for group in self.reader.metadata().row_groups() {
+            let statistics = group.column(leaf).statistics()?;
+            let exact = statistics.min_is_exact() && statistics.max_is_exact() && statistics.null_count_opt() == Some(0);
+            let (least, most) = (statistics.min_bytes_opt()?, statistics.max_bytes_opt()?);
+            if !exact || least != most || only.is_some_and(|only| only != least) {
+                return None;
+            }
+            only = Some(least);
+        }
+        only.and_then(|word| std::str::from_utf8(word).ok()).map(str::to_owned)
     }
 
     fn leaf(&self, column: &str) -> Result<usize, LabError> {
@@ -445,6 +463,15 @@ impl ListReader {
     }
 }
 
+/// How a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Compressed with zstd.
+    Zstd,
+    /// Neither compressed nor by dictionary.
+    Plain,
+}
+
 /// Writes a log, a row group at a time.
 pub struct Writer {
     path: PathBuf,
@@ -461,6 +488,14 @@ impl Writer {
     /// # Errors
     /// When it cannot be created, or a column has a name that Parquet cannot hold.
     pub fn create(path: &Path, header: Header, candidates: bool) -> Result<Self, LabError> {
+        Self::packed(path, header, candidates, Packing::Zstd)
+    }
+
+    /// The same, packed as said. Numbers named `ctx_...` are written as whole ones.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn packed(path: &Path, header: Header, candidates: bool, packing: Packing) -> Result<Self, LabError> {
         let mut schema = String::from(
             "message decisions { optional binary decision (STRING); required binary policy (STRING); required int32 shelf_position; \
              required int32 position; required int32 action; required double propensity; optional double reward;",
@@ -473,7 +508,7 @@ impl Writer {
             schema += &format!("optional binary {name} (STRING);");
         }
         for name in &header.numbers {
-            schema += &format!("optional double {name};");
+            schema += &format!("optional {} {name};", if name.starts_with(CONTEXT) { "int32" } else { "double" });
         }
         schema += "}";
         let name = |name: &&String| name.is_empty() || name.chars().any(|c| c.is_whitespace() || "(){};,=".contains(c));
@@ -482,8 +517,13 @@ impl Writer {
         }
         let schema =
             parse_message_type(&schema).map_err(|error| LabError::failed(format!("schema of {}: {error}", path.display())))?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        let builder = match packing {
+            Packing::Zstd => WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())),
+            Packing::Plain => WriterProperties::builder()
+                .set_dictionary_enabled(false)
+                .set_column_dictionary_enabled(ColumnPath::from("policy"), true),
+        };
+        let properties = builder
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_key_value_metadata(Some(vec![KeyValue::new(SCHEMA_KEY.to_owned(), SCHEMA_VERSION.to_owned())]))
             .build();
@@ -544,8 +584,13 @@ impl Writer {
                 optional(rows.iter().map(|row| row.words.get(i).map(|word| text(word))).collect()),
             )?;
         }
-        for i in 0..self.header.numbers.len() {
-            column::<DoubleType>(&mut group, optional(rows.iter().map(|row| row.numbers.get(i).copied().flatten()).collect()))?;
+        for (i, name) in self.header.numbers.iter().enumerate() {
+            let values = rows.iter().map(|row| row.numbers.get(i).copied().flatten());
+            if name.starts_with(CONTEXT) {
+                column::<Int32Type>(&mut group, optional(values.map(|value| value.map(|x| x as i32)).collect()))?;
+            } else {
+                column::<DoubleType>(&mut group, optional(values.collect()))?;
+            }
         }
         group.close()?;
         Ok(())

@@ -1,0 +1,93 @@
+//! Logs of a small world with a known truth: to try `evaluate` on, and to time it.
+
+use std::path::Path;
+
+use ears_only::random::{Purpose, Seed, below, unit};
+use rand_pcg::Pcg32;
+
+use crate::error::LabError;
+use crate::logs::parquet::{Packing, Writer};
+use crate::logs::{Decision, Header};
+
+/// Chance of a play, by tier and card.
+pub const CHANCES: [[f64; 5]; 2] = [[0.05, 0.10, 0.15, 0.30, 0.02], [0.20, 0.10, 0.05, 0.02, 0.30]];
+/// What the logging policy does, by tier.
+pub const LOGGING: [[f64; 5]; 2] = [[0.4, 0.3, 0.1, 0.1, 0.1], [0.3, 0.3, 0.2, 0.1, 0.1]];
+/// What the policy `better` would do.
+pub const BETTER: [[f64; 5]; 2] = [[0.05, 0.10, 0.15, 0.65, 0.05], [0.30, 0.05, 0.05, 0.05, 0.55]];
+/// Names of the tiers, each half of the listeners.
+pub const TIERS: [&str; 2] = ["free", "paid"];
+/// Slices of a log for timing.
+pub const SLICES: u32 = 20;
+
+/// The value of a policy, P(card) by tier.
+#[must_use]
+pub fn value(policy: &[[f64; 5]; 2]) -> f64 {
+    let tier = |t: usize| policy[t].iter().zip(CHANCES[t]).map(|(p, chance)| p * chance).sum::<f64>();
+    0.5 * (tier(0) + tier(1))
+}
+
+/// Writes a log of `rows` decisions to `output`.
+///
+/// With `timing` it has no ids and no candidates, is not compressed, and carries 20 slices and two scored policies with predictions, of
+/// arbitrary numbers.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(rows: u64, seed: u64, timing: bool, output: &Path) -> Result<u64, LabError> {
+    let mut rng = Seed::from_number(seed).stream(Purpose::Host, 0);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let (header, packing) = if timing {
+        let numbers = ["ctx_slice", "predicted", "target_a", "expected_a", "target_b", "expected_b"];
+        (Header { words: Vec::new(), numbers: names(&numbers) }, Packing::Plain)
+    } else {
+        (Header { words: names(&["ctx_tier"]), numbers: names(&["target_better"]) }, Packing::Zstd)
+    };
+    let mut writer = Writer::packed(output, header, !timing, packing)?;
+    for row in 0..rows {
+        let decision = if timing { timed(&mut rng) } else { decision(&mut rng, row) };
+        writer.write(decision)?;
+    }
+    writer.finish()
+}
+
+fn decision(rng: &mut Pcg32, row: u64) -> Decision {
+    let tier = below(rng, 2) as usize;
+    let mut left = unit(rng);
+    let drawn = LOGGING[tier].iter().position(|p| {
+        left -= p;
+        left < 0.0
+    });
+    let action = drawn.unwrap_or(LOGGING[tier].len() - 1);
+    Decision {
+        decision: Some(row.to_string()),
+        policy: "exploring".to_owned(),
+        action: action as i32,
+        propensity: LOGGING[tier][action],
+        reward: Some(f64::from(u8::from(unit(rng) < CHANCES[tier][action]))),
+        candidates: (0..5).collect(),
+        probabilities: LOGGING[tier].to_vec(),
+        words: vec![TIERS[tier].to_owned()],
+        numbers: vec![Some(BETTER[tier][action])],
+        ..Decision::default()
+    }
+}
+
+/// Weights with mean 1: the target's probability is the propensity times 0.5 or 2 or anything between, two thirds of the time low.
+fn timed(rng: &mut Pcg32) -> Decision {
+    let propensity = 0.01 + 0.49 * unit(rng);
+    let mut target = || propensity * if unit(rng) < 2.0 / 3.0 { 0.5 } else { 2.0 };
+    let (a, b) = (target(), target());
+    let predicted = 0.3 * unit(rng);
+    let reward = f64::from(u8::from(unit(rng) < 0.15));
+    let slice = f64::from(below(rng, SLICES));
+    let (expected_a, expected_b) = (0.3 * unit(rng), 0.3 * unit(rng));
+    Decision {
+        policy: "exploring".to_owned(),
+        action: below(rng, 20) as i32,
+        propensity,
+        reward: Some(reward),
+        numbers: [slice, predicted, a, expected_a, b, expected_b].into_iter().map(Some).collect(),
+        ..Decision::default()
+    }
+}
