@@ -298,7 +298,7 @@ fn schema_cases() -> Vec<Case> {
         ("invalid_schema_specification", x(&format!("{int}min_fraction = -0.5")), x(&format!("{int}min_fraction = 1.0")), &["1"]),
         (
             "invalid_schema_specification",
-            x(&format!("{int}value_count = [{{ min = 3, max = 2 }}]")),
+            x(&format!("{int}value_count = [{{ min = -1, max = 2 }}]")),
             x(&format!("{int}value_count = [{{ min = 1, max = 2 }}]")),
             &["[1]"],
         ),
