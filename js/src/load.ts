@@ -66,7 +66,8 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
 
 function isBlocked(): boolean {
   try {
-    new WebAssembly.Module(EMPTY_MODULE);
+    // WebKit compiles what it will not start.
+    new WebAssembly.Instance(new WebAssembly.Module(EMPTY_MODULE));
     return false;
   } catch {
     return true;

@@ -1,0 +1,224 @@
+// What a test asks of a page, in whatever engine it is open.
+import { createHome } from '/js/dist/index.js';
+import { createObserver } from '/js/dist/observe.js';
+import { transcript } from '/scenario/scenario.js';
+
+const PAGE = {
+  visible: { shelves: 2, cards: 3 },
+  shelves: ['morning', 'fresh', 'focus'].map((id) => ({
+    id, title: id, cards: ['a', 'b', 'c', 'd', 'e'].map((letter) => ({ id: `${id}:${letter}`, title: letter, artist: `artist ${letter}` })),
+  })),
+};
+const ids = (page) => page.shelves.map((shelf) => [shelf.id, ...shelf.cards.map((card) => card.id)].join(' '));
+const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+const frame = () => new Promise((drawn) => { requestAnimationFrame(drawn); });
+const finish = (home, ...cards) => {
+  home.registerCards(cards.map((id) => ({ id, title: id })));
+  for (const cardId of cards) home.track({ type: 'finish', cardId, msPlayed: 200_000 });
+};
+
+const databases = indexedDB;
+
+/** A Home that tells `errors` of every failure. */
+function told(options) {
+  const errors = [];
+  const home = createHome({ ...options, onError: (error) => errors.push(error.code) });
+  return { home, errors };
+}
+
+/** What a Home is like after a disturbance: it must rank or give the server's order, quickly, and not throw. */
+async function outcome(home, errors) {
+  const began = performance.now();
+  const { state, reason = null, storage } = await home.ready;
+  const ready = performance.now() - began;
+  const asked = performance.now();
+  const page = home.rankSync(PAGE);
+  finish(home, 'morning:a');
+  const answered = performance.now() - asked;
+  const { saved } = await home.flush();
+  const events = home.summary().events;
+  return { state, reason, storage, source: page.source, complete: ids(page).length === PAGE.shelves.length, saved, events, errors, ready, answered };
+}
+
+const DISTURBANCES = {
+  async 'IndexedDB is not there'() {
+    Object.defineProperty(window, 'indexedDB', { configurable: true, get: () => undefined });
+  },
+  async 'IndexedDB may not be read'() {
+    Object.defineProperty(window, 'indexedDB', { configurable: true, get() { throw new DOMException('denied', 'SecurityError'); } });
+  },
+  async 'opening throws'() {
+    IDBFactory.prototype.open = () => { throw new DOMException('denied', 'SecurityError'); };
+  },
+  async 'opening hangs'() {
+    // Somebody does not make way for somebody else's newer version: whoever comes now waits behind them.
+    const open = (version) => new Promise((opened) => {
+      const request = indexedDB.open('ears-only', version);
+      request.onblocked = () => opened();
+      request.onsuccess = () => { if (version === 1) opened(request.result); else request.result.close(); };
+    });
+    globalThis.stubborn = await open(1);
+    await open(2);
+  },
+  async 'the disk is full'() {
+    IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError'); };
+  },
+  async 'a newer version of the package has been here'() {
+    await new Promise((opened, failed) => {
+      const request = indexedDB.open('ears-only', 99);
+      request.onsuccess = () => { request.result.close(); opened(); };
+      request.onerror = () => failed(request.error);
+    });
+  },
+};
+
+globalThis.suite = {
+  golden: () => transcript(createHome),
+
+  /** A Home where the page's policy may forbid to compile. Nothing is awaited before the first page. */
+  async policy() {
+    const { home, errors } = told({ storage: 'memory' });
+    const began = performance.now();
+    const first = home.rankSync(PAGE);
+    const answered = performance.now() - began;
+    await frame();
+    const inFrame = ids(first).join() === ids(PAGE).join();
+    const { state, reason = null, message = null } = await home.ready;
+    const page = home.rankSync(PAGE);
+    return { first: first.source, answered, inFrame, state, reason, message, source: page.source, same: ids(page).join() === ids(PAGE).join(), errors };
+  },
+
+  async conformance() {
+    const [{ storageConformance }, { openIndexedDb }] = await Promise.all([import('/js/tests/storage-conformance.mjs'), import('/js/build/modules/storage/indexeddb.js')]);
+    const failed = [];
+    const cases = storageConformance(openIndexedDb, { persistent: true });
+    for (const one of cases) await one.run().catch((thrown) => failed.push(`${one.title}: ${thrown.message}`));
+    return { cases: cases.length, failed };
+  },
+
+  /** Three cards, one of them below the fold: which were seen after a second. */
+  async seen() {
+    document.body.innerHTML = ['a', 'b'].map((id) => `<div id="${id}">${id}</div>`).join('') + '<div style="margin-top:5000px" id="c">c</div>';
+    const seen = [];
+    const began = performance.now();
+    const observe = createObserver({ track: (event) => seen.push({ ...event, after: performance.now() - began }) });
+    for (const element of document.body.children) observe(element, { cardId: element.id, shelfId: 's', decisionId: 'd' });
+    for (const end = performance.now() + 5000; seen.length < 2 && performance.now() < end;) await pause(20);
+    await pause(100);
+    return { seen: seen.map(({ cardId }) => cardId), soonest: Math.min(...seen.map(({ after }) => after)) };
+  },
+
+  disturbances: () => Object.keys(DISTURBANCES),
+
+  async disturbed(name) {
+    await DISTURBANCES[name]();
+    const { home, errors } = told({ namespace: 'disturbed' });
+    const result = await outcome(home, errors);
+    await home.close();
+    // Whatever version is left must not be in the way of the next test.
+    globalThis.stubborn?.close();
+    await pause(50);
+    await new Promise((gone) => {
+      const request = databases.deleteDatabase('ears-only');
+      request.onsuccess = request.onerror = gone;
+    });
+    return result;
+  },
+
+  /** Everything is deleted while a Home has it open. */
+  async wiped() {
+    const { home, errors } = told({ namespace: 'wiped' });
+    await home.ready;
+    finish(home, 'morning:a');
+    await home.flush();
+    const deleted = await new Promise((done) => {
+      const request = indexedDB.deleteDatabase('ears-only');
+      request.onsuccess = () => done(true);
+      request.onerror = () => done(false);
+      setTimeout(() => done('blocked'), 2000);
+    });
+    const after = await outcome(home, errors);
+    const stored = (await indexedDB.databases?.())?.filter(({ name }) => name === 'ears-only').length ?? 0;
+    await home.close();
+    const again = createHome({ namespace: 'wiped' });
+    const status = await again.ready;
+    const { events } = again.summary();
+    await again.close();
+    return { deleted, stored, ...after, next: status.state, events, heard: after.events };
+  },
+
+  /** The compiled core stops in the middle of a page. */
+  async trap() {
+    const instantiate = WebAssembly.instantiate;
+    let stop = false;
+    WebAssembly.instantiate = async (...args) => {
+      const { exports } = await instantiate(...args);
+      const rank = exports.core_rank;
+      if (typeof rank !== 'function') throw new Error(`expected an export core_rank, got ${Object.keys(exports)}`);
+      return { exports: { ...exports, core_rank: (...words) => { if (stop) { stop = false; throw new WebAssembly.RuntimeError('unreachable'); } return rank(...words); } } };
+    };
+    const { home, errors } = told({ namespace: 'trap' });
+    await home.ready;
+    finish(home, 'morning:a', 'morning:b', 'fresh:c');
+    await home.flush();
+    stop = true;
+    const during = home.rankSync(PAGE);
+    const { state, reason } = home.status;
+    for (const end = performance.now() + 5000; home.status.state !== 'ready' && performance.now() < end;) await pause(5);
+    const after = home.rankSync(PAGE);
+    const result = {
+      during: [during.source, during.error?.code, ids(during).join() === ids(PAGE).join()], status: [state, reason],
+      after: after.source, healed: home.status.state, events: home.summary().events, errors,
+    };
+    await home.close();
+    return result;
+  },
+
+  /** Sign-out: one profile is forgotten, the other is not; closed Homes give the server's order. */
+  async signOut() {
+    const [parent, child] = ['parent', 'child'].map((namespace) => createHome({ namespace }));
+    await Promise.all([parent.ready, child.ready]);
+    finish(parent, 'morning:a', 'morning:b');
+    finish(child, 'fresh:a');
+    await Promise.all([parent.flush(), child.flush()]);
+    await parent.reset();
+    await Promise.all([parent.close(), child.close()]);
+    const closed = parent.rankSync(PAGE);
+    const counts = [];
+    for (const namespace of ['parent', 'child']) {
+      const home = createHome({ namespace });
+      await home.ready;
+      counts.push(home.summary().events);
+      await home.close();
+    }
+    return { counts, closed: [closed.source, closed.error.code], state: parent.status.state };
+  },
+
+  /** Closing at any moment of the start: never an error, and the next Home writes. */
+  async closing() {
+    const found = [];
+    for (const ms of [0, 1, 3, 10, 30]) {
+      const { home, errors } = told({ namespace: 'closing' });
+      if (ms > 0) await pause(ms);
+      await home.close();
+      const { home: next, errors: more } = told({ namespace: 'closing' });
+      const { state, writer } = await next.ready;
+      found.push([state, writer, home.status.state, errors.length + more.length].join(' '));
+      await next.close();
+    }
+    return found;
+  },
+
+  /** For tests with several tabs and with history: the Home stays on `window`. */
+  async stay(namespace) {
+    const { home, errors } = told({ namespace });
+    Object.assign(globalThis, { home, errors });
+    globalThis.shows = [];
+    addEventListener('pageshow', ({ persisted }) => shows.push(persisted));
+    const { state, writer } = await home.ready;
+    return { state, writer, events: home.summary().events };
+  },
+  hear: async (...cards) => { finish(home, ...cards); await home.flush(); return home.summary().events; },
+  now: async () => ({ ...home.status, events: home.summary().events, source: home.rankSync(PAGE).source, errors, shows }),
+};
+globalThis.loaded = true;
