@@ -131,6 +131,27 @@ pub fn browser(run: Runner) -> Result<Option<Browser>> {
     Ok(found)
 }
 
+/// Firefox and WebKitGTK with its driver and a screen without a monitor. Where they can neither be found nor installed, the tests of an
+/// engine that is missing are not run.
+pub fn other_engines(run: Runner) -> Result<()> {
+    let firefox =
+        ["firefox-esr", "firefox"].iter().any(|name| find(name).is_some()) || std::env::var_os("FIREFOX_PATH").is_some();
+    let webkit = find("WebKitWebDriver").is_some() && find("Xvfb").is_some();
+    let missing: Vec<&str> = [("firefox-esr", firefox), ("webkit2gtk-driver", webkit), ("xvfb", webkit)]
+        .into_iter()
+        .filter_map(|(package, found)| (!found).then_some(package))
+        .collect();
+    if missing.is_empty() || !may_use_apt() {
+        return Ok(());
+    }
+    announce(&format!("Debian's packages {}", missing.join(", ")), "the package is tried in every engine");
+    run(command("apt-get").args(["update", "-q"]))?;
+    run(command("apt-get")
+        .args(["install", "-y", "-q", "--no-install-recommends"])
+        .args(missing)
+        .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
 /// Chromium and its driver, when they are there already.
 pub fn find_browser() -> Option<Browser> {
     let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());

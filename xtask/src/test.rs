@@ -71,6 +71,7 @@ const STAGES: &[Stage] = &[
     stage("demo in the browser", &["npm package"], demo),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("toolchains", &["npm package"], toolchains),
+    stage("engines", &["npm package"], engines),
     stage("lab: golden files", &[], golden),
     stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
@@ -338,6 +339,15 @@ fn toolchains(desk: &Desk) -> Outcome {
         None => desk.folder_tests("tests/package/toolchains", &[]),
     }
 }
+
+/// The package in Chromium, Firefox and WebKitGTK; an engine that is neither here nor can be installed is not run.
+fn engines(desk: &Desk) -> Outcome {
+    let installed = desk.job(|desk| install::other_engines(&mut |command| desk.step(command)));
+    let chromium = install::find_browser().map(|browser| browser.chromium);
+    let settings: Vec<(&str, &Path)> = chromium.iter().map(|path| ("CHROME_PATH", path.as_path())).collect();
+    installed.and(desk.folder_tests("tests/package/engines", &settings))
+}
+
 /// Files made by `ears-lab publish`, served to a browser whole and tampered with.
 fn bundle_attacks(desk: &Desk) -> Outcome {
     let Some(browser) = install::find_browser() else {
