@@ -16,7 +16,7 @@ const FLAGS = [
 const PATIENCE_MS = 240_000;
 
 /** The zone of the golden listener, and nothing that phones home. */
-const ENV = { ...process.env, TZ: 'Etc/GMT-2', NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1', PARCEL_WORKERS: '2', CI: '1', NODE_OPTIONS: '', FORCE_COLOR: '0' };
+const ENV = { ...process.env, TZ: 'Etc/GMT-2', NO_COLOR: '1', NEXT_TELEMETRY_DISABLED: '1', PARCEL_WORKERS: '2', CI: '1', NODE_OPTIONS: '', FORCE_COLOR: '0', npm_config_yes: 'true' };
 
 export const browserPath = [process.env.CHROME_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome'].find((file) => file && existsSync(file));
 
@@ -61,14 +61,28 @@ export class App {
     this.folder = path.join(this.tools, '.apps', name.replaceAll(/\W+/g, '-'));
     rmSync(this.folder, { recursive: true, force: true });
     mkdirSync(this.folder, { recursive: true });
-    for (const source of ['shared', kind]) cpSync(path.join(here, 'apps', source), this.folder, { recursive: true });
+    for (const source of kind === 'guide' ? [] : ['shared', kind]) cpSync(path.join(here, 'apps', source), this.folder, { recursive: true });
     const empty = installation();
     cpSync(path.join(empty, 'node_modules'), path.join(this.folder, 'node_modules'), { recursive: true });
     const dependencies = { 'ears-only': '*', ...(kind === 'react' ? { react: '^19.0.0', 'react-dom': '^19.0.0' } : {}) };
     this.write('package.json', JSON.stringify({ name: 'app', private: true, type: 'module', dependencies }));
   }
 
-  write(name, text) { writeFileSync(path.join(this.folder, name), text); }
+  write(name, text) {
+    mkdirSync(path.dirname(path.join(this.folder, name)), { recursive: true });
+    writeFileSync(path.join(this.folder, name), text);
+  }
+
+  /** Leaves nothing in the folder, and the packed package beside it. */
+  empty() {
+    rmSync(this.folder, { recursive: true });
+    mkdirSync(this.folder, { recursive: true });
+    const folder = installation();
+    for (const name of readdirSync(folder).filter((file) => file.endsWith('.tgz'))) cpSync(path.join(folder, name), path.join(this.folder, name));
+  }
+
+  /** Goes on in a folder of the app. */
+  enter(name) { this.folder = path.join(this.folder, name); }
 
   read(name) { return readFileSync(path.join(this.folder, name), 'utf8'); }
 
@@ -90,19 +104,22 @@ export class App {
     return JSON.parse((await this.run(program, ...args)).trim().split('\n').at(-1));
   }
 
-  /** What a page says, served from `folder` of the app, or by a server at `address`; or what `use` makes of its tab once it has said it. */
-  async opened(folder, address, use) {
-    if (address) return resultOf(address, use);
+  /**
+   * What a page says, served from `folder` of the app with `headers`, or by a server at `address`; or what `use` makes of its tab once it has
+   * said it, or once there is an element that `sign` selects.
+   */
+  async opened(folder, address, use, sign, headers = {}) {
+    if (address) return resultOf(address, use, sign);
     const base = path.join(this.folder, folder);
     const server = createServer((request, response) => {
       const { pathname } = new URL(request.url, 'http://localhost');
       const file = path.join(base, path.normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname));
-      if (existsSync(file)) response.setHeader('content-type', TYPES[path.extname(file)] ?? 'application/octet-stream').end(readFileSync(file));
+      if (existsSync(file)) response.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream', ...headers }).end(readFileSync(file));
       else response.writeHead(404).end();
     });
     await new Promise((listening) => { server.listen(0, '127.0.0.1', listening); });
     try {
-      return await resultOf(`http://127.0.0.1:${server.address().port}/`, use);
+      return await resultOf(`http://127.0.0.1:${server.address().port}/`, use, sign);
     } finally {
       server.close();
     }
@@ -131,14 +148,14 @@ export class App {
 }
 
 /** What a page leaves in `globalThis.result`, or why it does not. */
-async function resultOf(address, use = (tab) => tab.evaluate(() => globalThis.result)) {
+async function resultOf(address, use = (tab) => tab.evaluate(() => globalThis.result), sign) {
   const tab = await (await chromium()).newPage();
   const problems = [];
   tab.on('pageerror', (error) => problems.push(error.message));
   tab.on('response', (response) => { if (response.status() >= 400 && !response.url().endsWith('favicon.ico')) problems.push(`${response.status()} ${response.url()}`); });
   try {
     await tab.goto(address, { timeout: 60_000 });
-    await tab.waitForFunction(() => globalThis.result, null, { timeout: 60_000 });
+    await tab.waitForFunction((selector) => (selector ? document.querySelector(selector) : globalThis.result), sign, { timeout: 60_000 });
     return await use(tab);
   } catch (error) {
     throw new Error([...problems, error.message].join('\n').slice(0, 2000));
