@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildEntries, ENTRIES } from './entries.mjs';
+import { thirdParties } from './notices.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
@@ -57,9 +58,9 @@ await buildEntries(at);
 const declared = new Set();
 for (const name of ['index', ...Object.values(ENTRIES)]) copyDeclarations(`${name}.d.ts`, declared);
 writeFileSync(at('dist/core_bg.wasm'), core.module);
-writeFileSync(at('dist/THIRD-PARTY.txt'), [
-  `dist/index.js contains idb:\n\n${readFileSync(at('node_modules/idb/LICENSE'), 'utf8')}`, readFileSync(at('../verify/THIRD-PARTY.txt'), 'utf8'),
-].join('\n'));
+const { notices, bill } = thirdParties(at('..'), root);
+writeFileSync(at('dist/THIRD-PARTY.txt'), notices);
+writeFileSync(at('dist/sbom.cdx.json'), bill);
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', name))) copyFileSync(at('..', name), at(name));
 
 /**

@@ -5,11 +5,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ENTRIES } from './entries.mjs';
+import { fingerprint } from './notices.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'ears-only-'));
 const bin = (name) => path.join(root, 'node_modules/.bin', name);
 const run = (command, ...values) => execFileSync(command, values, { cwd: root, stdio: 'inherit' });
+
+// The same sources give the same bytes.
+const built = fingerprint(path.join(root, 'dist'));
+run(process.execPath, path.join(root, 'scripts/build.mjs'));
+if (fingerprint(path.join(root, 'dist')) !== built) throw new Error('dist/ changed when it was built again from the same sources');
 
 try {
   const listing = JSON.parse(execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], { cwd: root, encoding: 'utf8' }));
@@ -17,7 +23,7 @@ try {
   const tarball = path.join(folder, packed.filename);
   const files = packed.files.map((file) => file.path).sort();
   const entries = Object.entries(ENTRIES).flatMap(([subpath, name]) => [`${subpath}/package.json`, `dist/${name}.js`, `dist/${name}.d.ts`]);
-  for (const needed of [...entries, 'dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
+  for (const needed of [...entries, 'dist/index.js', 'dist/index.d.ts', 'dist/core_bg.wasm', 'dist/THIRD-PARTY.txt', 'dist/sbom.cdx.json', 'LICENSE-MIT', 'LICENSE-APACHE', 'README.md']) {
     if (!files.includes(needed)) throw new Error(`${needed} is missing from the package; it holds ${files.join(', ')}`);
   }
   run(bin('publint'), 'run', tarball, '--strict');
