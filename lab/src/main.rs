@@ -297,7 +297,6 @@ fn main() -> ExitCode {
         }),
         Command::Families(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
-<<<<<<< HEAD
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
         Command::Evaluate {
             logs: files,
@@ -341,9 +340,6 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::command::validate(&arguments),
         Command::Schema(command) => validate::command::schemas(&command),
         Command::CheckValidate(arguments) => validate::command::check(&arguments),
-=======
-        Command::Train(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
->>>>>>> 7f66336 (lab: train writes bundles; families trains every body on one log and runs their bundles beside each other)
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),

@@ -13,7 +13,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ears_only::bundle::Bundle;
+use ears_only::bundle::{Bundle, BundleSettings};
 use ears_world::World;
 use ears_world::candidates::Candidates;
 use ears_world::constants::{CARDS, DAYS, LISTENERS, SHELVES};
@@ -162,18 +162,17 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
     Ok(report(settings.seeds.clone(), &runs))
 }
 
-/// What a policy runs on.
 /// Candidates of the longest list of the demo world.
 pub const LONGEST_LIST: usize = if SHELVES > CARDS { SHELVES } else { CARDS };
 
 /// Ranks pages of the demo world until `told` has seen enough, with new listeners every 30 days.
 ///
 /// # Errors
-/// When the core refuses a page or an event.
+/// When the core refuses the model, a page or an event.
 pub fn watched(model: BundleSettings, told: Told<'_>) -> Result<(), LabError> {
     let world = World::demo();
     let candidates = Candidates::new(world.catalogue());
-    let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, model, threads: 1 };
+    let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, bundle: Bundle::new(model)?, threads: 1 };
     let mut more = true;
     for seed in 1.. {
         let stage = Stage { world: &world, candidates: &candidates, seed, settings: &settings };
@@ -188,6 +187,7 @@ pub fn watched(model: BundleSettings, told: Told<'_>) -> Result<(), LabError> {
     Ok(())
 }
 
+/// What a policy runs on.
 struct Stage<'a> {
     world: &'a World,
     candidates: &'a Candidates<'a>,

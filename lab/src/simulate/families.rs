@@ -211,7 +211,7 @@ fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
             let page = stage.candidates.page(stage.seed, number, day);
             for visit in 0..VISITS {
                 let visit = listener.visit(day, visit);
-                let shown = device.rank(&page, visit.at)?;
+                let (shown, _) = device.rank(&page, visit.at)?;
                 let looks = listener.browse(visit, &shown.items);
                 let record = device.ranker.log().find(shown.id);
                 for look in looks.iter().filter(|look| look.shelf < VISIBLE_SHELVES && look.position < VISIBLE_CARDS) {
@@ -246,7 +246,7 @@ fn page_ms(stage: &Stage<'_>) -> Result<f64, LabError> {
         for visit in 0..VISITS {
             let visit = listener.visit(day, visit);
             let start = Instant::now();
-            let shown = device.rank(&page, visit.at)?;
+            let (shown, _) = device.rank(&page, visit.at)?;
             times.push(start.elapsed().as_secs_f64() * 1_000.0);
             let looks = listener.browse(visit, &shown.items);
             device.observe(&shown, &looks, |_, _| ())?;
