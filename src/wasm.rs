@@ -5,6 +5,8 @@ use wasm_bindgen::prelude::*;
 
 #[cfg(feature = "bundles")]
 mod bundle;
+#[cfg(feature = "contribute")]
+mod contribute;
 mod error;
 mod host;
 mod types;
@@ -16,7 +18,6 @@ use crate::error::Error;
 use crate::feedback::{EventKind, ListeningEvent, played_ms};
 use crate::log::DecisionId;
 use crate::page::{CardHandle, Page};
-use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Exclusion, Ranker};
 use types::from_js;
@@ -223,54 +224,6 @@ impl Core {
     #[wasm_bindgen(js_name = setConsent)]
     pub fn set_consent(&mut self, personalize: bool, contribute: bool) {
         self.ranker.set_consent(Consent { personalize, contribute });
-    }
-
-    /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
-    #[wasm_bindgen(js_name = setManifest)]
-    pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
-        self.ranker.bundle().check_manifest(bytes)?;
-        let settings = ManifestSettings::read(&from_js(&parsed, "bad_manifest")?)?;
-        self.ranker.set_manifest(Manifest::new(bytes, settings)?);
-        Ok(())
-    }
-
-    /// The ledger's bytes, if there is one.
-    pub fn ledger(&self) -> Option<Vec<u8>> {
-        self.ranker.ledger()
-    }
-
-    /// Starts a fully spent ledger unless there is one; its bytes.
-    #[wasm_bindgen(js_name = startLedger)]
-    pub fn start_ledger(&mut self, now: f64) -> Result<Vec<u8>, Error> {
-        Ok(self.ranker.start_ledger(time(now)?))
-    }
-
-    /// Takes a stored ledger.
-    #[wasm_bindgen(js_name = restoreLedger)]
-    pub fn restore_ledger(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.ranker.restore_ledger(bytes)
-    }
-
-    /// Where the contribution stands.
-    pub fn contribution(&self, now: f64) -> Result<JsValue, Error> {
-        Ok(views::contribution(&self.ranker.contribution(time(now)?)).into())
-    }
-
-    /// Pays for the record of a probe that is over; the ledger bytes to save first, or nothing.
-    pub fn debit(&mut self, now: f64) -> Result<Option<Vec<u8>>, Error> {
-        self.ranker.debit(time(now)?)
-    }
-
-    /// Makes the record of 16 bytes.
-    #[wasm_bindgen(js_name = makeRecord)]
-    pub fn make_record(&mut self) -> Result<Vec<u8>, Error> {
-        Ok(self.ranker.make_record()?.bytes().to_vec())
-    }
-
-    /// The fields of a record.
-    #[wasm_bindgen(js_name = describeRecord)]
-    pub fn describe_record(&self, bytes: &[u8]) -> Result<JsValue, Error> {
-        Ok(views::record(&ProbeRecord::describe(bytes)?).into())
     }
 }
 

@@ -1,4 +1,4 @@
-// Builds dist/: one entry, the lazy chunks (the compiled core; published bundles, for apps that ask for them; the verifier, for browsers without
+// Builds dist/: one entry, the lazy chunks (the compiled core, small and full; published bundles, for apps that ask for them; the verifier, for browsers without
 // Ed25519), the type declarations. Needs build/wasm, which `cargo xtask build` makes.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
@@ -14,7 +14,9 @@ const at = (...parts) => path.join(root, ...parts);
 const wasm = at('build/wasm/core_bg.wasm');
 const bindings = at('build/wasm/core.js');
 const verifier = at('build/wasm/verify.wasm');
-for (const file of [wasm, bindings, verifier]) {
+const small = at('build/wasm/small/core_bg.wasm');
+const smallBindings = at('build/wasm/small/core.js');
+for (const file of [wasm, bindings, small, smallBindings, verifier]) {
   if (!existsSync(file)) {
     console.error(`${path.relative(root, file)} is missing: run \`cargo xtask build\` first`);
     process.exit(1);
@@ -30,9 +32,13 @@ execFileSync(process.execPath, [path.join(path.dirname(require.resolve('typescri
 // After the compiler, since it uses what the package uses.
 const { inlineModule } = await import('./inline.mjs');
 const core = slimmed(readFileSync(wasm), readFileSync(bindings, 'utf8'));
-writeFileSync(at('build/modules/glue.js'), await glueModule(core.glue));
-writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(core.module));
-writeFileSync(at('build/modules/verify-inline.js'), inlineModule(readFileSync(verifier)));
+const glue = await glueModule(core.glue);
+writeFileSync(at('build/modules/glue.js'), glue);
+// Each core has its bindings with it, in one file: they name what it imports.
+writeFileSync(at('build/modules/wasm-full.js'), inlineModule(core.module, 'full') + glue);
+const smallCore = slimmed(readFileSync(small), readFileSync(smallBindings, 'utf8'));
+writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(smallCore.module, 'small') + await glueModule(smallCore.glue));
+writeFileSync(at('build/modules/verify-inline.js'), inlineModule(readFileSync(verifier), 'verify'));
 
 await build({
   entryPoints: [at('build/modules/index.js')],

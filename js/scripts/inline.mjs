@@ -2,14 +2,17 @@
 import { brotliCompressSync } from 'node:zlib';
 import { CHARACTERS, placed, PREFIXES, STREAMS, unpack, walk } from '../build/modules/wasm-streams.js';
 
-/** A module that gives the bytes of `module`; see src/wasm-streams.ts. */
-export function inlineModule(module) {
+/**
+ * A module that gives the bytes of `module`; see src/wasm-streams.ts. The name keeps the copies of the reader apart: a chunk that
+ * shared it would wait for a second file.
+ */
+export function inlineModule(module, name) {
   const streams = apart(module).map((stream) => shorter(textOf(stream, 0), textOf(stream, 1)));
   // Numbers in a module may be written longer than they need be; such a module would come back changed.
   let back;
   try { back = unpack(streams, module.length); } catch { back = new Uint8Array(); }
   if (Buffer.compare(back, module) !== 0) throw new Error('expected the streams to give the module, got other bytes');
-  return `import { unpack } from './wasm-streams.js';
+  return `import { unpack } from './wasm-streams.js?${name}';
 const streams = [
 ${streams.map(([singles, keeps, text]) => `  ['${singles}', ${keeps}, '${text}'],\n`).join('')}];
 export function bytes() {

@@ -56,6 +56,8 @@ export class Bundles implements CoreProgram {
   #checks!: Checks;
   #root!: Root;
   #state!: State;
+  /** The state is what is stored, and this tab is the one that writes. */
+  #owns = false;
   /** The storage did not answer: the built-in model serves this visit, and what is stored stays as it is. */
   #unread = false;
   /** SHA-256 of the bundle that the core is on; a newer one may be waiting for the next visit. */
@@ -102,6 +104,8 @@ export class Bundles implements CoreProgram {
       await this.#started;
       // Where starting failed, it was said.
       if (this.#root === undefined || !this.#host.mayWrite() || this.#host.closing()) return;
+      // The tab that wrote until now may have come further.
+      if (!this.#owns) await this.#load();
       const since = this.#host.now() - this.#state.checkedAt;
       if (since >= 0 && since < (this.#options.checkEveryMs ?? CHECK_EVERY_MS)) return;
       await this.#update();
@@ -134,17 +138,23 @@ export class Bundles implements CoreProgram {
   async #start(): Promise<void> {
     try {
       if (!CHANNEL.test(this.#channel)) throw refusal('bundle_malformed', `expected a channel like ${String(CHANNEL)}, got ${this.#channel}`);
-      const { root } = this.#options;
-      const pinned = typeof root === 'string' ? root : JSON.stringify(root);
       this.#checks = await findChecks(this.#host.platform.subtle);
-      this.#state = await this.#read(pinned);
-      const shipped = await this.#openRoot(pinned);
-      this.#root = await this.#openRoot(this.#state.root).catch(() => shipped);
-      // An app that ships a later root than the device has followed, or the stored one is broken.
-      if (shipped.version > this.#root.version || shipped === this.#root) this.#useRoot(shipped, pinned);
+      await this.#load();
     } catch (thrown) {
       this.#host.report(thrown);
     }
+  }
+
+  /** Takes up what is stored. From then on the tab that writes owns it. */
+  async #load(): Promise<void> {
+    const { root } = this.#options;
+    const pinned = typeof root === 'string' ? root : JSON.stringify(root);
+    this.#state = await this.#read(pinned);
+    this.#owns = this.#host.mayWrite();
+    const shipped = await this.#openRoot(pinned);
+    this.#root = await this.#openRoot(this.#state.root).catch(() => shipped);
+    // An app that ships a later root than the device has followed, or the stored one is broken.
+    if (shipped.version > this.#root.version || shipped === this.#root) this.#useRoot(shipped, pinned);
   }
 
   async #read(pinned: string): Promise<State> {
@@ -195,7 +205,7 @@ export class Bundles implements CoreProgram {
     if (signed === undefined) throw refusal('bundle_hash', `expected bundle ${sequence} in the storage, found nothing of use`);
     await this.#checkBundle(slot, signed);
     // Written before it is used: a bundle that hangs the page must not be begun with for ever.
-    if (!proven && this.#host.mayWrite()) {
+    if (!proven && this.#owns) {
       this.#changeSlot({ tries: tries + 1 });
       await this.#writing;
     }
@@ -435,7 +445,7 @@ export class Bundles implements CoreProgram {
   /** Goes on from the changed state and writes it, one write after the other. */
   #change(change: Partial<State>): void {
     const state = this.#state = { ...this.#state, ...change };
-    if (!this.#host.mayWrite()) return;
+    if (!this.#owns) return;
     this.#writing = this.#writing.then(() => this.#host.storage().put(this.#key('state'), encodeState(state), 'strict'))
       .catch((thrown: unknown) => { if (!this.#host.closing()) this.#host.report(thrown); });
   }
@@ -465,6 +475,8 @@ function judged(sequence: number, thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown;
   const { code } = thrown as { code?: unknown };
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  // Not a trap: the app gave another core than the one that takes bundles.
+  if (thrown instanceof TypeError) return refusal('bundle_refused', `this core takes no bundles, core_bg.wasm does: ${message}`, thrown);
   return typeof code !== 'string' || code === 'panic'
     ? refusal('bundle_trapped', `bundle ${sequence} stopped the core: ${message}`, thrown)
     : refusal('bundle_refused', `the core refused bundle ${sequence}: ${message} (${code})`, thrown);

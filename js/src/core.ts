@@ -62,7 +62,10 @@ export interface CoreProgram {
 }
 
 /** Gets the compiled core. Rejects with a `HomeError`. */
-export type LoadCore = (wasm: HomeOptions['wasm']) => Promise<CoreProgram>;
+export type LoadCore = (wasm: HomeOptions['wasm'], parts: CoreParts) => Promise<CoreProgram>;
+
+/** `small` ranks and learns; `full` takes published bundles and contributes as well. */
+export type CoreParts = 'small' | 'full';
 
 /**
  * The same core with every failure as a `HomeError`. An error without a code is a trap: the instance is not touched

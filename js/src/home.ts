@@ -271,7 +271,7 @@ export class HomeRuntime implements Home {
       now: () => this.#now(),
       mayContribute: () => this.#mayContribute(),
       withCore: (run) => run(this.#mustHaveEngine().core),
-      contribution: () => this.#engine?.core.contribution(this.#now()),
+      contribution: () => this.#options.upload ? this.#engine?.core.contribution(this.#now()) : undefined,
       keepAside: (bytes) => this.#keepAside(bytes, new HomeError('outbox_corrupt', 'the stored outbox cannot be read')),
       error: toHomeError,
       report: (error) => this.#report(error),
@@ -480,7 +480,7 @@ export class HomeRuntime implements Home {
     if (this.#platform.isServer && wanted === 'indexeddb') {
       return this.#fail(new HomeError('server', 'pages are ranked on the listener\'s device, and this is a server'));
     }
-    const loading = this.#loadCore(this.#options.wasm).then((program) => ({ program }), (thrown: unknown) => ({ error: toHomeError(thrown, 'load') }));
+    const loading = this.#loadCore(this.#options.wasm, this.#options.bundle || this.#options.upload ? 'full' : 'small').then((program) => ({ program }), (thrown: unknown) => ({ error: toHomeError(thrown, 'load') }));
     const snapshot = await this.#openStorage();
     const loaded = await loading;
     if (this.#closing) return;
@@ -693,6 +693,7 @@ export class HomeRuntime implements Home {
     this.#refresh();
     this.#saver.touch();
     void this.#contribute();
+    void this.#bundles?.look();
   }
 
   /** Another tab of this profile did something that counts here too. */

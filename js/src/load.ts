@@ -1,7 +1,7 @@
 // Gets the compiled core into memory: lazily, once per page, and again for a fresh instance after a trap.
-import type { CoreModule, CoreProgram } from './core.js';
+import type { CoreModule, CoreParts, CoreProgram } from './core.js';
 import { HomeError } from './errors.js';
-import { glue } from './glue.js';
+import type { glue as Glue } from './glue.js';
 import type { HomeOptions } from './types.js';
 
 /** The smallest module there is. Where even this is refused, a Content-Security-Policy is at work. */
@@ -15,22 +15,25 @@ const SIMD_MODULE = new Uint8Array([
   0x0a, 0x09, 0x01, 0x07, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x1a, 0x0b, // i32.const 0, i8x16.splat, drop
 ]);
 
-let inlined: Promise<WebAssembly.Module> | undefined;
+/** A compiled core, and what makes the bindings of an instance. */
+interface Compiled { readonly module: WebAssembly.Module; readonly glue: typeof Glue }
 
-/** Compiles the core, once per page for the inlined one. */
-export async function loadCore(wasm: HomeOptions['wasm']): Promise<CoreProgram> {
+const inlined = new Map<CoreParts, Promise<Compiled>>();
+
+/** Compiles the core, once per page for the inlined ones; a given one has all parts. */
+export async function loadCore(wasm: HomeOptions['wasm'], parts: CoreParts = 'small'): Promise<CoreProgram> {
   if (typeof WebAssembly !== 'object') throw new HomeError('no_wasm', 'WebAssembly is not available here');
   if (!WebAssembly.validate(SIMD_MODULE)) throw new HomeError('no_simd', 'WebAssembly is available without 128-bit SIMD, which is needed');
   try {
-    const module = await (wasm === undefined ? (inlined ??= compileInlined()) : compile(wasm));
-    return { instantiate: () => instantiate(module) };
+    const compiled = await (wasm === undefined ? onceInlined(parts) : given(wasm));
+    return { instantiate: () => instantiate(compiled) };
   } catch (thrown) {
-    if (wasm === undefined) inlined = undefined;
+    if (wasm === undefined) inlined.delete(parts);
     throw loadError(thrown);
   }
 }
 
-async function instantiate(module: WebAssembly.Module): Promise<CoreModule> {
+async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
   try {
     const { start, Core } = glue();
     await start(module);
@@ -47,9 +50,20 @@ function loadError(thrown: unknown): HomeError {
   return new HomeError('load', `the core did not load: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
 }
 
-async function compileInlined(): Promise<WebAssembly.Module> {
-  const { bytes } = await import('./wasm-inline.js');
-  return WebAssembly.compile(bytes());
+function onceInlined(parts: CoreParts): Promise<Compiled> {
+  const compiling = inlined.get(parts) ?? compileInlined(parts);
+  inlined.set(parts, compiling);
+  return compiling;
+}
+
+async function compileInlined(parts: CoreParts): Promise<Compiled> {
+  const { bytes, glue } = await (parts === 'small' ? import('./wasm-inline.js') : import('./wasm-full.js'));
+  return { module: await WebAssembly.compile(bytes()), glue };
+}
+
+async function given(wasm: NonNullable<HomeOptions['wasm']>): Promise<Compiled> {
+  const [{ glue }, module] = await Promise.all([import('./glue.js'), compile(wasm)]);
+  return { module, glue };
 }
 
 async function compile(wasm: NonNullable<HomeOptions['wasm']>): Promise<WebAssembly.Module> {

@@ -174,7 +174,7 @@ describe('published bundles', () => {
     await device.looked();
     device.world.requests = [];
     const before = device.storage.log.filter((line) => line.startsWith('put bundle')).length;
-    const opening = makeHome({ world: device.world, storage: device.storage, program: fakeProgram(), bundle: { url: URL, root: device.publisher.pinned } });
+    const opening = makeHome({ world: device.world, storage: device.storage, program: fakeProgram(), bundle: { url: URL, root: device.publisher.pinned, checkEveryMs: 0 } });
     await device.world.advance(200);
     await opening.home.ready;
     assert.deepEqual([opening.home.status.writer, opening.home.status.modelVersion], [false, 'model-5']);
@@ -182,7 +182,28 @@ describe('published bundles', () => {
     await device.world.settle();
     assert.deepEqual(device.world.requests, []);
     assert.equal(device.storage.log.filter((line) => line.startsWith('put bundle')).length, before);
-    await Promise.all([first.home.close(), opening.home.close()]);
+    // Its turn comes: it goes on from what the other one has come to, and looks.
+    device.publisher.release(6);
+    await first.home.close();
+    const salt = 'f'.repeat(32);
+    device.storage.values.set('bundle/default/state', new TextEncoder().encode(JSON.stringify({ ...device.state, salt })));
+    const count = looks.length;
+    for (let round = 0; looks.length === count && round < 1000; round++) await device.world.settle();
+    await device.looked();
+    assert.equal(opening.home.status.writer, true);
+    assert.deepEqual([device.state.salt, device.state.current.sequence, device.state.good.sequence], [salt, 6, 5]);
+    await opening.home.close();
+  });
+
+  test('with a core that takes no bundles, the built-in model serves and the bundle is not blamed', async () => {
+    const device = new Device();
+    device.faults.setBundle = new TypeError('wasm.core_setBundle is not a function');
+    device.publisher.release(1);
+    const { codes, sources } = await device.visit();
+    assert.deepEqual([codes, sources, device.state.bad], [['bundle_refused'], ['policy'], []]);
+    delete device.faults.setBundle;
+    await device.visit();
+    assert.equal((await device.visit()).model, 'model-1');
   });
 
   test('forgetting the listener keeps the bundle', async () => {

@@ -20,7 +20,7 @@ describe('the files', () => {
   test('one entry, lazy chunks, no bare imports', () => {
     const others = Object.values(ENTRIES).map((name) => `${name}.js`);
     const scripts = readdirSync(new URL('dist/', root)).filter((name) => name.endsWith('.js') && !others.includes(name));
-    const chunks = ['bundle.js', 'contribution.js', 'import-history.js', 'wasm-inline.js'];
+    const chunks = ['bundle.js', 'contribution.js', 'glue.js', 'import-history.js', 'wasm-full.js', 'wasm-inline.js'];
     assert.deepEqual(scripts.sort(), [...chunks, 'index.js', 'verify-inline.js'].sort());
     const imported = { 'index.js': chunks.map((name) => `./${name}`), 'bundle.js': ['./verify-inline.js'] };
     for (const name of scripts) {
@@ -29,14 +29,41 @@ describe('the files', () => {
       assert.deepEqual(imports.sort(), imported[name] ?? []);
       assert.ok(!/\beval\(|new Function|import\.meta/.test(text.slice(0, 100_000)));
     }
-    for (const name of ['wasm-inline.js', 'verify-inline.js']) {
+    for (const name of ['wasm-inline.js', 'wasm-full.js', 'verify-inline.js']) {
       assert.ok(!/[^\x20-\x7e\n]/.test(readFileSync(new URL(`dist/${name}`, root), 'latin1')), 'the chunk is printable ASCII');
     }
   });
 
   test('the text in the chunk is the module', async () => {
-    const { bytes } = await import('../dist/wasm-inline.js');
+    const { bytes } = await import('../dist/wasm-full.js');
     assert.ok(Buffer.compare(bytes(), readFileSync(new URL('dist/core_bg.wasm', root))) === 0);
+  });
+
+  test('the small core ranks, learns and keeps as the full one does, to the last bit', async () => {
+    const full = readFileSync(new URL('dist/core_bg.wasm', root));
+    const clock = () => 1_800_000_000_000;
+    const homes = [undefined, full].map((wasm) => createHome({ storage: 'memory', seed: 7, clock, ...(wasm ? { wasm } : {}) }));
+    const results = [];
+    for (const home of homes) {
+      assert.equal((await home.ready).state, 'ready');
+      const pages = [];
+      for (let visit = 0; visit < 5; visit++) {
+        const page = home.rankSync(samplePage());
+        assert.equal(page.source, 'policy');
+        pages.push(page, home.explain(page.decisionId));
+        const [shelf] = page.shelves;
+        home.track({ type: 'finish', cardId: shelf.cards[0].id, shelfId: shelf.id, decisionId: page.decisionId, msPlayed: 60_000 });
+        await home.flush();
+      }
+      results.push({ pages, state: await home.exportState() });
+    }
+    assert.deepEqual(results[0], results[1]);
+    // And each goes on from what the other kept.
+    for (const [home, { state }] of [[homes[0], results[1]], [homes[1], results[0]]]) {
+      await home.importState(state);
+      assert.deepEqual(await home.exportState(), state);
+      await home.close();
+    }
   });
 
   test('a module that would not come back byte for byte is refused by the build', async () => {

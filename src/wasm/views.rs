@@ -10,8 +10,11 @@ use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::features::Column;
 use crate::page::Card;
+#[cfg(feature = "contribute")]
 use crate::privacy::{EPSILONS, RecordFields};
-use crate::ranker::{CardExplanation, Contribution, Explanation, ShelfExplanation, Summary};
+#[cfg(feature = "contribute")]
+use crate::ranker::Contribution;
+use crate::ranker::{CardExplanation, Explanation, ShelfExplanation, Summary};
 
 /// An object of JavaScript that is given its fields.
 pub(super) struct Fields(Object);
@@ -101,6 +104,7 @@ pub(super) fn summary(summary: &Summary, history_empty: bool) -> Fields {
 }
 
 /// Where the contribution stands.
+#[cfg(feature = "contribute")]
 pub(super) fn contribution(contribution: &Contribution) -> Fields {
     let budget = contribution.budget;
     Fields::default()
@@ -117,6 +121,7 @@ pub(super) fn contribution(contribution: &Contribution) -> Fields {
 }
 
 /// The fields of a record.
+#[cfg(feature = "contribute")]
 pub(super) fn record(fields: &RecordFields) -> Fields {
     Fields::default()
         .number("version", fields.version.into())

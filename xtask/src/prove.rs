@@ -334,6 +334,7 @@ fn sizes(_: &Units) -> Result<Record> {
             gated,
             bytes("fetched, gzip", total.gzip),
             bytes("fetched, raw", total.raw),
+            bytes("fetched with the full core, brotli", sizes.full().brotli),
             bytes("all of the package, brotli", sizes.all().brotli),
             bytes("wasm module, brotli", sizes.module.brotli),
             bytes("wasm module, raw", sizes.module.raw),

@@ -10,6 +10,9 @@ use std::process::Command;
 /// The generated glue and the optimised module go here; the npm package is made from them.
 pub const OUT: &str = "js/build/wasm";
 
+/// The same of the small core.
+pub const SMALL_OUT: &str = "js/build/wasm/small";
+
 /// Post-MVP features that current Rust and `+simd128` use; wasm-opt refuses what is not named.
 const FEATURES: [&str; 7] = [
     "--enable-simd",
@@ -28,9 +31,49 @@ const OPTIMISATION: [&str; 7] =
 /// For the verifier, which needs no speed: the smallest of what was tried.
 const VERIFIER_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-producers", "--strip-target-features"];
 
-/// Builds the core and the verifier.
+/// Which parts of the core a module has.
+#[derive(Clone, Copy)]
+enum Core {
+    /// All of them.
+    Full,
+    /// What ranking and learning by the built-in model or one written by hand need: no bundles, no contribution.
+    Small,
+}
+
+impl Core {
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Full => &[],
+            Self::Small => &["--no-default-features"],
+        }
+    }
+
+    fn target(self) -> &'static str {
+        match self {
+            Self::Full => "",
+            Self::Small => "small",
+        }
+    }
+
+    fn out(self) -> &'static str {
+        match self {
+            Self::Full => OUT,
+            Self::Small => SMALL_OUT,
+        }
+    }
+
+    fn stamp(self) -> &'static str {
+        match self {
+            Self::Full => "wasm",
+            Self::Small => "wasm-small",
+        }
+    }
+}
+
+/// Builds the cores and the verifier.
 pub fn build(run: Runner) -> Result<()> {
-    build_core(run)?;
+    build_core(Core::Full, run)?;
+    build_core(Core::Small, run)?;
     build_verifier(run)
 }
 
@@ -58,18 +101,21 @@ fn compile(package: &str) -> Command {
     cargo
 }
 
-/// Builds `js/build/wasm/{core.js,core_bg.wasm}`. Panics become bare traps on the way (`xtask/scripts/quiet-panics.mjs`).
-fn build_core(run: Runner) -> Result<()> {
+/// Builds `core.js` and `core_bg.wasm`, the small core into a folder of its own. Panics become bare traps on the way
+/// (`xtask/scripts/quiet-panics.mjs`).
+fn build_core(core: Core, run: Runner) -> Result<()> {
     install::wasm_target(run)?;
-    // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen.
-    run(&mut compile("ears-only"))?;
-    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_only.wasm");
+    // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen. Cores of other features are files of the same
+    // name, so each has a folder.
+    let target = project::target().join(core.target());
+    run(compile("ears-only").args(core.features()).arg("--target-dir").arg(&target))?;
+    let module = target.join("wasm32-unknown-unknown/wasm/ears_only.wasm");
     let bindgen = install::wasm_bindgen(run)?;
     let opt = install::wasm_opt(run)?;
 
-    let out = project::root().join(OUT);
+    let out = project::root().join(core.out());
     let products = [out.join("core.js"), out.join("core_bg.wasm")];
-    let stamp = project::scratch("stamps")?.join("wasm");
+    let stamp = project::scratch("stamps")?.join(core.stamp());
     let lock = project::root().join("xtask/package-lock.json");
     let quiet = project::root().join("xtask/scripts/quiet-panics.mjs");
     let inputs = [module.clone(), lock, bindgen.clone(), quiet.clone()];
