@@ -11,8 +11,11 @@ export type CoreExplanation = Omit<Explanation, 'shelves'> & { shelves: CoreShel
 
 /** The exported class of the compiled core. Every method may throw an `Error` with a stable string `code`. */
 export interface Core {
-  /** Goes on with another model: the bundle's bytes, and its header read as JSON. Nothing changes where it throws. */
-  setBundle(bytes: Uint8Array, header: unknown): unknown;
+  /**
+   * Goes on with another model: the bundle's bytes, and its header read as JSON. Nothing changes where it throws. Says what became of
+   * what was learned: nothing, `head_carried` or `head_restarted`.
+   */
+  setBundle(bytes: Uint8Array, header: unknown): string;
   configuration(): [modelVersion: string, given: string[], givenDefaults: number[], context: string[], contextDefaults: number[]];
   policyKind(): string;
   registerCards(strings: string, numbers: Float32Array): Uint32Array;
@@ -31,6 +34,7 @@ export interface Core {
   endSession(now: number): number;
   summary(): Summary;
   snapshot(): Uint8Array;
+  /** Says what became of what was learned, as `setBundle` does. */
   restore(bytes: Uint8Array): string;
   reset(): void;
   setPrivate(on: boolean, now: number): void;

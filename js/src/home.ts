@@ -64,6 +64,8 @@ export class HomeRuntime implements Home {
   #mayOverwrite = true;
   #program: CoreProgram | undefined;
   #bundles: Bundles | undefined;
+  /** What the core said of what it had learned under another model. */
+  #learned = '';
   #engine: Engine | undefined;
   /** The engine of a core that stopped, until there is another core. */
   #parked: Engine | undefined;
@@ -390,11 +392,11 @@ export class HomeRuntime implements Home {
   readonly importState = async (bytes: Uint8Array): Promise<void> => {
     await this.ready;
     const engine = this.#mustHaveEngine();
-    engine.core.restore(bytes);
+    this.#learned = engine.core.restore(bytes);
     engine.moveTo(engine.core);
     this.#tellConsent();
     await this.#saver.now();
-    this.#notify();
+    this.#refresh();
   };
 
   readonly summary = (): Summary =>
@@ -516,7 +518,7 @@ export class HomeRuntime implements Home {
         replace: (bytes, header) => {
           this.#quietly(() => {
             const engine = this.#mustHaveEngine();
-            engine.core.setBundle(bytes, header);
+            this.#learned = engine.core.setBundle(bytes, header);
             engine.moveTo(engine.core);
           });
           this.#refresh();
@@ -575,7 +577,7 @@ export class HomeRuntime implements Home {
     let core = await this.#newCore();
     if (snapshot !== undefined) {
       try {
-        core.restore(snapshot);
+        this.#learned = core.restore(snapshot);
       } catch (thrown) {
         const error = toHomeError(thrown, 'snapshot_corrupt');
         await this.#keepAside(snapshot, error);
@@ -742,6 +744,7 @@ export class HomeRuntime implements Home {
       state,
       ...(problem ? { reason: this.#statusReason(), message: problem.message } : {}),
       ...(modelVersion ? { modelVersion } : {}),
+      ...(this.#learned ? { learned: this.#learned as NonNullable<Status['learned']> } : {}),
       storage: this.#storageKind,
       writer: this.#writer.active,
     });

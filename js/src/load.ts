@@ -37,9 +37,26 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
   try {
     const { start, Core } = glue();
     await start(module);
-    return { create: (settings, seed) => new Core(settings, seed) };
+    return {
+      create: (model, seed) => {
+        if (!(model instanceof Uint8Array)) return new Core(model, seed);
+        const core = new Core(undefined, seed);
+        core.setBundle(model, headerOf(model));
+        return core;
+      },
+    };
   } catch (thrown) {
     throw loadError(thrown);
+  }
+}
+
+/** The header of a bundle's bytes; nothing where there is none, which the core then refuses. */
+function headerOf(bytes: Uint8Array): unknown {
+  try {
+    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
+    return JSON.parse(new TextDecoder().decode(bytes.subarray(16, 16 + length)));
+  } catch {
+    return undefined;
   }
 }
 

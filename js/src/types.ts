@@ -193,7 +193,14 @@ export interface ModelSettings {
   /** Names the model; comes back as `modelVersion`. */
   readonly version: string;
   readonly schema?: {
-    readonly columns: readonly { readonly name: string; readonly source: ColumnSource; readonly default?: number }[];
+    readonly columns: readonly {
+      readonly name: string;
+      readonly source: ColumnSource;
+      readonly default?: number;
+      /** A smaller value counts as `min`, a larger one as `max`. */
+      readonly min?: number;
+      readonly max?: number;
+    }[];
   };
   /** What is believed before anything was heard here. */
   readonly prior?: PriorStart & {
@@ -282,8 +289,8 @@ export interface BundleOptions {
 
 /** All optional. */
 export interface HomeOptions {
-  /** Default: the model that is built in. */
-  readonly model?: ModelSettings;
+  /** Settings, or the bytes of a bundle made by `ears-lab`, which may hold a trained body. Default: the model that is built in. */
+  readonly model?: ModelSettings | Uint8Array;
   /**
    * Published bundles. Each takes the place of `model` once it has passed every check, from the next visit on or, where no page was ranked
    * yet, at once; `model` serves until then, and when no bundle is of use. What was learned is kept.
@@ -398,6 +405,11 @@ export interface Status {
   readonly reason?: StatusReason;
   readonly message?: string;
   readonly modelVersion?: string;
+  /**
+   * What became of what was learned under another model: `head_carried`, it goes on for the columns that mean the same;
+   * `head_restarted`, learning starts anew, the history is kept. Absent when all of it is in use.
+   */
+  readonly learned?: 'head_carried' | 'head_restarted';
   readonly storage: 'none' | 'indexeddb' | 'memory' | 'adapter';
   /** Whether this tab is the one that saves. Other tabs rank, and take over when it closes. */
   readonly writer: boolean;

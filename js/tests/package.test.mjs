@@ -207,6 +207,68 @@ const plainPage = (change) => {
   return { ...page, shelves: page.shelves.map((shelf) => ({ ...shelf, cards: shelf.cards.map(({ features, ...card }) => card) })) };
 };
 
+describe('a bundle given as bytes', () => {
+  const bundle = (name) => new Uint8Array(readFileSync(new URL(`../tests/golden/bundles/${name}.bundle`, root)));
+  const open = async (model, errors = []) => {
+    const home = createHome({ model, storage: 'memory', seed: 3, clock: () => Date.UTC(2026, 10, 23), onError: (error) => errors.push(error.code) });
+    return { home, status: await home.ready };
+  };
+
+  test('every body ranks, explains and learns', async () => {
+    for (const name of ['plain', 'linear', 'factorization', 'trees', 'network', 'network-int8']) {
+      const { home, status } = await open(bundle(name));
+      assert.deepEqual([status.state, status.modelVersion, status.learned], ['ready', `example-${name}`, undefined]);
+      const page = samplePage();
+      const ranked = home.rankSync(page, { weekday: 2 });
+      assert.equal(ranked.source, 'policy');
+      const { decisionId, shelves: [first] } = ranked;
+      const before = home.explain(decisionId).shelves[0].cards[0].score;
+      home.track({ type: 'finish', decisionId, shelfId: first.id, cardId: first.cards[0].id, msPlayed: 240_000 });
+      const again = home.explain(home.rankSync(page, { weekday: 2 }).decisionId);
+      const after = again.shelves.flatMap((shelf) => shelf.cards).find((card) => card.id === first.cards[0].id).score;
+      assert.ok(after > before, `${name}: ${before} to ${after}`);
+      assert.equal(home.summary().updates, 1);
+      await home.close();
+    }
+  });
+
+  test('a value may be missing where the model takes it, and nowhere else', async () => {
+    const missing = { ...samplePage(), shelves: [{ id: 's', cards: [{ id: 'a', features: [NaN, 0.5] }, { id: 'b', features: {} }] }] };
+    const trees = await open(bundle('trees'));
+    assert.equal(trees.home.rankSync(missing).source, 'policy');
+    await trees.home.close();
+    const linear = await open(bundle('linear'));
+    assert.equal(linear.home.rankSync(missing).error.code, 'not_finite');
+    await linear.home.close();
+  });
+
+  test('bytes that are no good bundle leave the server order and say why', async () => {
+    const broken = bundle('network');
+    broken[700] ^= 1;
+    for (const model of [broken, new Uint8Array(3), new Uint8Array(2_000), bundle('trees').subarray(0, 1_000)]) {
+      const errors = [];
+      const { home, status } = await open(model, errors);
+      assert.deepEqual([status.state, status.reason, errors], ['degraded', 'model', ['bundle_corrupt']]);
+      assert.equal(home.rankSync(samplePage()).source, 'baseline');
+      await home.close();
+    }
+  });
+
+  test('status says what became of what was learned under another model', async () => {
+    const { home } = await open(bundle('linear'));
+    const { decisionId, shelves: [first] } = home.rankSync(samplePage());
+    home.track({ type: 'finish', decisionId, shelfId: first.id, cardId: first.cards[0].id, msPlayed: 240_000 });
+    const state = await home.exportState();
+    await home.close();
+    for (const [name, learned] of [['linear', undefined], ['factorization', 'head_carried'], ['trees', 'head_restarted']]) {
+      const next = await open(bundle(name));
+      await next.home.importState(state);
+      assert.deepEqual([next.home.status.learned, next.home.summary().events], [learned, 1], name);
+      await next.home.close();
+    }
+  });
+});
+
 describe('the whole loop, on IndexedDB', () => {
   test('the quick start: rank, track, come back, and the history is there', async () => {
     const page = plainPage({ local: ['recently_played'] });

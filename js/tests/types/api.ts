@@ -112,6 +112,9 @@ const options: HomeOptions = {
 };
 createHome(options);
 createHome({ upload: false, storage: 'memory' });
+createHome({ model: new Uint8Array(8) });
+// @ts-expect-error
+createHome({ model: 'a bundle' });
 // @ts-expect-error
 createHome({ storage: 'localstorage' });
 // @ts-expect-error
