@@ -228,6 +228,16 @@ impl FeatureSchema {
         }
     }
 
+    /// Indices of the columns that the app gives with each card.
+    pub(crate) fn given_columns(&self) -> &[usize] {
+        &self.given
+    }
+
+    /// Indices of the columns that the app gives with each visit.
+    pub(crate) fn context_columns(&self) -> &[usize] {
+        &self.context
+    }
+
     /// The columns that the app gives with each card, in order.
     pub fn given(&self) -> impl ExactSizeIterator<Item = &Column> {
         self.given.iter().map(|&index| &self.columns[index])

@@ -353,12 +353,15 @@ impl Ranker {
     /// Refuses a value that is missing from a column that does not keep it so.
     fn check_missing(&self, page: &Page) -> Result<(), Error> {
         let schema = &self.bundle.schema;
-        let given = page.features.chunks_exact(page.given.max(1)).flat_map(|row| row.iter().zip(schema.given()));
-        let mut all = given.chain(page.context.iter().zip(schema.context()));
-        match all.find(|(value, column)| value.is_nan() && !column.keeps_missing) {
-            None => Ok(()),
-            Some((_, column)) => Err(Error::page("not_finite", format!("expected finite features, got NaN for {}", column.name))),
+        for (values, columns) in [(&page.features, schema.given_columns()), (&page.context, schema.context_columns())] {
+            for (at, value) in values.iter().enumerate() {
+                let column = &schema.columns()[columns[at % columns.len()]];
+                if value.is_nan() && !column.keeps_missing {
+                    return Err(Error::page("not_finite", format!("expected finite features, got NaN for {}", column.name)));
+                }
+            }
         }
+        Ok(())
     }
 
     /// Features and scores of all candidates: the page's cards, then those of the local shelves.

@@ -1,5 +1,6 @@
 // The built package in a real browser: IndexedDB, locks between tabs, Content-Security-Policy.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { hasBrowser, startBrowser } from './chromium.mjs';
 

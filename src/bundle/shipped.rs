@@ -198,13 +198,14 @@ impl Bundle {
     /// `manifest_mismatch`.
     pub fn check_manifest(&self, manifest: &[u8]) -> Result<(), Error> {
         let Some(wanted) = self.shipping.as_ref().and_then(|shipping| shipping.privacy_manifest.as_ref()) else { return Ok(()) };
-        let digit = |half: u8| char::from_digit(half.into(), 16);
-        let hex = Sha256::digest(manifest).into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-        if hex.flatten().eq(wanted.chars()) {
-            Ok(())
-        } else {
-            Err(Error::privacy("manifest_mismatch", "expected the manifest that the bundle names, got another"))
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        let hash = Sha256::digest(manifest);
+        for (byte, pair) in hash.iter().zip(wanted.as_bytes().chunks_exact(2)) {
+            if pair != [digit(byte >> 4), digit(byte & 15)] {
+                return Err(Error::privacy("manifest_mismatch", "expected the manifest that the bundle names, got another"));
+            }
         }
+        Ok(())
     }
 }
 

@@ -80,7 +80,7 @@ impl Mutator {
     fn change_section(&mut self, header: &mut Value) {
         let Some(Value::Object(sections)) = header.get_mut("sections") else { return };
         let at = self.below(sections.len());
-        let Some((_, section)) = sections.iter_mut().nth(at) else { return };
+        let Some((_, section)) = sections.iter_mut().nth(at).filter(|(_, section)| section.is_object()) else { return };
         match self.below(4) {
             0 => section["type"] = json!(["f64", "f32", "f16", "i8", "u16", "u32", "i128"][self.below(7)]),
             1 => section["length"] = self.number(),
