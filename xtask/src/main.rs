@@ -2,6 +2,7 @@
 
 mod bench;
 mod counts;
+mod evaluators;
 mod install;
 mod package;
 mod process;

@@ -2,7 +2,7 @@
 
 use crate::process::{captured, command, shown};
 use crate::results::{Claim, Record};
-use crate::{Result, bench, package, project, results, size, test};
+use crate::{Result, bench, evaluators, install, package, project, results, size, test};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -326,6 +326,10 @@ fn sizes(_: &Units) -> Result<Record> {
     let mut gated = bytes("fetched, brotli", total.brotli);
     gated.wanted = format!("at most {} kB", size::BROTLI_LIMIT / 1000);
     gated.pass = sizes.passes();
+    let evaluators = evaluators::bytes(&mut install::watched)?;
+    let mut bodies = bytes("evaluators of all bodies, raw wasm", evaluators);
+    bodies.wanted = format!("at most {} kB", evaluators::LIMIT / 1000);
+    bodies.pass = evaluators <= evaluators::LIMIT;
     Ok(Record {
         name: "size".to_owned(),
         command: "cargo xtask prove size".to_owned(),
@@ -338,6 +342,7 @@ fn sizes(_: &Units) -> Result<Record> {
             bytes("all of the package, brotli", sizes.all().brotli),
             bytes("wasm module, brotli", sizes.module.brotli),
             bytes("wasm module, raw", sizes.module.raw),
+            bodies,
         ],
     })
 }

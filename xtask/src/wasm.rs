@@ -14,7 +14,7 @@ pub const OUT: &str = "js/build/wasm";
 pub const SMALL_OUT: &str = "js/build/wasm/small";
 
 /// Post-MVP features that current Rust and `+simd128` use; wasm-opt refuses what is not named.
-const FEATURES: [&str; 7] = [
+pub const FEATURES: [&str; 7] = [
     "--enable-simd",
     "--enable-bulk-memory",
     "--enable-reference-types",
@@ -25,7 +25,7 @@ const FEATURES: [&str; 7] = [
 ];
 /// Measured on the core: `-Oz` is no smaller after compression and slower; flattening and a second round save 1 %. The first KiB of
 /// memory is the far end of the stack, which nothing points to.
-const OPTIMISATION: [&str; 7] =
+pub const OPTIMISATION: [&str; 7] =
     ["-O3", "--low-memory-unused", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
 /// For the verifier, which needs no speed: the smallest of what was tried.
