@@ -73,7 +73,7 @@ if (hasBrowser()) describe('in the browser', () => {
   });
 
   test('to the first ranked page the browser fetches what the limit on the size counts, and nothing else', async () => {
-    const counted = JSON.parse(readFileSync(path.join(root, 'ranking-files.json'), 'utf8')).files;
+    const counted = JSON.parse(readFileSync(new URL('../ranking-files.json', import.meta.url), 'utf8')).files;
     const tab = await open();
     const fetched = [];
     tab.on('request', (request) => fetched.push(new URL(request.url()).pathname));
