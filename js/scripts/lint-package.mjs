@@ -17,6 +17,9 @@ const built = fingerprint(path.join(root, 'dist'));
 run(process.execPath, path.join(root, 'scripts/build.mjs'));
 if (fingerprint(path.join(root, 'dist')) !== built) throw new Error('dist/ changed when it was built again from the same sources');
 
+// What the types say is written down and documented.
+run(process.execPath, path.join(root, 'scripts/api-report.mjs'));
+
 try {
   const listing = JSON.parse(execFileSync('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], { cwd: root, encoding: 'utf8' }));
   const [packed] = Array.isArray(listing) ? listing : Object.values(listing);

@@ -10,6 +10,7 @@ const REMEMBERED = 5000;
 
 /** A card on screen, as an `impression` names it. */
 export interface SeenCard {
+  /** Identity of the card, as the app gave it. */
   readonly cardId: string;
   /** The shelf it stands in. */
   readonly shelfId?: string;

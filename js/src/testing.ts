@@ -10,7 +10,9 @@ export { memoryStorage } from './storage/memory.js';
 export interface FakeClock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Moves it to a time, milliseconds since the Unix epoch. */
   set(time: number): void;
+  /** Moves it on. */
   advance(ms: number): void;
 }
 
@@ -21,11 +23,18 @@ export function fakeClock(start = Date.UTC(2026, 0, 5, 12)): FakeClock {
 }
 
 /** One record as it would have left. */
-export interface SentRecord { readonly body: Uint8Array; readonly record: OutboxRecord }
+export interface SentRecord {
+  /** The 256 bytes of the request. */
+  readonly body: Uint8Array;
+  /** The record in them. */
+  readonly record: OutboxRecord;
+}
 
 /** A transport that sends nothing and remembers everything. */
 export interface RecordedTransport {
+  /** For `upload.transport`. */
   readonly transport: NonNullable<UploadOptions['transport']>;
+  /** What was sent, in order. */
   readonly sent: readonly SentRecord[];
   /** From now on deliveries fail with `error`, or succeed again without one. */
   fail(error?: Error): void;
@@ -47,6 +56,7 @@ export function recordedTransport(): RecordedTransport {
 
 /** As `HomeOptions`; what a test wants to hold has a default. */
 export interface TestHomeOptions extends Omit<HomeOptions, 'clock' | 'storage' | 'upload'> {
+  /** Default: one of its own. */
   readonly clock?: FakeClock;
   /** Give the storage of an earlier test Home to come back as the same listener. */
   readonly storage?: StorageAdapter;
@@ -56,9 +66,13 @@ export interface TestHomeOptions extends Omit<HomeOptions, 'clock' | 'storage' |
 
 /** A Home for a test, and what it was given. */
 export interface TestHome {
+  /** Starts like any other: await `home.ready`. */
   readonly home: Home;
+  /** Its time. */
   readonly clock: FakeClock;
+  /** Where it keeps what is learned. */
   readonly storage: StorageAdapter;
+  /** What it would have sent. */
   readonly network: RecordedTransport;
   /** What `onError` was told, in order. */
   readonly errors: readonly HomeError[];

@@ -83,7 +83,9 @@ export type EventType =
 
 /** Something that happened to a card. */
 export interface HomeEvent {
+  /** What happened. */
   readonly type: EventType;
+  /** The card it happened to. */
   readonly cardId: string;
   /** `decisionId` of the ranked page the card was shown on; leave out for a play from elsewhere in the app. */
   readonly decisionId?: string;
@@ -103,9 +105,13 @@ export interface HistoryPlay {
   readonly msPlayed: number;
   /** The catalogue card it belongs to, where the app knows it. */
   readonly cardId?: string;
+  /** As the other service names it. */
   readonly title: string;
+  /** Who made it. */
   readonly artist?: string;
+  /** Genre or other family. */
   readonly family?: string;
+  /** What it is, as on cards. */
   readonly kind?: string;
 }
 
@@ -119,7 +125,9 @@ export type Exclusion =
 
 /** What is not used until it is included again. */
 export interface Excluded {
+  /** Names of artists. */
   readonly artists: readonly string[];
+  /** Cards, as far as the device knows them. */
   readonly cards: readonly LocalCard[];
 }
 
@@ -141,13 +149,17 @@ export type ColumnSource =
 
 /** Where the weights of the reward model start; all numbers are log-odds unless said otherwise. */
 export interface PriorStart {
+  /** Log-odds that an average card is played when seen. */
   readonly bias?: number;
   /** In place of `bias`: the chance that an average card is played when seen. The bias lies one deviation below it. */
   readonly baseRate?: number;
+  /** Standard deviation of the bias. */
   readonly biasSd?: number;
   /** By column name. */
   readonly mean?: Readonly<Record<string, number>>;
+  /** Standard deviations, by column name. */
   readonly sd?: Readonly<Record<string, number>>;
+  /** Standard deviation of columns that `sd` does not name. */
   readonly defaultSd?: number;
 }
 
@@ -192,6 +204,7 @@ export interface PolicySettings {
 export interface ModelSettings {
   /** Names the model; comes back as `modelVersion`. */
   readonly version: string;
+  /** Columns of the feature vector. Default: those of the model that is built in. */
   readonly schema?: {
     readonly columns: readonly {
       readonly name: string;
@@ -210,6 +223,7 @@ export interface ModelSettings {
      * group leaves out is as in the prior around it. */
     readonly segments?: readonly (PriorStart & { readonly weight: number })[];
   };
+  /** How pages are drawn from scores. */
   readonly policy?: PolicySettings;
   /** Switches everything off: pages keep the server's order with the error `switched_off`, and nothing is learned from them. */
   readonly off?: boolean;
@@ -237,9 +251,11 @@ export type Durability = 'relaxed' | 'strict';
  * may reject; a method that does not answer within a second counts as failed.
  */
 export interface StorageAdapter {
+  /** What was last put under `key`, or `undefined`. */
   get(key: string): Promise<Uint8Array | undefined>;
   /** Replaces the value in one step: a reader sees the old bytes or the new ones, never a mixture. */
   put(key: string, bytes: Uint8Array, durability: Durability): Promise<void>;
+  /** Removes one value; one that is not there is fine. */
   delete(key: string): Promise<void>;
   /** Deletes every key that starts with `prefix`. */
   clear(prefix: string): Promise<void>;
@@ -305,6 +321,7 @@ export interface HomeOptions {
    * `personalize: true`, `contribute: false`.
    */
   readonly consent?: Partial<Consent>;
+  /** Sending of records; nothing is sent without it. Default `false`. */
   readonly upload?: UploadOptions | false;
   /** A copy of the compiled core to use in place of the inlined one, e.g. `ears-only/core_bg.wasm` from your own server. */
   readonly wasm?: BufferSource | WebAssembly.Module | Response | URL;
@@ -329,6 +346,7 @@ export type ReasonCode =
 
 /** A reason for programs and for people. */
 export interface Reason {
+  /** Stable, for programs. */
   readonly code: ReasonCode;
   /** One short English sentence. */
   readonly text: string;
@@ -340,17 +358,25 @@ export interface Placed {
   readonly position: number;
   /** Probability of this choice given everything placed before it; 1 where nothing was drawn (fixed, not visible). */
   readonly propensity: number;
+  /** Why it stands there. */
   readonly reason: Reason;
 }
 
 /** A card as the device knows it from history alone. */
 export interface LocalCard {
+  /** Identity of the card. */
   readonly id: string;
+  /** As the app or the history said. */
   readonly kind?: string;
+  /** As the app or the history said. */
   readonly title?: string;
+  /** As the app or the history said. */
   readonly artist?: string;
+  /** As the app or the history said. */
   readonly family?: string;
+  /** Whole length, in milliseconds. */
   readonly durationMs?: number;
+  /** Popularity among all listeners, in [0, 1]. */
   readonly popularity?: number;
 }
 
@@ -365,10 +391,15 @@ export type RankedShelf<S extends ShelfInput = ShelfInput> = Readonly<Omit<S, 'c
 
 /** A shelf built on the device. Its cards are the app's own where the app has given them, else what history knows. */
 export interface RankedLocalShelf<C extends CardInput = CardInput> extends Placed {
+  /** `local:` and its kind. */
   readonly id: `local:${LocalKind}`;
+  /** Which of the shelves the device builds. */
   readonly kind: LocalKind;
+  /** In English; an app may show its own words for `kind`. */
   readonly title: string;
+  /** Tells it from the app's own shelves. */
   readonly local: true;
+  /** In the order to show. */
   readonly cards: readonly ((Readonly<C> | LocalCard) & Placed)[];
 }
 
@@ -380,6 +411,7 @@ export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
   readonly source: 'policy' | 'baseline';
   /** Kind of the policy; `'fixed'` for the server's order. */
   readonly policy: string;
+  /** Version of the model that scored it; empty before there is one. */
   readonly modelVersion: string;
   /** Whether anything on the page was drawn at random. */
   readonly randomized: boolean;
@@ -387,6 +419,7 @@ export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
   readonly probe: boolean;
   /** Why the page is in the server's order, where that was not asked for. */
   readonly error?: { readonly code: HomeErrorCode; readonly message: string };
+  /** In the order to show. */
   readonly shelves: readonly Shelf[];
 }
 
@@ -403,13 +436,16 @@ export interface Status {
    * `storage`: pages are ranked, but what is learned may be gone after a reload.
    */
   readonly reason?: StatusReason;
+  /** The reason in a sentence. */
   readonly message?: string;
+  /** Version of the model in use. */
   readonly modelVersion?: string;
   /**
    * What became of what was learned under another model: `head_carried`, it goes on for the columns that mean the same;
    * `head_restarted`, learning starts anew, the history is kept. Absent when all of it is in use.
    */
   readonly learned?: 'head_carried' | 'head_restarted';
+  /** Where what is learned is kept; `none` until that is known. */
   readonly storage: 'none' | 'indexeddb' | 'memory' | 'adapter';
   /** Whether this tab is the one that saves. Other tabs rank, and take over when it closes. */
   readonly writer: boolean;
@@ -441,19 +477,27 @@ export interface FlushResult {
 
 /** Contents of the 16 bytes. */
 export interface RecordFields {
+  /** Format of the record. */
   readonly version: number;
   /** ISO weeks since Monday 2026-01-05. */
   readonly epoch: number;
   /** First four bytes of the SHA-256 of the manifest, in hex. */
   readonly manifestId: string;
+  /** Which slot of the manifest. */
   readonly slot: number;
+  /** Place of the slot's shelf on the page, from 0. */
   readonly shelfPosition: number;
+  /** Place of the slot's card in its shelf, from 0. */
   readonly cardPosition: number;
+  /** Which of the manifest's cards was drawn. */
   readonly arm: number;
+  /** Which of the manifest's questions is answered. */
   readonly question: number;
   /** Of 65536: how likely the public draw was to take this arm. */
   readonly propensityNumerator: number;
+  /** Which of the fixed privacy levels. */
   readonly epsilonIndex: number;
+  /** That level: the answer is told from its opposite by at most e to this power. */
   readonly epsilon: number;
   /** The answer after randomised response. */
   readonly symbol: number;
@@ -461,9 +505,11 @@ export interface RecordFields {
 
 /** One record that waits or has left. */
 export interface OutboxRecord {
+  /** The 16 bytes, as they leave. */
   readonly bytes: Uint8Array;
   /** The same 16 bytes, as 32 hex digits. */
   readonly hex: string;
+  /** What the bytes say. */
   readonly fields: RecordFields;
   /** What it says, in plain words. */
   readonly sentence: string;
@@ -471,6 +517,7 @@ export interface OutboxRecord {
   readonly state: 'waiting' | 'sent' | 'refused';
   /** Not before this time (milliseconds since the Unix epoch). */
   readonly sendAfter: number;
+  /** When it was delivered (milliseconds since the Unix epoch). */
   readonly sentAt?: number;
   /** Deliveries tried so far. */
   readonly attempts: number;
@@ -478,6 +525,7 @@ export interface OutboxRecord {
 
 /** Where the week's contribution stands. */
 export interface Contribution {
+  /** Where it stands: off, nothing published, budget spent, waiting for its time, due, being watched, its outcome final, done. */
   readonly state: 'off' | 'no_manifest' | 'spent' | 'scheduled' | 'due' | 'watching' | 'ready' | 'done';
   /** This ISO week, counted from Monday 2026-01-05. */
   readonly epoch?: number;
@@ -489,10 +537,13 @@ export interface Contribution {
   readonly sendAfter?: number;
   /** When the budget next allows a record. */
   readonly nextAllowedAt?: number;
+  /** Privacy budget spent in this period. */
   readonly epsilonSpent: number;
+  /** Privacy budget left in this period. */
   readonly epsilonLeft: number;
   /** Absent without a manifest. */
   readonly epsilonPerRecord?: number;
+  /** Records made in this period. */
   readonly recordsThisPeriod: number;
 }
 
@@ -500,6 +551,7 @@ export interface Contribution {
 export interface OutboxView {
   /** Newest first. */
   readonly records: readonly OutboxRecord[];
+  /** The privacy budget of this period. */
   readonly budget: {
     readonly epsilonSpent: number;
     readonly epsilonLeft: number;
@@ -507,27 +559,37 @@ export interface OutboxView {
     readonly recordsThisPeriod: number;
     readonly nextAllowedAt?: number;
   };
+  /** Where the week's contribution stands. */
   readonly contribution: Contribution;
 }
 
 /** One feature's part in a score. */
 export interface FeatureContribution {
+  /** Name of the column. */
   readonly feature: string;
+  /** What the column holds for this card. */
   readonly value: number;
+  /** What the model gives for each unit of it, in log-odds. */
   readonly weight: number;
+  /** Their product. */
   readonly contribution: number;
 }
 
 /** The numbers behind a placed card. */
 export interface ExplainedCard {
+  /** As the app gave it. */
   readonly id: string;
+  /** From 0, as displayed. */
   readonly position: number;
   /** Log-odds of being played when seen. */
   readonly score: number;
   /** Standard deviation of the score under what has been learned; absent far down a shelf. */
   readonly sd?: number;
+  /** Probability of this choice given everything placed before it. */
   readonly propensity: number;
+  /** Why it stands there. */
   readonly reason: Reason;
+  /** Whether it is seen without scrolling. */
   readonly visible: boolean;
   /** The five largest, by size; empty far down a shelf. */
   readonly contributions: readonly FeatureContribution[];
@@ -535,25 +597,39 @@ export interface ExplainedCard {
 
 /** The numbers behind a placed shelf. */
 export interface ExplainedShelf {
+  /** As the app gave it. */
   readonly id: string;
+  /** As the app gave it. */
   readonly kind: string;
+  /** From 0, as displayed. */
   readonly position: number;
   /** Chance that something on it is played. */
   readonly score: number;
+  /** Log-odds of `score`. */
   readonly logit: number;
+  /** Probability of this choice given everything placed before it. */
   readonly propensity: number;
+  /** Why it stands there. */
   readonly reason: Reason;
+  /** Whether it is seen without scrolling. */
   readonly visible: boolean;
+  /** In the order displayed. */
   readonly cards: readonly ExplainedCard[];
 }
 
 /** The numbers behind a decision, for engineers. */
 export interface Explanation {
+  /** The decision that is explained. */
   readonly decisionId: string;
+  /** When it was made, in milliseconds since the Unix epoch. */
   readonly at: number;
+  /** Kind of the policy that drew it. */
   readonly policy: string;
+  /** Version of the model that scored it. */
   readonly modelVersion: string;
+  /** Whether anything on the page was drawn at random. */
   readonly randomized: boolean;
+  /** In the order displayed. */
   readonly shelves: readonly ExplainedShelf[];
   /** Probability of each candidate to be the first card of the first shelf. */
   readonly marginals: readonly { readonly shelf: string; readonly card: string; readonly probability: number }[];
@@ -573,6 +649,7 @@ export interface Summary {
   readonly pending: number;
   /** Outcomes learned from. */
   readonly updates: number;
+  /** Whether nothing was ever heard here. */
   readonly historyEmpty: boolean;
   /** Cards registered in this page load. */
   readonly registered: number;
@@ -590,6 +667,7 @@ export interface Home {
    * with `error`.
    */
   rank<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, context?: Context): Promise<RankedPage<RankedShelf<S>>>;
+  /** The same for a page that may hold local shelves. */
   rank<S extends ShelfInput>(page: PageInput<S>, context?: Context): Promise<RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>>;
 
   /**
@@ -600,6 +678,7 @@ export interface Home {
    * again on each render would move cards under the listener's finger.
    */
   rankSync<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, context?: Context): RankedPage<RankedShelf<S>>;
+  /** The same for a page that may hold local shelves. */
   rankSync<S extends ShelfInput>(page: PageInput<S>, context?: Context): RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>;
 
   /** The page in the server's order, as every failure gives it: for a first render that must equal the server's. Never throws. */

@@ -45,6 +45,7 @@ export function useStatus(): Status {
  * the server's; the next view is ranked.
  */
 export function useRankedPage<S extends ShelfInput>(page: PageInput<S> & { readonly local?: false }, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S>>>;
+/** The same for a page that may hold local shelves. */
 export function useRankedPage<S extends ShelfInput>(page: PageInput<S>, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>>;
 export function useRankedPage(page: PageInput, options?: ViewOptions): RankedView<RankedPage<never>> {
   const home = useHome();

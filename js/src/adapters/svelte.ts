@@ -9,10 +9,18 @@ export interface ViewOptions extends Options {
 }
 
 /** A store as Svelte reads it with `$`. */
-export interface Readable<T> { subscribe(run: (value: T) => void): () => void }
+export interface Readable<T> {
+  /** Calls `run` with the value now and with each later one. Returns the way to stop. */
+  subscribe(run: (value: T) => void): () => void;
+}
 
 /** Names the card that an element shows. */
-export interface Shown { readonly shelfId: string; readonly cardId: string }
+export interface Shown {
+  /** The shelf it stands in. */
+  readonly shelfId: string;
+  /** Identity of the card. */
+  readonly cardId: string;
+}
 
 /** A ranked page on screen. */
 export interface RankedView<P, I> extends Readable<P> {
@@ -40,6 +48,7 @@ export function status(home: Home): Readable<Status> {
  * ranked.
  */
 export function rankedPage<S extends ShelfInput>(home: Home, page: PageInput<S> & { readonly local?: false }, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S>>, PageInput<S>>;
+/** The same for a page that may hold local shelves. */
 export function rankedPage<S extends ShelfInput>(home: Home, page: PageInput<S>, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>, PageInput<S>>;
 export function rankedPage(home: Home, page: PageInput, options?: ViewOptions): RankedView<RankedPage<never>, never> {
   const readers = new Set<(value: RankedPage<never>) => void>();

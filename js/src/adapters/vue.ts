@@ -7,6 +7,7 @@ export type { SeenRef, ViewOptions } from './view.js';
 
 /** A ranked page on screen. */
 export interface RankedView<P> {
+  /** The page in the order to show. */
   readonly ranked: Readonly<ShallowRef<P>>;
   /** Draws a new order, for a button or a pull that asks for one. */
   refresh(): void;
@@ -42,6 +43,7 @@ export function useStatus(): Readonly<ShallowRef<Status>> {
  * the server's; the next view is ranked.
  */
 export function useRankedPage<S extends ShelfInput>(page: MaybeRefOrGetter<PageInput<S> & { readonly local?: false }>, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S>>>;
+/** The same for a page that may hold local shelves. */
 export function useRankedPage<S extends ShelfInput>(page: MaybeRefOrGetter<PageInput<S>>, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S> | RankedLocalShelf<S['cards'][number]>>>;
 export function useRankedPage(page: MaybeRefOrGetter<PageInput>, options?: ViewOptions): RankedView<RankedPage<never>> {
   const home = useHome();
