@@ -8,10 +8,12 @@ import { page, shown } from './page.js';
 
 const MINUTE_MS = 60_000;
 /** Memories of the compiled core, as long as anything holds them. */
-const memories = [];
+let memories = [];
 const instantiate = WebAssembly.instantiate;
 WebAssembly.instantiate = async (...args) => {
   const made = await instantiate(...args);
+  // What is gone is not remembered: that would be a leak of the test's own.
+  memories = memories.filter((one) => one.deref());
   memories.push(new WeakRef((made.instance ?? made).exports.memory));
   return made;
 };
