@@ -1,6 +1,8 @@
 // Published bundles: taken, kept, gone back from; and every attack on the way to them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { findChecks } from '../build/modules/bundle-checks.js';
+import { checkSigned, readChannel, readEnvelope, readRoot, readStatement } from '../build/modules/bundle-trust.js';
 import { Bundles } from '../build/modules/bundle.js';
 import { fakeProgram } from './fake-core.mjs';
 import { makeHome, samplePage } from './homes.mjs';
@@ -654,6 +656,44 @@ export const ATTACKS = [
   ['a bundle that stops the core as what was learned is brought in', 'bundle_trapped', ({ publisher }) =>
     publisher.release(6, fakeBundle({ version: 'x', trap: 'restore' }))],
 ];
+
+describe('signed files', () => {
+  test('with any byte changed, or cut off anywhere, they are refused with a code, or say the same', async () => {
+    const publisher = new Publisher(Date.UTC(2026, 10, 23));
+    publisher.root({}, publisher.roles.root.slice(0, 2));
+    publisher.release(1);
+    const checks = await findChecks(globalThis.crypto.subtle);
+    const root = await readRoot(checks, readEnvelope(publisher.files.get('root.json'), 'the root'));
+    const names = ['root.json', 'channel-stable.json', [...publisher.files.keys()].find((name) => name.endsWith('.sig.json'))];
+    let refused = 0;
+    let same = 0;
+    for (const [name, role, read] of [[names[0], 'root', (envelope) => readRoot(checks, envelope)], [names[1], 'channel', readChannel], [names[2], 'bundle', readStatement]]) {
+      const good = publisher.files.get(name);
+      const said = JSON.stringify(await read(readEnvelope(good, name)));
+      const open = async (bytes) => {
+        try {
+          const envelope = readEnvelope(bytes, name);
+          await checkSigned(checks, root, role, envelope, name);
+          assert.equal(JSON.stringify(await read(envelope)), said);
+          same++;
+        } catch (thrown) {
+          assert.match(String(thrown.code), /^bundle_(malformed|signature|mixed)$/, String(thrown.stack));
+          refused++;
+        }
+      };
+      for (let at = 0; at < good.length; at++) {
+        for (const flip of [1, 0x20, 0x80]) {
+          const bytes = Buffer.from(good);
+          bytes[at] ^= flip;
+          await open(bytes);
+        }
+        if (at % 4 === 0) await open(good.subarray(0, at));
+      }
+    }
+    // Bits at the end of base64 that stand for nothing may change.
+    assert.ok(refused > 9_000 && same < 10, `${refused} refused, ${same} said the same`);
+  });
+});
 
 describe('attacks', () => {
   for (const [what, code, attack, { waitMs = 0, kills = false } = {}] of ATTACKS) {
