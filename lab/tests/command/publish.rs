@@ -1,4 +1,4 @@
-//! `keygen`, `sign` and `publish` from a shell: two people with a key each, a release, a canary, the way back, a lost key.
+//! `keygen`, `sign` and `publish` from a shell: two root keys, a release, a canary, the way back, a lost key.
 
 use std::path::PathBuf;
 
@@ -45,19 +45,19 @@ impl Drop for Desk {
 #[test]
 fn from_keys_to_the_way_back() {
     let desk = Desk::new();
-    for name in ["ann", "bob", "bundle", "channel", "channel-2"] {
+    for name in ["root-1", "root-2", "bundle", "channel", "channel-2"] {
         let told = desk.good(&format!("keygen /{name}.pem"));
         assert!(told.contains("public key "), "{told}");
     }
-    desk.refused("keygen /ann.pem", "expected a new file");
+    desk.refused("keygen /root-1.pem", "expected a new file");
 
     let told = desk.good(
-        "publish root /site --root-key /ann.pem.pub --root-key /bob.pem.pub --root-threshold 2 --bundle-key /bundle.pem.pub \
-         --channel-key /channel.pem.pub --sign /ann.pem --at 1000",
+        "publish root /site --root-key /root-1.pem.pub --root-key /root-2.pem.pub --root-threshold 2 --bundle-key /bundle.pem.pub \
+         --channel-key /channel.pem.pub --sign /root-1.pem --at 1000",
     );
     assert!(told.contains("waits for signatures"), "{told}");
     desk.refused("publish root /site --finish", "expected 2 signatures of the root keys in root 1, found 1");
-    desk.good("sign /site/1.root.json --key /bob.pem");
+    desk.good("sign /site/1.root.json --key /root-2.pem");
     assert_eq!(desk.good("publish root /site --finish"), "root 1 is active\n");
 
     for (at, name) in [(1001, "one"), (1002, "two")] {
@@ -74,7 +74,7 @@ fn from_keys_to_the_way_back() {
     let told = desk.good("publish channel /site --channel-key /channel.pem --min-sequence 4 --at 1005");
     assert!(told.contains("smallest sequence 4"), "{told}");
 
-    let told = desk.good("publish root /site --channel-key /channel-2.pem.pub --sign /ann.pem --sign /bob.pem --at 1006");
+    let told = desk.good("publish root /site --channel-key /channel-2.pem.pub --sign /root-1.pem --sign /root-2.pem --at 1006");
     assert!(told.contains("2.root.json: active"), "{told}");
     desk.refused("publish channel /site --channel-key /channel.pem --at 1007", "channel keys in root 2, found 0");
     desk.good("publish channel /site --channel-key /channel-2.pem --at 1007");
@@ -82,11 +82,11 @@ fn from_keys_to_the_way_back() {
     desk.refused("publish bundle /site /none --bundle-key /bundle.pem --channel-key /channel-2.pem", "a readable bundle");
     desk.refused("publish channel /nowhere --channel-key /channel-2.pem", "expected a folder");
     desk.refused("publish channel /site", "--channel-key");
-    desk.refused("sign /one --key /ann.pem", "a signed file");
+    desk.refused("sign /one --key /root-1.pem", "a signed file");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(desk.0.join("ann.pem"), std::fs::Permissions::from_mode(0o644)).unwrap();
-        desk.refused("sign /site/2.root.json --key /ann.pem", "others may get at it");
+        std::fs::set_permissions(desk.0.join("root-1.pem"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        desk.refused("sign /site/2.root.json --key /root-1.pem", "others may get at it");
     }
 }
