@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ENTRIES } from '../scripts/entries.mjs';
-import { outline, samplePage } from './homes.mjs';
+import { MODEL, outline, samplePage } from './homes.mjs';
 import { FaultyStorage } from './world.mjs';
 
 const root = new URL('../', import.meta.url);
@@ -42,7 +42,7 @@ describe('the files', () => {
   test('the small core ranks, learns and keeps as the full one does, to the last bit', async () => {
     const full = readFileSync(new URL('dist/core_bg.wasm', root));
     const clock = () => 1_800_000_000_000;
-    const homes = [undefined, full].map((wasm) => createHome({ storage: 'memory', seed: 7, clock, ...(wasm ? { wasm } : {}) }));
+    const homes = [undefined, full].map((wasm) => createHome({ storage: 'memory', model: MODEL, seed: 7, clock, ...(wasm ? { wasm } : {}) }));
     const results = [];
     for (const home of homes) {
       assert.equal((await home.ready).state, 'ready');
