@@ -4,7 +4,7 @@ import { BeforeReady, MAX_EVENTS } from './before-ready.js';
 import type { Bundles } from './bundle.js';
 import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
 import type { Contribution } from './contribution.js';
-import { guardedCore, type Core, type CoreProgram, type LoadCore } from './core.js';
+import { guardedCore, type Core, type CoreParts, type CoreProgram, type LoadCore } from './core.js';
 import { Engine } from './engine.js';
 import { HomeError, toHomeError } from './errors.js';
 import { completeEvent, type CompleteEvent } from './events.js';
@@ -34,6 +34,11 @@ const NO_SUMMARY: Summary = Object.freeze({
 const REASONS: Readonly<Record<string, StatusReason>> = {
   csp: 'csp', no_wasm: 'no-wasm', no_simd: 'no-simd', server: 'server', load: 'load', panic: 'panic',
 };
+
+/** Which core the options need. */
+function partsFor({ model, bundle, upload }: HomeOptions): CoreParts {
+  return model instanceof Uint8Array || bundle || upload ? 'full' : 'small';
+}
 
 /** Where a Home gets what it cannot make itself. */
 export interface HomeParts {
@@ -482,7 +487,7 @@ export class HomeRuntime implements Home {
     if (this.#platform.isServer && wanted === 'indexeddb') {
       return this.#fail(new HomeError('server', 'pages are ranked on the listener\'s device, and this is a server'));
     }
-    const loading = this.#loadCore(this.#options.wasm, this.#options.bundle || this.#options.upload ? 'full' : 'small').then((program) => ({ program }), (thrown: unknown) => ({ error: toHomeError(thrown, 'load') }));
+    const loading = this.#loadCore(this.#options.wasm, partsFor(this.#options)).then((program) => ({ program }), (thrown: unknown) => ({ error: toHomeError(thrown, 'load') }));
     const snapshot = await this.#openStorage();
     const loaded = await loading;
     if (this.#closing) return;
