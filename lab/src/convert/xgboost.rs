@@ -4,204 +4,21 @@
 //! `5E-1` or, since 3.1, a list such as `[5E-1]`; flags are booleans or 0 and 1; files before 1.3 have no categories; before 3.0 the
 //! threshold of a categorical split is a bare NaN, which is not JSON.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use ears_only::model::body::{Missing, Node, Rule, Split, Tree, Trees};
-use serde::Deserialize;
-use serde::de::{self, Visitor};
 
 use super::error::ImportError;
 use super::trees::Sets;
 use super::{Evaluation, Source};
+use file::{Booster, File, Forest, Learner, Loose, RawTree};
+
+mod file;
 
 /// Objectives whose margin is a log-odds.
 const OBJECTIVES: [&str; 3] = ["binary:logistic", "binary:logitraw", "reg:logistic"];
 /// Categories from here on are not valid (`OutOfRangeCat` of XGBoost).
 const MAX_CATEGORY: f32 = 16_777_216.0;
-
-#[derive(Deserialize)]
-struct File {
-    learner: Learner,
-}
-
-#[derive(Deserialize)]
-struct Learner {
-    #[serde(default)]
-    attributes: BTreeMap<String, String>,
-    #[serde(default)]
-    feature_names: Vec<String>,
-    gradient_booster: Booster,
-    learner_model_param: Parameters,
-    objective: Named,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Parameters {
-    base_score: Loose,
-    num_class: Option<Loose>,
-    num_target: Option<Loose>,
-    num_feature: Loose,
-}
-
-/// Either booster; others have other parts and are refused by their name.
-#[derive(Deserialize)]
-struct Booster {
-    name: String,
-    model: Option<Forest>,
-    gbtree: Option<Inner>,
-    weight_drop: Option<Vec<f32>>,
-}
-
-#[derive(Deserialize)]
-struct Inner {
-    model: Forest,
-}
-
-#[derive(Deserialize)]
-struct Forest {
-    #[serde(default)]
-    trees: Vec<RawTree>,
-    #[serde(default)]
-    tree_info: Vec<i64>,
-    cats: Option<Categories>,
-}
-
-/// Names of categories, since 3.1; only whether there are any counts.
-#[derive(Deserialize)]
-struct Categories {
-    #[serde(default)]
-    enc: Vec<de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct RawTree {
-    left_children: Vec<i64>,
-    right_children: Vec<i64>,
-    split_indices: Vec<i64>,
-    split_conditions: Vec<Condition>,
-    default_left: Vec<Flag>,
-    #[serde(default)]
-    split_type: Vec<i64>,
-    #[serde(default)]
-    categories: Vec<i64>,
-    #[serde(default)]
-    categories_nodes: Vec<i64>,
-    #[serde(default)]
-    categories_segments: Vec<i64>,
-    #[serde(default)]
-    categories_sizes: Vec<i64>,
-    tree_param: Option<TreeParameters>,
-}
-
-#[derive(Deserialize)]
-struct TreeParameters {
-    size_leaf_vector: Option<Loose>,
-}
-
-/// A number that may stand in quotes or, since 3.1, in a list.
-struct Loose(String);
-
-impl<'de> Deserialize<'de> for Loose {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
-    }
-}
-
-struct LooseVisitor;
-
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, in quotes or not")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose(text.to_owned()))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose(number.to_string()))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose(number.to_string()))
-    }
-
-    fn visit_f32<E: de::Error>(self, number: f32) -> Result<Loose, E> {
-        Ok(Loose(number.to_string()))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose(number.to_string()))
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Loose, A::Error> {
-        match (list.next_element::<f64>()?, list.next_element::<f64>()?) {
-            (Some(number), None) => Ok(Loose(number.to_string())),
-            _ => Err(de::Error::custom("expected a list of one number")),
-        }
-    }
-}
-
-impl Loose {
-    fn whole(&self, place: &str) -> Result<u64, ImportError> {
-        self.0.parse().map_err(|_| ImportError::broken(place, "a whole number", &self.0))
-    }
-}
-
-/// A flag: true and false, or 1 and 0.
-#[derive(Clone, Copy)]
-struct Flag(bool);
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FlagVisitor)
-    }
-}
-
-struct FlagVisitor;
-
-impl Visitor<'_> for FlagVisitor {
-    type Value = Flag;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a boolean, 0 or 1")
-    }
-
-    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Flag, E> {
-        Ok(Flag(flag))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Flag, E> {
-        match number {
-            0 => Ok(Flag(false)),
-            1 => Ok(Flag(true)),
-            other => Err(E::invalid_value(de::Unexpected::Signed(other), &self)),
-        }
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Flag, E> {
-        self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
-    }
-}
-
-/// A threshold or a leaf; null stands for NaN.
-#[derive(Clone, Copy)]
-struct Condition(f32);
-
-impl<'de> Deserialize<'de> for Condition {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Option::deserialize(deserializer)?.unwrap_or(f32::NAN)))
-    }
-}
 
 /// A model as its file has it, checked.
 #[derive(Clone, Debug)]
@@ -248,34 +65,10 @@ enum Test {
 /// # Errors
 /// What is wrong or not supported, and where.
 pub fn from_json(bytes: &[u8]) -> Result<Xgboost, ImportError> {
-    let file: File =
-        serde_json::from_slice(&without_nan(bytes)).map_err(|error| ImportError::broken("JSON", "an XGBoost model", error))?;
+    let file: File = serde_json::from_slice(&file::without_nan(bytes))
+        .map_err(|error| ImportError::broken("JSON", "an XGBoost model", error))?;
     check(file)
 }
-
-/// The text with null for each NaN outside quotes: XGBoost before 3 writes it as the threshold of a categorical split.
-fn without_nan(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.windows(3).any(|window| window == b"NaN") {
-        return Cow::Borrowed(bytes);
-    }
-    let mut text = Vec::with_capacity(bytes.len() + bytes.len() / 8);
-    let (mut rest, mut quoted) = (bytes, false);
-    while let [first, ..] = rest {
-        if !quoted && rest.starts_with(b"NaN") {
-            text.extend_from_slice(b"null");
-            rest = rest.get(3..).unwrap_or_default();
-            continue;
-        }
-        // What a backslash stands before ends no text.
-        let taken = if quoted && *first == b'\\' { 2 } else { 1 };
-        quoted ^= *first == b'"';
-        let (now, later) = rest.split_at(taken.min(rest.len()));
-        text.extend_from_slice(now);
-        rest = later;
-    }
-    Cow::Owned(text)
-}
-
 /// Reads Universal Binary JSON.
 ///
 /// # Errors
