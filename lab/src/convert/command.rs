@@ -93,6 +93,9 @@ impl Convert {
             None => Format::of(&bytes).map_err(|error| refused(&self.input, &error))?,
         };
         let architecture = match &self.arch {
+            Some(path) if format != Format::Safetensors => {
+                return Err(refused(path, &format!("an architecture goes with safetensors, found a model in {}", format.name())));
+            }
             Some(path) => Some(Architecture::read(&text(path)?).map_err(|error| refused(path, &error))?),
             None => None,
         };

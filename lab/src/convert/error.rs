@@ -36,6 +36,6 @@ impl std::error::Error for ImportError {}
 
 impl From<ears_only::error::Error> for ImportError {
     fn from(error: ears_only::error::Error) -> Self {
-        Self(format!("the device's body refuses it: {error} ({})", error.code()))
+        Self(format!("the device's body refuses it: {error}"))
     }
 }

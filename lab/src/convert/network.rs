@@ -309,3 +309,6 @@ fn apply(lane: Lane, activation: Activation) -> Lane {
     };
     Lane { value, size, error: lane.error * steepest + 4.0 * EPSILON * size }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,7 @@ fn what_is_not_supported_is_said_and_nothing_is_written() {
         (vec!["convert", &models("nowhere.onnx"), "-o", &bundle], "expected a readable file"),
         (vec!["convert", &models("index.json"), "-o", &bundle], "index.json: JSON: expected weights and a bias"),
         (vec!["convert", &models("lgb_zero.txt"), "-o", &bundle, "--schema", &other], "schema"),
+        (vec!["convert", &models("lgb_zero.txt"), "-o", &bundle, "--arch", &other], "an architecture goes with safetensors"),
         (vec!["convert", &models("lgb_zero.txt")], "--output"),
     ] {
         let (code, out, errors) = ears_lab(&arguments);
