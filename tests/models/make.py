@@ -133,7 +133,7 @@ def make_xgboost(data, root, scale):
         return xgb.DMatrix(d.x[part], label=d.y[part], feature_names=d.names, missing=np.nan, **more)
 
     def model(d, name, rounds, categories=False, **parameters):
-        parameters = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 2, "seed": 7, "verbosity": 0, **parameters}
+        parameters = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1, "seed": 7, "verbosity": 0, **parameters}
         try:
             booster = xgb.train(parameters, matrix(d, d.train, categories), max(1, int(rounds * scale)))
         except (xgb.core.XGBoostError, TypeError) as error:
@@ -177,14 +177,14 @@ def make_xgboost(data, root, scale):
     model(mixed, "xgb_dart_cat", 30, categories=True, booster="dart", rate_drop=0.2, max_cat_to_onehot=4)
     if int(xgb.__version__.split(".")[0]) >= 3:
         trained = xgb.DMatrix(frame(mixed), mixed.y[mixed.train], enable_categorical=True)
-        booster = xgb.train({"objective": "binary:logistic", "max_depth": 5, "nthread": 2}, trained, max(1, int(30 * scale)))
+        booster = xgb.train({"objective": "binary:logistic", "max_depth": 5, "nthread": 1}, trained, max(1, int(30 * scale)))
         for kind in ("json", "ubj"):
             booster.save_model(str(root / mixed.name / f"xgb_pandas.{kind}"))
         margin = booster.predict(matrix(mixed, mixed.test, True), output_margin=True)
         expected = {"margin": margin, "prob": sigmoid(margin)}
         mixed.add("xgb_pandas", label, ["xgb_pandas.json", "xgb_pandas.ubj"], TREE_TOLERANCE, expected)
     if not old:
-        classifier = xgb.XGBClassifier(n_estimators=40, early_stopping_rounds=3, max_depth=4, eval_metric="logloss")
+        classifier = xgb.XGBClassifier(n_jobs=1, n_estimators=40, early_stopping_rounds=3, max_depth=4, eval_metric="logloss")
         x, y = plain.x[plain.train], plain.y[plain.train]
         classifier.fit(x[:2000], y[:2000], eval_set=[(x[2000:], y[2000:])], verbose=False)
         classifier.get_booster().save_model(str(root / plain.name / "xgb_early_stopping.json"))
@@ -211,7 +211,7 @@ def make_lightgbm(data, root, scale):
     label = "lightgbm " + lgb.__version__
 
     def model(d, name, rounds, categories=False, x=None, **parameters):
-        parameters = {"objective": "binary", "verbose": -1, "seed": 3, "num_threads": 2, "deterministic": True, **parameters}
+        parameters = {"objective": "binary", "verbose": -1, "seed": 3, "num_threads": 1, "deterministic": True, **parameters}
         x = d.x if x is None else x
         trained = lgb.Dataset(x[d.train], d.y[d.train], feature_name=d.names, categorical_feature=d.categories if categories else "auto")
         booster = lgb.train(parameters, trained, max(1, int(rounds * scale)))
@@ -247,7 +247,7 @@ def make_lightgbm(data, root, scale):
     model(mixed, "lgb_cat_zero", 40, categories=True, zero_as_missing=True, min_data_per_group=5)
     model(wide, "lgb_wide", 60, num_leaves=31, feature_fraction=0.3)
     model(one, "lgb_one_column", 20)
-    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 2}, lgb.Dataset(frame(mixed), mixed.y[mixed.train]), max(1, int(30 * scale)))
+    booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lgb.Dataset(frame(mixed), mixed.y[mixed.train]), max(1, int(30 * scale)))
     booster.save_model(str(root / mixed.name / "lgb_pandas.txt"))
     loaded = lgb.Booster(model_file=str(root / mixed.name / "lgb_pandas.txt"))
     expected = {"margin": loaded.predict(mixed.x[mixed.test], raw_score=True), "prob": loaded.predict(mixed.x[mixed.test])}
@@ -259,7 +259,7 @@ def make_lightgbm(data, root, scale):
         ("lgb_classes", {"objective": "multiclass", "num_class": 3}, "num_class 3 is not supported"),
     ):
         y = plain.y[plain.train]
-        booster = lgb.train({"verbose": -1, "num_threads": 2, **parameters}, lgb.Dataset(plain.x[plain.train], y), 3)
+        booster = lgb.train({"verbose": -1, "num_threads": 1, **parameters}, lgb.Dataset(plain.x[plain.train], y), 3)
         booster.save_model(str(root / "refused" / f"{name}.txt"))
         refused[name] = (f"{name}.txt", words)
 
@@ -477,7 +477,8 @@ def main():
         only = [tool for tool in ("xgboost", "lightgbm") if (pathlib.Path(path) / tool).exists()]
         again = [sys.executable, __file__, str(options.folder / pathlib.Path(path).name), "--only", ",".join(only)]
         again += ["--seed", str(options.seed + 1), "--rows", str(options.rows), "--rounds", str(options.rounds)]
-        subprocess.run(again, env={**os.environ, "PYTHONPATH": path}, check=True)
+        # One thread: several of these tools wait busily for each other's.
+        subprocess.run(again, env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, check=True)
     number, gap = ("number", 1.0, 0.0), ("number", 3.0, 0.3)
     kinds = {
         "plain": [number] * 6 + [("whole", 3, 0.0)],
