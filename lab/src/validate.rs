@@ -7,6 +7,7 @@
 pub mod chance;
 pub mod command;
 pub mod compare;
+pub mod decisions;
 pub mod finding;
 pub mod report;
 pub mod roles;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::LabError;
 use compare::{Again, Pair, Thinning};
-use finding::{Finding, Severity};
+use finding::{Dataset, Finding, Severity};
 use roles::Roles;
 use schema::Schema;
 use schema::check::Subject;
@@ -88,13 +89,14 @@ pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
     };
     let train_table = table(&settings.train);
     let train = train_table.again(&Thinning::default())?;
-    let mut findings = Vec::new();
+    let mut findings = decisions::check(&train, Dataset::Train);
     let against = match &settings.against {
         None => None,
         Some(path) => {
             let against_table = table(path);
             let against = against_table.again(&Thinning::default())?;
             known_slices(settings, &[&train, &against])?;
+            findings.extend(decisions::check(&against, Dataset::Against));
             findings.extend(compare::compare(&Pair { train: &train, against: &against }, [&train_table, &against_table])?);
             Some(against)
         }

@@ -1,10 +1,11 @@
-//! Reads tables row by row: CSV, JSON lines, each also gzipped.
+//! Reads tables row by row: CSV, JSON lines, each also gzipped, and Parquet.
 //!
 //! A reader never holds more than one record and refuses one longer than [`MAX_RECORD`]. What it cannot read it refuses with the
 //! file, the line and the byte.
 
 mod csv;
 mod jsonl;
+mod parquet;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -64,6 +65,10 @@ pub fn read(path: &Path, reading: Reading, take: &mut TakeRow<'_>) -> Result<(),
     let mut bytes = BufReader::with_capacity(1 << 16, file);
     let unreadable = |error| LabError::file(path, "a readable file", error);
     let start = bytes.fill_buf().map_err(unreadable)?;
+    if start.starts_with(b"PAR1") {
+        let file = File::open(path).map_err(unreadable)?;
+        return parquet::read(path, file, take);
+    }
     if start.starts_with(&[0x1f, 0x8b]) {
         let name = path.file_stem().unwrap_or_default();
         return read_plain(path, Path::new(name), MultiGzDecoder::new(bytes), reading, take);
@@ -77,9 +82,11 @@ fn read_plain(path: &Path, name: &Path, bytes: impl Read, reading: Reading, take
     let bom = match start {
         [0xef, 0xbb, 0xbf, ..] => 3,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(LabError::file(path, "UTF-8 text", "UTF-16 text (byte 0)")),
-        [b'P', b'A', b'R', b'1', ..] => return Err(LabError::file(path, "CSV or JSON lines", "Parquet (byte 0)")),
-        [b'P', b'K', 3, 4, ..] => return Err(LabError::file(path, "CSV or JSON lines", "a zip archive (byte 0)")),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => return Err(LabError::file(path, "CSV or JSON lines", "Arrow (byte 0)")),
+        [b'P', b'A', b'R', b'1', ..] => return Err(LabError::file(path, "CSV or JSON lines", "gzipped Parquet (byte 0)")),
+        [b'P', b'K', 3, 4, ..] => return Err(LabError::file(path, "CSV, JSON lines or Parquet", "a zip archive (byte 0)")),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
+            return Err(LabError::file(path, "CSV, JSON lines or Parquet", "Arrow (byte 0)"));
+        }
         _ => 0,
     };
     if let Some(at) = memchr::memchr(0, &start[..start.len().min(4096)]) {

@@ -7,7 +7,7 @@ mod timeline;
 mod watches;
 
 pub use column::{ColumnStats, Kind, Sizes};
-pub use propensities::Propensities;
+pub use propensities::{Broken, Propensities};
 pub use slices::{SliceColumn, SliceStats, label};
 pub use timeline::{Hour, Timeline};
 pub use watches::Watches;
@@ -39,6 +39,8 @@ struct Places {
     reward: Option<usize>,
     time: Option<usize>,
     id: Option<usize>,
+    /// Columns that tell apart the rows of one decision.
+    within: Vec<usize>,
     propensity: Option<usize>,
     target: Option<usize>,
     action: Option<usize>,
@@ -80,14 +82,19 @@ impl DatasetStats {
         }
         let number = |place: Option<usize>| place.and_then(|place| cells.get(place)).and_then(as_number);
         let reward = number(self.places.reward);
-        let mut row = 0_u64;
+        let (mut row, mut id, mut within) = (0_u64, None, 0_u64);
         for ((column, cell), place) in self.columns.iter_mut().zip(cells).zip(0_u64..) {
             let joint = if self.places.reward == Some(place as usize) { None } else { reward };
             let hash = column.add(cell, joint);
             row = (row ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
-            if self.places.id == Some(place as usize) && *cell != Cell::Missing {
-                self.ids.add(mix(hash));
+            if self.places.id == Some(place as usize) {
+                id = (*cell != Cell::Missing).then_some(hash);
+            } else if self.places.within.contains(&(place as usize)) {
+                within = mix(within ^ hash);
             }
+        }
+        if let Some(id) = id {
+            self.ids.add(mix(id ^ within));
         }
         self.repeats.add(mix(row));
         for slice in &mut self.slices {
@@ -215,10 +222,12 @@ impl DatasetStats {
         }
         self.watches.meet(&self.names);
         let of = |role| self.names.iter().position(|name| self.roles.of(name) == Some(role));
+        let all = |wanted: &[&str]| (0..self.names.len()).filter(|place| wanted.contains(&self.names[*place].as_str())).collect();
         self.places = Places {
             reward: of(Role::Reward),
             time: of(Role::Time),
             id: of(Role::Decision),
+            within: all(&WITHIN),
             propensity: of(Role::Propensity),
             target: of(Role::TargetPropensity),
             action: of(Role::Action),
@@ -227,6 +236,9 @@ impl DatasetStats {
         };
     }
 }
+
+/// Names of columns that tell apart the rows of one decision.
+const WITHIN: [&str; 5] = ["shelf_position", "position", "slot", "card", "action"];
 
 /// The number that a cell holds, when it is finite.
 #[must_use]

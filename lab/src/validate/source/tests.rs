@@ -113,13 +113,72 @@ fn what_cannot_be_read_is_named_with_its_place() {
             b"{\"a\":\"\xe9\"}\n",
             "expected UTF-8 text, found the byte 0xe9 after 6 bytes (Latin-1 or Windows-1252?) (line 1, byte 0)",
         ),
-        ("t.csv", b"PK\x03\x04", "expected CSV or JSON lines, found a zip archive (byte 0)"),
+        ("t.csv", b"PK\x03\x04", "expected CSV, JSON lines or Parquet, found a zip archive (byte 0)"),
     ] {
         let error = rows(name, bytes).unwrap_err();
         assert!(error.contains(message), "{name}: {error}\nwanted {message}");
     }
     let nowhere = read(&PathBuf::from("/nowhere/t.csv"), Reading::default(), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(nowhere.exit(), 64);
+}
+
+/// A Parquet file of two row groups, written column by column.
+fn parquet_bytes() -> Vec<u8> {
+    use ::parquet::data_type::{BoolType, ByteArrayType, DoubleType, FixedLenByteArrayType, Int32Type, Int64Type};
+    use ::parquet::file::writer::SerializedFileWriter;
+    let schema = "message m {
+        required int64 id; optional double x; required binary name (UTF8); optional boolean flag;
+        required int32 big (UINT_32); required fixed_len_byte_array(2) price (DECIMAL(4,2));
+        optional group tags (LIST) { repeated group list { optional int32 element; } }
+        required group inner { optional binary deep (UTF8); }
+    }";
+    let schema = std::sync::Arc::new(::parquet::schema::parser::parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Default::default()).unwrap();
+    for group in 0..2_i64 {
+        let mut rows = writer.next_row_group().unwrap();
+        macro_rules! column {
+            ($type:ty, $values:expr, $levels:expr, $repeats:expr) => {{
+                let mut column = rows.next_column().unwrap().unwrap();
+                column.typed::<$type>().write_batch($values, $levels, $repeats).unwrap();
+                column.close().unwrap();
+            }};
+        }
+        column!(Int64Type, &[group, i64::MAX], None, None);
+        column!(DoubleType, &[0.5], Some(&[1, 0]), None);
+        column!(ByteArrayType, &["a".into(), "ü".into()], None, None);
+        column!(BoolType, &[true], Some(&[0, 1]), None);
+        column!(Int32Type, &[-1, 1], None, None);
+        column!(FixedLenByteArrayType, &[vec![0xff, 0x9c].into(), vec![0x01, 0x00].into()], None, None);
+        // [1, null] and, in the second group, nothing; then an empty list.
+        if group == 0 {
+            column!(Int32Type, &[1], Some(&[3, 2, 1]), Some(&[0, 1, 0]));
+        } else {
+            column!(Int32Type, &[], Some(&[0, 1]), Some(&[0, 0]));
+        }
+        column!(ByteArrayType, &["d".into()], Some(&[1, 0]), None);
+        rows.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn parquet_with_lists_groups_and_decimals() {
+    let bytes = parquet_bytes();
+    let max = i64::MAX;
+    assert_eq!(
+        rows("t.parquet", &bytes).unwrap(),
+        [
+            "id=i0 x=f0.5 name=\"a\" flag=- big=i4294967295 price=f-1 tags=1[i1,-] inner.deep=\"d\"".to_owned(),
+            format!("id=i{max} x=- name=\"ü\" flag=true big=i1 price=f2.56 tags=1[] inner.deep=-"),
+            "id=i1 x=f0.5 name=\"a\" flag=- big=i4294967295 price=f-1 tags=- inner.deep=\"d\"".to_owned(),
+            format!("id=i{max} x=- name=\"ü\" flag=true big=i1 price=f2.56 tags=1[] inner.deep=-"),
+        ]
+    );
+    // Every way of cutting the file short is refused, none crashes.
+    for length in 4..bytes.len() {
+        let error = rows("t.parquet", &bytes[..length]).unwrap_err();
+        assert!(error.contains("Parquet"), "{error}");
+    }
 }
 
 #[test]

@@ -76,6 +76,8 @@ pub struct ColumnStats {
     pub nan: u64,
     /// Numbers that are infinite.
     pub infinite: u64,
+    /// Those of them that are below 0.
+    pub negative_infinite: u64,
     /// Numbers that are 0.
     pub zeros: u64,
     /// Texts that are not UTF-8.
@@ -117,6 +119,7 @@ impl ColumnStats {
             nulls: 0,
             nan: 0,
             infinite: 0,
+            negative_infinite: 0,
             zeros: 0,
             not_utf8: 0,
             images: 0,
@@ -167,6 +170,7 @@ impl ColumnStats {
         self.nulls += other.nulls;
         self.nan += other.nan;
         self.infinite += other.infinite;
+        self.negative_infinite += other.negative_infinite;
         self.zeros += other.zeros;
         self.not_utf8 += other.not_utf8;
         self.images += other.images;
@@ -251,6 +255,7 @@ impl ColumnStats {
                     self.nan += 1;
                 } else if number.is_infinite() {
                     self.infinite += 1;
+                    self.negative_infinite += u64::from(number < 0.0);
                 } else {
                     self.number(number);
                 }

@@ -30,9 +30,14 @@ pub fn check(findings: &mut Vec<Finding>, schema: &Schema, subject: &Subject<'_>
         values::check(findings, schema, feature, column, typed);
         values::tokens(findings, schema, feature, column, subject.train);
     }
-    for name in subject.train.names().iter().filter(|name| schema.feature(name).is_none() && !is_part(schema, name)) {
+    let expected = |name: &str| {
+        let mut features = schema.feature.iter().filter(|feature| feature.name == name);
+        is_part(schema, name) || features.any(|feature| belongs(schema, feature, subject.environment))
+    };
+    for name in subject.train.names().iter().filter(|name| !expected(name)) {
+        let place = if schema.feature(name).is_some() { "does not belong to this environment" } else { "is not in the schema" };
         findings.push(
-            Finding::warning("schema_new_column", Dataset::Train, format!("column {name} is not in the schema"))
+            Finding::warning("schema_new_column", Dataset::Train, format!("column {name} {place}"))
                 .in_column(name)
                 .figures("none", "a column")
                 .fix(format!("add [[feature]] name = \"{name}\" to the schema, or do not write the column")),
@@ -90,7 +95,8 @@ fn presence(findings: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats
         return;
     }
     let share = present as f64 / rows.max(1) as f64;
-    if let Some(min) = feature.min_fraction.filter(|min| share < *min || (*min >= 1.0 && column.missing > 0)) {
+    // A fraction above 1 is a fault of the schema.
+    if let Some(min) = feature.min_fraction.filter(|min| *min <= 1.0 && share < *min) {
         findings.push(
             Finding::error(
                 "feature_type_low_fraction_present",

@@ -2,6 +2,7 @@
 
 use super::super::{Feature, Schema, Token, Type};
 use crate::validate::finding::{Dataset, Finding, percent, short};
+use crate::validate::sketch::Value;
 use crate::validate::stats::{ColumnStats, DatasetStats, Kind};
 
 /// Values that a message names.
@@ -22,8 +23,8 @@ pub fn check(findings: &mut Vec<Finding>, schema: &Schema, feature: &Feature, co
         );
     }
     listed(&mut found, schema, feature, column);
+    truths(&mut found, feature, column, typed);
     if typed {
-        truths(&mut found, feature, column);
         whole(&mut found, feature, column);
         fractions(&mut found, feature, column);
     }
@@ -65,7 +66,7 @@ fn listed(found: &mut Vec<Finding>, schema: &Schema, feature: &Feature, column: 
     }
 }
 
-fn truths(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
+fn truths(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats, typed: bool) {
     let Some(truth) = &feature.truth else { return };
     let (min, max) = (column.moments.min(), column.moments.max());
     let mut report = |code: &'static str, message: String, seen: String| {
@@ -75,8 +76,10 @@ fn truths(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
                 .fix("write 1 for true and 0 for false, or the words of the schema"),
         );
     };
+    let fractions = column.kind() == Kind::Float && matches!(feature.kind, Some(Type::Int | Type::Float));
     match feature.kind {
-        Some(Type::Int) => {
+        _ if !typed && !fractions => {}
+        Some(Type::Int) if !fractions => {
             if let Some(max) = max.filter(|max| *max > 1.0) {
                 report("bool_type_big_int", format!("{} is no truth: above 1", short(max)), short(max));
             }
@@ -84,7 +87,7 @@ fn truths(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
                 report("bool_type_small_int", format!("{} is no truth: below 0", short(min)), short(min));
             }
         }
-        Some(Type::Float) => {
+        Some(Type::Int | Type::Float) => {
             let odd = column
                 .bins
                 .bins()
@@ -108,17 +111,23 @@ fn truths(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
     }
 }
 
-/// Numbers that are written as texts, smallest and largest, and the first text that is no number.
-fn written(column: &ColumnStats) -> (Option<f64>, Option<f64>, Option<String>) {
+/// Numbers, also written as texts, smallest and largest; and the first text that `reads` does not take for one.
+fn written(column: &ColumnStats, reads: impl Fn(&str) -> bool) -> (Option<f64>, Option<f64>, Option<String>) {
     let (mut min, mut max, mut odd) = (column.moments.min(), column.moments.max(), None);
+    if column.negative_infinite > 0 {
+        min = Some(f64::NEG_INFINITY);
+    }
+    if column.infinite > column.negative_infinite {
+        max = Some(f64::INFINITY);
+    }
     for held in column.top.sorted() {
-        if let crate::validate::sketch::Value::Text(text) = &held.value {
+        if let Value::Text(text) = &held.value {
             match text.trim().parse::<f64>() {
-                Ok(number) => {
+                Ok(number) if reads(text) => {
                     min = Some(min.map_or(number, |min| min.min(number)));
                     max = Some(max.map_or(number, |max| max.max(number)));
                 }
-                Err(_) => odd = odd.or(Some(text.to_string())),
+                _ => odd = odd.or(Some(text.to_string())),
             }
         }
     }
@@ -127,34 +136,39 @@ fn written(column: &ColumnStats) -> (Option<f64>, Option<f64>, Option<String>) {
 
 fn whole(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
     let Some(range) = feature.int_range else { return };
-    let (min, max, odd) = written(column);
-    let odd = odd.or_else(|| {
-        (column.floats > 0 && feature.kind == Some(Type::Text)).then(|| short(column.moments.max().unwrap_or(f64::NAN)))
-    });
-    if let Some(odd) = odd {
+    let (min, max, odd) = written(column, |text| text.trim().parse::<i64>().is_ok());
+    let fraction = (column.floats > 0 && feature.kind == Some(Type::Text)).then(|| "a fraction".to_owned());
+    if let Some(odd) = odd.or(fraction) {
+        // As long as there are others, the range says nothing.
         found.push(
             Finding::error("int_type_not_int_string", Dataset::Train, format!("{odd} is no whole number"))
                 .figures("whole numbers", odd)
                 .fix("write whole numbers only, and nothing where there is none"),
         );
+        return;
     }
-    if let (Some(limit), Some(max)) = (range.max, max.filter(|max| range.max.is_some_and(|limit| *max > limit as f64))) {
-        found.push(beyond("int_type_big_int", max, "above", limit as f64));
+    if let Some(limit) = range.max.map(|limit| limit as f64)
+        && let Some(max) = max.filter(|max| *max > limit)
+    {
+        found.push(beyond("int_type_big_int", max, "above", limit));
     }
-    if let (Some(limit), Some(min)) = (range.min, min.filter(|min| range.min.is_some_and(|limit| *min < limit as f64))) {
-        found.push(beyond("int_type_small_int", min, "below", limit as f64));
+    if let Some(limit) = range.min.map(|limit| limit as f64)
+        && let Some(min) = min.filter(|min| *min < limit)
+    {
+        found.push(beyond("int_type_small_int", min, "below", limit));
     }
 }
 
 fn fractions(found: &mut Vec<Finding>, feature: &Feature, column: &ColumnStats) {
     let Some(range) = feature.float_range else { return };
-    let (min, max, odd) = written(column);
+    let (min, max, odd) = written(column, |_| true);
     if let Some(odd) = odd {
         found.push(
             Finding::error("float_type_string_not_float", Dataset::Train, format!("{odd} is no number"))
                 .figures("numbers", odd)
                 .fix("write numbers only, and nothing where there is none"),
         );
+        return;
     }
     if range.no_nan && column.nan > 0 {
         found.push(
