@@ -8,6 +8,7 @@ pub mod chance;
 pub mod command;
 pub mod compare;
 pub mod decisions;
+pub mod faults;
 pub mod finding;
 pub mod report;
 pub mod roles;
@@ -16,6 +17,7 @@ pub mod simulate;
 pub mod sketch;
 pub mod source;
 pub mod stats;
+pub mod suppress;
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +29,7 @@ use schema::Schema;
 use schema::check::Subject;
 use source::{Reading, read};
 use stats::{DatasetStats, Watches};
+use suppress::Suppressions;
 
 /// What is validated, and how.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +42,8 @@ pub struct Settings {
     pub schema: Option<PathBuf>,
     /// The environment of the schema that the data set belongs to.
     pub environment: Option<String>,
+    /// Findings that are known.
+    pub suppressions: Option<PathBuf>,
     /// Columns, or pairs `a*b`, whose values are slices.
     pub slices: Vec<String>,
     /// Roles of columns, `propensity=p`, beside the known names.
@@ -114,7 +119,9 @@ pub fn run(settings: &Settings) -> Result<Outcome, LabError> {
         }));
     }
     sort(&mut findings);
-    Ok(Outcome { train, against, findings, suppressed: Vec::new() })
+    let known = settings.suppressions.as_deref().map(Suppressions::read).transpose()?.unwrap_or_default();
+    let (findings, suppressed) = known.apply(findings, &suppress::today());
+    Ok(Outcome { train, against, findings, suppressed })
 }
 
 /// Refuses a slice column that no data set has.

@@ -9,14 +9,14 @@ use serde_json::json;
 use super::report::html::page;
 use super::report::junit::junit;
 use super::report::report;
-use super::{Outcome, Settings, run, schema, simulate};
+use super::{Outcome, Settings, faults, run, schema, simulate};
 use crate::error::{EXIT_FAILED, LabError};
 use crate::table;
 
 /// Arguments of `validate`.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
-    /// The data set to judge: CSV or JSON lines, also gzipped.
+    /// The data set to judge: CSV or JSON lines, also gzipped, or Parquet.
     train: PathBuf,
     /// The data set to compare it with, for example the one that a model is evaluated on.
     #[arg(long)]
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Writes a schema that TRAIN meets, as TOML with comments or as .pbtxt.
     #[arg(long)]
     infer_schema: Option<PathBuf>,
+    /// A list of findings that are known, each with the day until which it raises no alarm.
+    #[arg(long)]
+    suppress: Option<PathBuf>,
     /// A column whose values are slices, or a pair A*B of them; may be given several times.
     #[arg(long = "slice", value_name = "COLUMN")]
     slices: Vec<String>,
@@ -60,6 +63,7 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
         against: arguments.against.clone(),
         schema: arguments.schema.clone(),
         environment: arguments.environment.clone(),
+        suppressions: arguments.suppress.clone(),
         slices: arguments.slices.clone(),
         roles: arguments.roles.clone(),
         any_bytes: arguments.any_bytes,
@@ -107,6 +111,9 @@ pub struct CheckArguments {
     /// Pairs of drawn logs without a tier, and as many equal pairs.
     #[arg(long, default_value_t = 50)]
     draws: u64,
+    /// Plants faults in the real data sets in this directory, at any depth, and counts how many are found.
+    #[arg(long)]
+    faults: Option<PathBuf>,
     /// Rows of each drawn log.
     #[arg(long, default_value_t = 10_000)]
     rows: u64,
@@ -121,15 +128,22 @@ pub struct CheckArguments {
 /// When a comparison fails or the report cannot be written.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, LabError> {
     let draws = simulate::draws(arguments.draws, arguments.rows)?;
+    let faults = arguments.faults.as_deref().map(faults::plant).transpose()?;
     if arguments.json.as_deref() != Some(Path::new("-")) {
         println!("missing tiers found    {} of {}", draws.found, draws.pairs);
         println!("false alarms           {} of {}", draws.false_alarms, draws.clean_pairs);
+        if let Some(faults) = &faults {
+            println!("planted faults found   {} of {} ({} kinds)", faults.found, faults.planted, faults.kinds);
+            faults.missed.iter().for_each(|line| println!("not found: {line}"));
+        }
         draws.unwanted.iter().for_each(|line| println!("not wanted: {line}"));
     }
     if let Some(target) = &arguments.json {
-        table::write_json(&json!({ "format": 1, "draws": draws }), target)?;
+        table::write_json(&json!({ "format": 1, "draws": draws, "faults": faults }), target)?;
     }
-    let wanted = draws.found * 1000 >= draws.pairs * 999 && draws.false_alarms * 1000 <= draws.clean_pairs;
+    let wanted = draws.found * 1000 >= draws.pairs * 999
+        && draws.false_alarms * 1000 <= draws.clean_pairs
+        && faults.is_none_or(|faults| faults.found * 100 >= faults.planted * 98 && faults.clean_findings == 0);
     Ok(if wanted { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 

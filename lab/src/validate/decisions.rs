@@ -256,7 +256,7 @@ fn unripe(stats: &DatasetStats, dataset: Dataset) -> Option<Finding> {
 }
 
 /// An hour since 1970 as text, in UTC.
-fn date(hour: i64) -> String {
+pub(super) fn date(hour: i64) -> String {
     // H. Hinnant, "chrono-compatible low-level date algorithms".
     let days = hour.div_euclid(24) + 719_468;
     let era = days.div_euclid(146_097);

@@ -9,6 +9,14 @@ use super::{Comparator, Counts, Feature, Fractions, Schema, Stage};
 /// # Errors
 /// What is wrong and where, as the TOML reader says it.
 pub fn read(text: &str) -> Result<Schema, String> {
+    parse(text)
+}
+
+/// Reads any TOML.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let before = &text[..at.min(text.len())];
