@@ -70,7 +70,7 @@ fn identities_gaps_and_rewards_to_come_are_found() {
     // Ten days; nights have few rows, and rewards come at 20 %.
     let row = |i: u64| {
         let at = (unit(2 * i) * 240.0) as i64;
-        let night = (at % 24) < 6 && i % 20 != 0;
+        let night = (at % 24) < 6 && !i.is_multiple_of(20);
         (!night).then(|| (at, Cell::Int(start + at * hour), Cell::Int((unit(2 * i + 1) < 0.2).into())))
     };
     let rows = || (0..40_000_u64).filter_map(row);
