@@ -173,6 +173,11 @@ pub fn watched(model: BundleSettings, told: Told<'_>) -> Result<(), LabError> {
     let world = World::demo();
     let candidates = Candidates::new(world.catalogue());
     let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, bundle: Bundle::new(model)?, threads: 1 };
+/// When the core refuses a page or an event.
+pub fn watched(bundle: Bundle, told: Told<'_>) -> Result<(), LabError> {
+    let world = World::demo();
+    let candidates = Candidates::new(world.catalogue());
+    let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, bundle, threads: 1 };
     let mut more = true;
     for seed in 1.. {
         let stage = Stage { world: &world, candidates: &candidates, seed, settings: &settings };

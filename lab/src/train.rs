@@ -144,13 +144,12 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     let margins = fitted.margins(&judge, &threads);
     let columns = fitted.columns(&log.columns, &learn);
     let body = fitted.body()?;
-    let lived = lived(log, &judge)?;
-    let (prior, spread) = match &lived {
-        Some(lived) => {
-            let (prior, spread) = spread::find(&columns, &body, &learn, lived, &threads)?;
+    let (prior, spread) = match (lived(log, &judge)?, lived(log, &learn)?) {
+        (Some(lived), Some(others)) => {
+            let (prior, spread) = spread::find(&columns, &body, &learn, [&lived, &others], &threads)?;
             (Some(prior), Some(spread))
         }
-        None => (None, None),
+        _ => (None, None),
     };
     let report = Report {
         format: 1,
@@ -173,9 +172,9 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     Ok(Trained { columns, fitted, body, prior, golden, report })
 }
 
-/// The outcomes of the judging listeners as their devices would learn from them; `None` when hardly any has two.
-fn lived(log: &Log, judge: &Sample) -> Result<Option<Sample>, LabError> {
-    let listeners: std::collections::BTreeSet<u32> = judge.group.iter().copied().collect();
+/// The outcomes of a part's listeners as their devices would learn from them; `None` when hardly any has two.
+fn lived(log: &Log, part: &Sample) -> Result<Option<Sample>, LabError> {
+    let listeners: std::collections::BTreeSet<u32> = part.group.iter().copied().collect();
     let rows: Vec<usize> =
         (0..log.rows()).filter(|row| !log.reward[*row].is_nan() && listeners.contains(&log.listener[*row])).collect();
     if rows.len() < 2 * listeners.len() {
@@ -271,8 +270,8 @@ impl Report {
         text.push_str(&line("other listeners", &self.judged));
         if let Some(spread) = &self.spread {
             spread_line = format!(
-                "\nlisteners differ by {} (bias), {} (margin), {} (inputs): log-loss of outcomes one by one {:.5}, without learning {:.5}\n",
-                spread.bias, spread.margin, spread.inputs, spread.log_loss, spread.log_loss_without
+                "\nlisteners differ by {} (bias), {} (margin), {} times the moments of {} inputs: log-loss of outcomes one by one {:.5}, without learning {:.5}\n",
+                spread.bias, spread.margin, spread.inputs, spread.differ, spread.log_loss, spread.log_loss_without
             );
         }
         for group in &self.groups {

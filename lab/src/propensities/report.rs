@@ -187,7 +187,7 @@ pub fn run(data: Option<&Path>, pages: u64, threads: usize, progress: &(dyn Fn(u
                     (Some(worlds), "lastfm") => lastfm::device::watched(&worlds.lastfm, &worlds.truth, &model, told),
                     (Some(worlds), "movielens") => movielens::watched(&worlds.movielens, &model, told),
                     (Some(worlds), "kuairand") => kuairand::replay::watched(&worlds.kuairand, &model, told),
-                    _ => simulate::watched(model, told),
+                    _ => simulate::watched(ears_only::bundle::Bundle::new(model)?, told),
                 })?;
                 Row::new(world, &named.name, &watch, tests, false)
             }

@@ -71,6 +71,8 @@ pub struct Arguments {
 pub struct Unit {
     /// Streams of all listeners.
     pub streams: u64,
+    /// Those of the last third of the days.
+    pub late: u64,
     /// Cards seen at drawn places.
     pub seen: usize,
     /// Mean log-loss of their predicted chances.
@@ -100,7 +102,7 @@ pub struct Family {
     pub learning: Vec<Unit>,
     /// With the head held still, by run.
     pub frozen: Vec<Unit>,
-    /// Streams against popularity and with learning against without.
+    /// Streams against popularity and with learning against without; `late`, of the last third of the days.
     pub comparisons: Vec<Comparison>,
 }
 
@@ -201,7 +203,7 @@ fn bundles(log: &train::log::Log, body: &str, objective: Objective, threads: usi
 /// One bundle on the devices of one run.
 fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
     let mut seen = Sample { width: 1, ..Sample::default() };
-    let (mut margins, mut streams) = (Vec::new(), 0);
+    let (mut margins, mut streams, mut late) = (Vec::new(), 0, 0);
     for number in 0..stage.settings.listeners {
         let mut listener = Listener::new(stage.world, stage.seed, number);
         let mut device = Device::new(stage, number)?;
@@ -225,13 +227,17 @@ fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
                     seen.weight.push(1.0);
                     seen.group.push(number);
                 }
-                streams += looks.iter().filter(|look| look.is_stream()).count() as u64;
+                let streamed = looks.iter().filter(|look| look.is_stream()).count() as u64;
+                streams += streamed;
+                if 3 * day >= 2 * stage.settings.days {
+                    late += streamed;
+                }
                 device.observe(&shown, &looks, |_, _| ())?;
             }
         }
     }
     let quality = Quality::of(&seen, &margins);
-    Ok(Unit { streams, seen: quality.rows, log_loss: quality.log_loss, calibration_error: quality.calibration_error })
+    Ok(Unit { streams, late, seen: quality.rows, log_loss: quality.log_loss, calibration_error: quality.calibration_error })
 }
 
 /// Median milliseconds of ranking a page on the device of a listener who has used it for some days.
@@ -318,7 +324,9 @@ pub fn run(plan: &Plan, units: &Units, progress: &(dyn Fn(u64, u64) + Sync)) -> 
             let stage = Stage { world: &world, candidates: &candidates, seed: job.seed, settings: &settings };
             match job.bundle {
                 Some(_) => live(&stage),
-                None => Ok(Unit { streams: baseline::popularity(&stage)?, seen: 0, log_loss: 0.0, calibration_error: 0.0 }),
+                None => {
+                    Ok(Unit { streams: baseline::popularity(&stage)?, late: 0, seen: 0, log_loss: 0.0, calibration_error: 0.0 })
+                }
             }
         })?;
         progress(1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed), jobs.len() as u64);
@@ -349,6 +357,7 @@ pub fn run(plan: &Plan, units: &Units, progress: &(dyn Fn(u64, u64) + Sync)) -> 
                 compare("learning", &learning, "popularity", &popularity),
                 compare("frozen", &frozen, "popularity", &popularity),
                 compare("learning", &learning, "frozen", &frozen),
+                Comparison::new("late", "frozen", relative_difference(&late(&learning), &late(&frozen))),
             ],
             learning,
             frozen,
@@ -363,6 +372,10 @@ pub fn run(plan: &Plan, units: &Units, progress: &(dyn Fn(u64, u64) + Sync)) -> 
         popularity: popularity.iter().map(|unit| unit.streams).collect(),
         bodies,
     })
+}
+
+fn late(units: &[Unit]) -> Vec<f64> {
+    units.iter().map(|unit| unit.late as f64).collect()
 }
 
 fn streams(units: &[Unit]) -> Vec<f64> {
