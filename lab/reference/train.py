@@ -16,7 +16,7 @@ import warnings
 
 import numpy as np
 
-SEEDS = [1, 2, 3, 4, 5]
+FOLDS = 5
 ROUNDS, PATIENCE, RATE, DEPTH = 300, 20, 0.1, 5
 EPOCHS, EPOCH_PATIENCE, BATCH, HIDDEN = 200, 10, 256, (32, 16)
 TIMING_COLUMNS, TIMING_TREES, TIMING_DEPTH = 20, 100, 6
@@ -32,10 +32,17 @@ def load(folder, name):
     x = np.array([[float(cell) if cell else np.nan for cell in row[:width]] for row in rows], dtype=np.float32)
     y = np.array([float(row[width]) for row in rows])
     w = np.array([float(row[width + 1]) for row in rows])
-    part = np.array([row[-1] for row in rows])
+    part = np.array([int(row[-1]) for row in rows])
     with open(path, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
-    return {"x": x, "y": y, "w": w, "digest": digest, **{p: part == p for p in ("learn", "judge", "test")}}
+    return {"x": x, "y": y, "w": w, "part": part, "digest": digest}
+
+
+def fold(data, test):
+    """Rows to learn from, to judge by and to test on, when part `test` is tested."""
+    judge = (test + 1) % FOLDS
+    part = data["part"]
+    return {**data, "learn": (part != test) & (part != judge), "judge": part == judge, "test": part == test}
 
 
 def log_loss(y, p, w):
@@ -55,47 +62,73 @@ def scores(folder):
     import lightgbm
     import sklearn
     import xgboost
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-
     splits = {}
     for name in ("kuairand", "open_bandit"):
         data = load(folder, name)
-        x, y, w, learn, judge, test = (data[k] for k in ("x", "y", "w", "learn", "judge", "test"))
-        z = standardised(data)
-        found = {}
-        model = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit(z[learn], y[learn], sample_weight=w[learn])
-        found["linear"] = [log_loss(y[test], model.predict_proba(z[test])[:, 1], w[test])]
-        watch = xgboost.DMatrix(x[judge], y[judge], weight=w[judge])
-        model = xgboost.train(
-            {"objective": "binary:logistic", "tree_method": "hist", "max_bin": 256, "max_depth": DEPTH, "eta": RATE, "nthread": 1, "seed": 1},
-            xgboost.DMatrix(x[learn], y[learn], weight=w[learn]),
-            ROUNDS,
-            evals=[(watch, "judge")],
-            early_stopping_rounds=PATIENCE,
-            verbose_eval=False,
-        )
-        best = (0, model.best_iteration + 1)
-        found["trees"] = [log_loss(y[test], model.predict(xgboost.DMatrix(x[test]), iteration_range=best), w[test])]
-        model = lightgbm.train(
-            {"objective": "binary", "num_leaves": 31, "max_depth": DEPTH, "learning_rate": RATE, "num_threads": 1, "verbose": -1, "seed": 1},
-            lightgbm.Dataset(x[learn], y[learn], weight=w[learn]),
-            ROUNDS,
-            valid_sets=[lightgbm.Dataset(x[judge], y[judge], weight=w[judge])],
-            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
-        )
-        found["leaves"] = [log_loss(y[test], model.predict(x[test]), w[test])]
-        found["network"] = [network(MLPClassifier, data, z, seed) for seed in SEEDS]
-        splits[name] = {"sha256": data["digest"], "log_loss": found}
+        sums, weight = {}, 0.0
+        for test in range(FOLDS):
+            part = fold(data, test)
+            total = part["w"][part["test"]].sum()
+            weight += total
+            for model, loss in (("linear", linear), ("trees", trees), ("leaves", leaves), ("network", network)):
+                sums[model] = sums.get(model, 0.0) + total * loss(part, test + 1)
+        splits[name] = {"sha256": data["digest"], "log_loss": {model: value / weight for model, value in sums.items()}}
     versions = {module.__name__: module.__version__ for module in (np, sklearn, xgboost, lightgbm)}
-    record = {"format": 1, "versions": versions, "seeds": SEEDS, "splits": splits}
+    record = {"format": 1, "versions": versions, "seeds": list(range(1, FOLDS + 1)), "splits": splits}
     print(json.dumps(record, indent=1, sort_keys=True))
 
 
-def network(classifier, data, z, seed):
+def parts(data):
+    return (data[k] for k in ("x", "y", "w", "learn", "judge", "test"))
+
+
+def linear(data, seed):
+    from sklearn.linear_model import LogisticRegression
+
+    _, y, w, learn, _, test = parts(data)
+    z = standardised(data)
+    model = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit(z[learn], y[learn], sample_weight=w[learn])
+    return log_loss(y[test], model.predict_proba(z[test])[:, 1], w[test])
+
+
+def trees(data, seed):
+    import xgboost
+
+    x, y, w, learn, judge, test = parts(data)
+    settings = {"objective": "binary:logistic", "tree_method": "hist", "max_bin": 256, "max_depth": DEPTH, "eta": RATE, "nthread": 1, "seed": seed}
+    model = xgboost.train(
+        settings,
+        xgboost.DMatrix(x[learn], y[learn], weight=w[learn]),
+        ROUNDS,
+        evals=[(xgboost.DMatrix(x[judge], y[judge], weight=w[judge]), "judge")],
+        early_stopping_rounds=PATIENCE,
+        verbose_eval=False,
+    )
+    best = (0, model.best_iteration + 1)
+    return log_loss(y[test], model.predict(xgboost.DMatrix(x[test]), iteration_range=best), w[test])
+
+
+def leaves(data, seed):
+    import lightgbm
+
+    x, y, w, learn, judge, test = parts(data)
+    model = lightgbm.train(
+        {"objective": "binary", "num_leaves": 31, "max_depth": DEPTH, "learning_rate": RATE, "num_threads": 1, "verbose": -1, "seed": seed},
+        lightgbm.Dataset(x[learn], y[learn], weight=w[learn]),
+        ROUNDS,
+        valid_sets=[lightgbm.Dataset(x[judge], y[judge], weight=w[judge])],
+        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
+    )
+    return log_loss(y[test], model.predict(x[test]), w[test])
+
+
+def network(data, seed):
     """The test loss of the pass with the least judging loss."""
-    y, w, learn, judge, test = (data[k] for k in ("y", "w", "learn", "judge", "test"))
-    model = classifier(HIDDEN, batch_size=BATCH, random_state=seed)
+    from sklearn.neural_network import MLPClassifier
+
+    _, y, w, learn, judge, test = parts(data)
+    z = standardised(data)
+    model = MLPClassifier(HIDDEN, batch_size=BATCH, random_state=seed)
     best = (np.inf, 0, np.nan)
     for epoch in range(EPOCHS):
         model.partial_fit(z[learn], y[learn], classes=[0, 1], sample_weight=w[learn])

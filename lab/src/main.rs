@@ -8,6 +8,7 @@ use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
 use ears_lab::evaluate::{command, sample};
 use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
+use ears_lab::simulate::families;
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
@@ -121,7 +122,7 @@ enum Command {
     /// Trains a reward model on a log and writes it as a bundle.
     Train(ears_lab::train::command::Arguments),
     /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
-    Families(ears_lab::simulate::families::Arguments),
+    Families(families::Arguments),
     /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
     TrainReference(ears_lab::train::reference::Arguments),
     /// What other policies would have earned on logged decisions; exit 1 when rows are bad or no policy can be judged.

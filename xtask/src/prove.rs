@@ -13,6 +13,7 @@ mod bundles;
 pub mod carousel;
 mod models;
 mod toolchains;
+mod train;
 pub mod validate;
 mod worlds;
 
@@ -85,6 +86,16 @@ const PROOFS: &[Proof] = &[
         name: "models",
         shows: "models of XGBoost, LightGBM, scikit-learn and PyTorch made afresh and imported; damaged model files (needs Python with these)",
         run: models::run,
+    },
+    Proof {
+        name: "train",
+        shows: "our trainers beside scikit-learn, XGBoost and LightGBM: losses and times (needs the reference data, and Python with XGBoost)",
+        run: train::train,
+    },
+    Proof {
+        name: "families",
+        shows: "five bodies trained on one log and run on devices: lift, calibration, bytes, time, with and without learning",
+        run: train::families,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {

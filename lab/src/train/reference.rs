@@ -38,13 +38,12 @@ pub struct Split {
     pub name: &'static str,
     /// Names of its columns.
     pub columns: Vec<&'static str>,
-    /// Three fifths of the users, to learn from.
-    pub learn: Sample,
-    /// A fifth, to say when to stop.
-    pub judge: Sample,
-    /// A fifth, to compare on.
-    pub test: Sample,
+    /// All rows; their groups decide the part that they belong to.
+    pub all: Sample,
 }
+
+/// Parts of the rows. Each is tested once; of the others the next one says when to stop, and the rest is learned from.
+pub const FOLDS: usize = 5;
 
 /// The splits of the data under `data`.
 ///
@@ -54,22 +53,21 @@ pub fn splits(data: &Path) -> Result<Vec<Split>, LabError> {
     Ok(vec![kuairand(data)?, open_bandit(data)?])
 }
 
-/// 0 for learning, 1 for judging, 2 for testing.
+/// The part of a group.
 fn part(group: u32) -> usize {
-    let place = unit(SEED, group);
-    if place < 0.6 {
-        0
-    } else if place < 0.8 {
-        1
-    } else {
-        2
-    }
+    (unit(SEED, group) * FOLDS as f64) as usize
 }
 
-fn divide(name: &'static str, columns: Vec<&'static str>, all: Sample) -> Result<Split, LabError> {
-    let all = all.checked()?;
-    let of = |wanted: usize| all.subset(&(0..all.rows()).filter(|row| part(all.group[*row]) == wanted).collect::<Vec<_>>());
-    Ok(Split { name, columns, learn: of(0), judge: of(1), test: of(2) })
+impl Split {
+    /// Rows to learn from, to judge by and to test on, when part `fold` is tested.
+    #[must_use]
+    pub fn fold(&self, fold: usize) -> [Sample; 3] {
+        let of = |wanted: &dyn Fn(usize) -> bool| {
+            self.all.subset(&(0..self.all.rows()).filter(|row| wanted(part(self.all.group[*row]))).collect::<Vec<_>>())
+        };
+        let judge = (fold + 1) % FOLDS;
+        [of(&|part| part != fold && part != judge), of(&|part| part == judge), of(&|part| part == fold)]
+    }
 }
 
 /// Number in a table's cell; a table of data does not hold anything else.
@@ -94,10 +92,7 @@ fn kuairand(data: &Path) -> Result<Split, LabError> {
     let (mut items, mut users) = (BTreeMap::<u64, f64>::new(), BTreeMap::<u64, f64>::new());
     for [user, item, ..] in &rows {
         *users.entry(*user as u64).or_default() += 1.0;
-        // What is popular is known from the rows that are learned from.
-        if part(*user as u32) == 0 {
-            *items.entry(*item as u64).or_default() += 1.0;
-        }
+        *items.entry(*item as u64).or_default() += 1.0;
     }
     let columns =
         vec!["hour_sin", "hour_cos", "dow", "log_item_pop", "log_user_act", "log_duration_s", "is_click", "is_profile_enter"];
@@ -118,20 +113,10 @@ fn kuairand(data: &Path) -> Result<Split, LabError> {
         all.weight.push(1.0);
         all.group.push(user as u32);
     }
-    divide("kuairand", columns, all)
+    Ok(Split { name: "kuairand", columns, all: all.checked()? })
 }
 
 fn open_bandit(data: &Path) -> Result<Split, LabError> {
-    let mut items: BTreeMap<u32, [f32; 4]> = BTreeMap::new();
-    lines(&find(data, "items_men.csv.gz")?, "item_id,item_feature_0,item_feature_1,item_feature_2,item_feature_3", |line| {
-        let cells: Vec<&str> = line.split(',').collect();
-        let mut features = [0.0; 4];
-        for (feature, cell) in features.iter_mut().zip(cells.get(1..)?) {
-            *feature = value(cell)?;
-        }
-        items.insert(value(cells.first()?)?, features);
-        Some(())
-    })?;
     let columns = vec![
         "item_feature_0",
         "item_feature_1",
@@ -144,31 +129,46 @@ fn open_bandit(data: &Path) -> Result<Split, LabError> {
         "uf3",
         "affinity_shown",
         "affinity_sum",
+        "campaign",
     ];
     let mut all = Sample { width: columns.len(), ..Sample::default() };
-    let header = "row,t_ms,item_id,position,click,pscore,uf0,uf1,uf2,uf3,affinity_shown,affinity_sum";
-    for name in ["random_men.csv.gz", "bts_men.csv.gz"] {
-        lines(&find(data, name)?, header, |line| {
+    for (number, campaign) in ["men", "all"].into_iter().enumerate() {
+        let mut items: BTreeMap<u32, [f32; 4]> = BTreeMap::new();
+        let header = "item_id,item_feature_0,item_feature_1,item_feature_2,item_feature_3";
+        lines(&find(data, &format!("items_{campaign}.csv.gz"))?, header, |line| {
             let cells: Vec<&str> = line.split(',').collect();
-            all.values.extend(items.get(&value(cells.get(2)?)?)?);
-            all.values.push(value(cells.get(3)?)?);
-            for at in 6..12 {
-                all.values.push(value(cells.get(at)?)?);
+            let mut features = [0.0; 4];
+            for (feature, cell) in features.iter_mut().zip(cells.get(1..)?) {
+                *feature = value(cell)?;
             }
-            all.target.push(value(cells.get(4)?)?);
-            let propensity: f64 = value(cells.get(5)?)?;
-            all.weight.push((1.0 / (propensity * items.len() as f64)).min(CLIP));
-            // Impressions of one moment belong together.
-            let time: u64 = value(cells.get(1)?)?;
-            all.group.push((time / 1000 % (1 << 31)) as u32);
+            items.insert(value(cells.first()?)?, features);
             Some(())
         })?;
+        let header = "row,t_ms,item_id,position,click,pscore,uf0,uf1,uf2,uf3,affinity_shown,affinity_sum";
+        for policy in ["random", "bts"] {
+            lines(&find(data, &format!("{policy}_{campaign}.csv.gz"))?, header, |line| {
+                let cells: Vec<&str> = line.split(',').collect();
+                all.values.extend(items.get(&value(cells.get(2)?)?)?);
+                all.values.push(value(cells.get(3)?)?);
+                for at in 6..12 {
+                    all.values.push(value(cells.get(at)?)?);
+                }
+                all.values.push(number as f32);
+                all.target.push(value(cells.get(4)?)?);
+                let propensity: f64 = value(cells.get(5)?)?;
+                all.weight.push((1.0 / (propensity * items.len() as f64)).min(CLIP));
+                // Impressions of one moment belong together.
+                let time: u64 = value(cells.get(1)?)?;
+                all.group.push((time / 1000 % (1 << 31)) as u32);
+                Some(())
+            })?;
+        }
     }
-    divide("open_bandit", columns, all)
+    Ok(Split { name: "open_bandit", columns, all: all.checked()? })
 }
 
 impl Split {
-    /// Writes the split as a table: the columns, `reward`, `weight`, `listener`, and `slice:part` with learn, judge and test.
+    /// Writes the split as a table: the columns, `reward`, `weight`, `listener`, and the part as `slice:part`.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -176,14 +176,13 @@ impl Split {
         let cannot = |error: std::io::Error| LabError::file(path, "a writable file", error);
         let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(cannot)?);
         writeln!(file, "{},reward,weight,listener,slice:part", self.columns.join(",")).map_err(cannot)?;
-        for (part, sample) in [("learn", &self.learn), ("judge", &self.judge), ("test", &self.test)] {
-            for row in 0..sample.rows() {
-                for x in sample.row(row) {
-                    // The shortest text that reads as the same number; nothing for a missing one.
-                    if x.is_nan() { write!(file, ",") } else { write!(file, "{x},") }.map_err(cannot)?;
-                }
-                writeln!(file, "{},{},{},{part}", sample.target[row], sample.weight[row], sample.group[row]).map_err(cannot)?;
+        for row in 0..self.all.rows() {
+            for x in self.all.row(row) {
+                // The shortest text that reads as the same number; nothing for a missing one.
+                if x.is_nan() { write!(file, ",") } else { write!(file, "{x},") }.map_err(cannot)?;
             }
+            let (target, weight, group) = (self.all.target[row], self.all.weight[row], self.all.group[row]);
+            writeln!(file, "{target},{weight},{group},{}", part(group)).map_err(cannot)?;
         }
         file.flush().map_err(cannot)
     }
@@ -206,8 +205,6 @@ pub struct Arguments {
     time: Option<usize>,
 }
 
-/// Seeds of what is drawn.
-const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 /// Rows and columns on which training is timed, trees and depth.
 const TIMING: (usize, usize, usize, usize) = (200_000, 20, 100, 6);
 
@@ -216,16 +213,15 @@ const TIMING: (usize, usize, usize, usize) = (200_000, 20, 100, 6);
 pub struct Scores {
     /// SHA-256 of the table.
     pub sha256: String,
-    /// Log-loss of the test rows when all are predicted as the mean of the rows learned from.
+    /// Log-loss over all rows, each tested once, when they are predicted as the mean of the rows learned from.
     pub of_mean: f64,
-    /// Log-loss of the test rows by model, one for each seed.
-    pub log_loss: BTreeMap<String, Vec<f64>>,
+    /// The same by model; the seed of what is drawn is the number of the part tested, from 1 on.
+    pub log_loss: BTreeMap<String, f64>,
 }
 
 #[derive(Serialize)]
 struct Report {
     format: u32,
-    seeds: [u64; 5],
     splits: BTreeMap<String, Scores>,
 }
 
@@ -246,7 +242,7 @@ impl Arguments {
             return write_json(&Timed { seconds: time(&timing, threads)? }, &self.json);
         }
         write_timing(&timing)?;
-        let mut report = Report { format: 1, seeds: SEEDS, splits: BTreeMap::new() };
+        let mut report = Report { format: 1, splits: BTreeMap::new() };
         let bar = progress::bar("models");
         let threads = Threads::new(2)?;
         for split in splits(&self.data)? {
@@ -254,12 +250,12 @@ impl Arguments {
             split.write(&file)?;
             let bytes = std::fs::read(&file).map_err(|error| LabError::file(&file, "a readable file", error))?;
             let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            let base = vec![super::sample::base_margin(&split.learn); split.test.rows()];
-            let mut scores = Scores { sha256, of_mean: Quality::loss(&split.test, &base), log_loss: BTreeMap::new() };
+            let of_mean = tested(&split, |[learn, _, test], _| Ok(vec![super::sample::base_margin(learn); test.rows()]))?;
+            let mut scores = Scores { sha256, of_mean, log_loss: BTreeMap::new() };
             let names = ["linear", "fm", "trees", "leaves", "oblivious", "network"];
             for (done, name) in names.into_iter().enumerate() {
                 progress::show(&bar, done as u64, names.len() as u64);
-                scores.log_loss.insert(name.to_owned(), losses(&split, name, &threads)?);
+                scores.log_loss.insert(name.to_owned(), loss(&split, name, &threads)?);
             }
             report.splits.insert(split.name.to_owned(), scores);
         }
@@ -268,20 +264,29 @@ impl Arguments {
     }
 }
 
-/// Log-losses of the test rows by a model: for each seed where one is used.
-fn losses(split: &Split, name: &str, threads: &Threads) -> Result<Vec<f64>, LabError> {
-    let drawn = matches!(name, "fm" | "network");
-    let seeds = if drawn { &SEEDS[..] } else { &SEEDS[..1] };
-    let one = |seed: &u64| {
+/// Log-loss over all rows of the margins that `margins` gives each part from the others, and the number of the part.
+fn tested(split: &Split, margins: impl Fn(&[Sample; 3], u64) -> Result<Vec<f64>, LabError>) -> Result<f64, LabError> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    for fold in 0..FOLDS {
+        let parts = split.fold(fold);
+        let test = &parts[2];
+        sum += Quality::loss(test, &margins(&parts, fold as u64 + 1)?) * test.total_weight();
+        weight += test.total_weight();
+    }
+    Ok(sum / weight)
+}
+
+/// Log-loss over all rows of a model.
+fn loss(split: &Split, name: &str, threads: &Threads) -> Result<f64, LabError> {
+    tested(split, |[learn, judge, test], seed| {
         let settings = if name == "leaves" {
             Settings::Trees(trees::Settings { shape: trees::Shape::Leaves, ..trees::Settings::default() })
         } else {
-            Settings::from_name(name, *seed)?
+            Settings::from_name(name, seed)?
         };
-        let fitted = fitted::fit(&split.learn, &split.judge, &settings, threads, &mut |_, _| ())?;
-        Ok(Quality::loss(&split.test, &fitted.margins(&split.test, threads)))
-    };
-    seeds.iter().map(one).collect()
+        let fitted = fitted::fit(learn, judge, &settings, threads, &mut |_, _| ())?;
+        Ok(fitted.margins(test, threads))
+    })
 }
 
 /// Writes rows on which training is timed: normal columns, a reward that depends on a few of them.
