@@ -9,6 +9,7 @@ pub mod exact;
 pub mod gram;
 pub mod interval;
 pub mod model;
+pub mod protocol;
 pub mod report;
 pub mod run;
 pub mod sample;

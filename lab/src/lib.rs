@@ -9,6 +9,7 @@
 //! | `inspect` | [`bundle`]: what a bundle holds, checked as a device checks it |
 //! | `check-golden` | [`golden`]: recomputes reference values and says how far they lie apart |
 //! | `check-propensities` | [`propensities`]: mean importance weight 1 and chi-square, for every policy that may log, in every world |
+//! | `check-estimates` | [`evaluate::protocol`]: estimates against the truth, in worlds that know it |
 //! | `import`, `export` | [`logs`]: logs of decisions, ours and others' |
 //! | `evaluate` | [`evaluate`]: what another policy would have earned on logged decisions |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
@@ -33,3 +34,8 @@ pub mod simulate;
 pub mod table;
 pub mod train;
 pub mod validate;
+
+/// The examples of the documentation, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/evaluation.md")]
+pub struct EvaluationPage;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ears_lab::error::{EXIT_FAILED, EXIT_UNREADABLE, LabError};
+use ears_lab::evaluate::protocol::{self, PageWorld};
 use ears_lab::evaluate::{command, sample};
 use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
@@ -166,6 +167,33 @@ enum Command {
         /// Where the report goes as one HTML page.
         #[arg(long)]
         html: Option<PathBuf>,
+    },
+    /// How good are the estimates? Many logs of worlds that know the truth, eight target policies each.
+    CheckEstimates {
+        /// Directory that holds the data of the worlds, at any depth.
+        #[arg(long)]
+        data: PathBuf,
+        /// The world: carousel or home.
+        #[arg(long)]
+        world: String,
+        /// Logs.
+        #[arg(long, default_value_t = 20)]
+        logs: u64,
+        /// Pages of each log.
+        #[arg(long, default_value_t = 20_000)]
+        pages: usize,
+        /// Threads; the result does not depend on it. Default: one for each processor.
+        #[arg(long)]
+        threads: Option<usize>,
+        /// Keeps finished logs in this file, one JSON object a line.
+        #[arg(long)]
+        partial: Option<PathBuf>,
+        /// Goes on with the logs that the file has already.
+        #[arg(long, requires = "partial")]
+        resume: bool,
+        /// Where the report goes as JSON; - for standard output, in place of the table.
+        #[arg(long)]
+        json: Option<PathBuf>,
     },
     /// Writes a log of a small world with a known truth, to try `evaluate` on.
     SampleLog {
@@ -330,6 +358,16 @@ fn main() -> ExitCode {
             json.as_deref(),
             html.as_deref(),
         ),
+        Command::CheckEstimates { data, world, logs, pages, threads, partial, resume, json } => {
+            let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+            check_estimates(
+                &data,
+                &world,
+                protocol::Settings { logs, pages, threads },
+                (partial.as_deref(), resume),
+                json.as_deref(),
+            )
+        }
         Command::SampleLog { rows, seed, timing, output } => sample::write(rows, seed, timing, &output).map(|rows| {
             println!("{}: {rows} rows", output.display());
             ExitCode::SUCCESS
@@ -440,6 +478,33 @@ fn replay(
     let counts = lastfm::read(data)?;
     let bar = progress::bar("listeners");
     let report = replay::run(&counts, &settings, &mut |done, all| progress::show(&bar, done, all))?;
+    bar.finish_and_clear();
+    if json != Some(Path::new("-")) {
+        print!("{}", report.table());
+    }
+    if let Some(target) = json {
+        table::write_json(&report, target)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_estimates(
+    data: &Path,
+    world: &str,
+    settings: protocol::Settings,
+    (partial, resume): (Option<&Path>, bool),
+    json: Option<&Path>,
+) -> Result<ExitCode, LabError> {
+    let kept = partial.map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, resume))?;
+    let bar = progress::bar("logs");
+    let run = |world: &dyn PageWorld| protocol::run(world, settings, &kept, &|done, all| progress::show(&bar, done, all));
+    let report = match world {
+        "carousel" => run(&protocol::carousel::Carousel::new(&carousel::world::World::read(data)?))?,
+        "home" => {
+            run(&protocol::home::Home::new(&home::Data { counts: lastfm::read(data)?, play_times: PlayTimes::read(data)? })?)?
+        }
+        other => return Err(LabError::unreadable(format!("expected a world carousel or home, got {other}"))),
+    };
     bar.finish_and_clear();
     if json != Some(Path::new("-")) {
         print!("{}", report.table());

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 mod bundles;
 pub mod carousel;
+pub mod evaluate;
 mod models;
 mod toolchains;
 mod train;
@@ -97,6 +98,11 @@ const PROOFS: &[Proof] = &[
         shows: "five bodies trained on one log and run on devices: lift, calibration, bytes, time, with and without learning",
         run: train::families,
     },
+        name: "ope",
+        shows: "2,000 logs of two worlds that know the truth: errors, coverage and order of estimates (needs the reference data)",
+        run: evaluate::estimates,
+    },
+    Proof { name: "evaluate", shows: "speed and memory of evaluate on a long log, beside numpy", run: evaluate::speed },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {
         name: "package",

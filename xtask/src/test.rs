@@ -79,6 +79,7 @@ const STAGES: &[Stage] = &[
     stage("lab: real listeners", &[], replay),
     stage("lab: carousel", &[], carousel),
     stage("lab: data validation", &[], validation),
+    stage("lab: estimates against the truth", &[], estimates),
     stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
     stage("no machine in the files", &[], |desk| desk.job(|_| tracked::check())),
 ];
@@ -410,6 +411,17 @@ fn carousel(desk: &Desk) -> Outcome {
 /// A tenth of the draws: one missed tier or one false alarm fails.
 fn validation(desk: &Desk) -> Outcome {
     desk.claims("validate.json", lab(&["check-validate", "--draws", "100"]), prove::validate::claims)
+}
+
+fn estimates(desk: &Desk) -> Outcome {
+    match &desk.reference {
+        Some(folder) => {
+            let mut command = lab(&["check-estimates", "--world", "home", "--logs", "20", "--data"]);
+            command.arg(folder.join("data"));
+            desk.claims("estimates.json", command, prove::evaluate::sampled_claims)
+        }
+        None => Outcome::NotRun("no reference data".to_owned()),
+    }
 }
 
 fn cargo(arguments: &[&str]) -> Command {

@@ -91,3 +91,17 @@ fn timed(rng: &mut Pcg32) -> Decision {
         ..Decision::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_that_the_documentation_states() {
+        assert!((value(&LOGGING) - 0.1145).abs() < 1e-12 && (value(&BETTER) - 0.232_25).abs() < 1e-12);
+        assert!((value(&[[0.2; 5]; 2]) - 0.129).abs() < 1e-12);
+        for policy in [LOGGING, BETTER].iter().flatten() {
+            assert!((policy.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+    }
+}

@@ -34,6 +34,30 @@ impl Drop for Folder {
     }
 }
 
+#[test]
+fn the_examples_of_the_documentation_run_and_their_estimates_hold_the_truth() {
+    let folder = Folder::new("examples");
+    let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/evaluation.md")).unwrap();
+    folder.write("best.csv", "ctx_tier,action,probability\nfree,3,1\npaid,4,1\n");
+    let start = "cargo run --release --manifest-path lab/Cargo.toml -- ";
+    let mut shown = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix(start)) {
+        let line = line.replace("/tmp/", &format!("{}/", folder.0.display()));
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let (code, out, errors) = ears_lab(&arguments);
+        assert_eq!((code, errors.as_str()), (0, ""), "{line}");
+        shown.push(out);
+    }
+    assert_eq!(shown.len(), 3);
+    assert!(shown[1].contains("scored:better | paid") && shown[1].contains("DR "), "{}", shown[1]);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(folder.0.join("report.json")).unwrap()).unwrap();
+    let dr = report["policies"][0]["all"]["estimates"].as_array().unwrap().iter().find(|line| line["estimator"] == "DR").unwrap();
+    // One fixed log: the standard error is about 0.01, and 0.3 lies within 4 of them.
+    assert!((dr["value"].as_f64().unwrap() - 0.3).abs() < 4.0 * dr["error"].as_f64().unwrap(), "{dr}");
+    let html = std::fs::read_to_string(folder.0.join("report.html")).unwrap();
+    assert!(html.contains("SwitchDR(10)"));
+}
+
 const MAPPING: &str = r#"{
     "decision": "id", "policy_name": "explore", "action": "item", "propensity": "p", "reward": "played",
     "words": {"ctx_tier": "tier"}, "numbers": {"target_new": "p_new", "predicted": "q", "expected_new": "q_new"}

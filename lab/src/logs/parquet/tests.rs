@@ -1,4 +1,12 @@
+use std::sync::Arc;
+
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
 use super::*;
+use crate::logs::{Decision, Header};
 
 fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("ears-lab-log-{}-{name}.parquet", std::process::id()))
