@@ -20,7 +20,7 @@ const NOISE: f64 = 0.5;
 const SHARPNESS: f64 = 0.8;
 /// Of the targets: sharpness of the model's scores, of the playlist's mean over segments.
 const SHAPES: [[f64; 2]; TARGETS] =
-    [[0.60, 0.0], [0.70, 0.0], [0.90, 0.0], [1.00, 0.0], [0.70, 0.15], [0.80, 0.15], [0.65, -0.10], [0.90, 0.10]];
+    [[0.64, 0.0], [0.70, 0.0], [0.90, 0.0], [1.00, 0.0], [0.70, 0.15], [0.80, 0.15], [0.65, -0.10], [0.90, 0.10]];
 /// Pages of the truth for each target, spread over all users; only what is drawn varies, the chance of a stream is exact.
 const TRUTH_PAGES: u32 = 20;
 /// Impressions with which a playlist is drawn towards the mean of all.
