@@ -379,7 +379,6 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::command::validate(&arguments),
         Command::Schema(command) => validate::command::schemas(&command),
         Command::CheckValidate(arguments) => validate::command::check(&arguments),
-        Command::Train(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),

@@ -13,7 +13,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ears_only::bundle::{Bundle, BundleSettings};
+use ears_only::bundle::Bundle;
 use ears_world::World;
 use ears_world::candidates::Candidates;
 use ears_world::constants::{CARDS, DAYS, LISTENERS, SHELVES};
@@ -168,11 +168,6 @@ pub const LONGEST_LIST: usize = if SHELVES > CARDS { SHELVES } else { CARDS };
 /// Ranks pages of the demo world until `told` has seen enough, with new listeners every 30 days.
 ///
 /// # Errors
-/// When the core refuses the model, a page or an event.
-pub fn watched(model: BundleSettings, told: Told<'_>) -> Result<(), LabError> {
-    let world = World::demo();
-    let candidates = Candidates::new(world.catalogue());
-    let settings = Settings { seeds: Vec::new(), listeners: LISTENERS, days: DAYS, bundle: Bundle::new(model)?, threads: 1 };
 /// When the core refuses a page or an event.
 pub fn watched(bundle: Bundle, told: Told<'_>) -> Result<(), LabError> {
     let world = World::demo();

@@ -98,6 +98,7 @@ const PROOFS: &[Proof] = &[
         shows: "five bodies trained on one log and run on devices: lift, calibration, bytes, time, with and without learning",
         run: train::families,
     },
+    Proof {
         name: "ope",
         shows: "2,000 logs of two worlds that know the truth: errors, coverage and order of estimates (needs the reference data)",
         run: evaluate::estimates,

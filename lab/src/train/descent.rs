@@ -162,7 +162,7 @@ pub fn check_slopes<M: Model>(model: &M, sample: &Sample, tolerance: f64) {
     let mut slopes = vec![0f32; model.parameters().len()];
     model.slopes(sample, &rows, 1.0, &mut slopes);
     let step = 2e-3f32;
-    for parameter in 0..slopes.len() {
+    for (parameter, got) in slopes.iter().enumerate() {
         let before = model.parameters()[parameter];
         let mut loss = |at: f32| {
             model.parameters()[parameter] = at;
@@ -170,7 +170,7 @@ pub fn check_slopes<M: Model>(model: &M, sample: &Sample, tolerance: f64) {
         };
         let slope = (loss(before + step) - loss(before - step)) / (f64::from(before + step) - f64::from(before - step));
         loss(before);
-        let found = f64::from(slopes[parameter]);
+        let found = f64::from(*got);
         assert!(
             (found - slope).abs() < tolerance * slope.abs().max(1.0),
             "parameter {parameter}: {found}, by differences {slope}"

@@ -209,8 +209,8 @@ mod tests {
                 (0..rank).map(product).sum()
             };
             let mut want = f64::from(machine.parameters[0]);
-            for i in 0..4 {
-                want += f64::from(machine.weights()[i]) * x[i];
+            for (i, value) in x.iter().enumerate().take(4) {
+                want += f64::from(machine.weights()[i]) * value;
                 for j in 0..i {
                     want += of(machine.factors(), 2, &[i, j]);
                     for k in 0..j {

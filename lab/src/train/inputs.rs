@@ -77,6 +77,6 @@ mod tests {
         assert_eq!(seen.row(0)[1], 0.0);
         let of = |row: usize| f64::from(seen.row(row)[0]);
         assert!((2.0 * of(0) + of(1) + of(2)).abs() < 1e-6);
-        assert!((2.0 * of(0).powi(2) + of(1).powi(2) + of(2).powi(2) - 4.0).abs() < 1e-5);
+        assert!((2.0 * of(0) * of(0) + of(1) * of(1) + of(2) * of(2) - 4.0).abs() < 1e-5);
     }
 }

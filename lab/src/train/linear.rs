@@ -169,9 +169,9 @@ impl Problem<'_> {
                 add(&mut all.hessian, &piece.hessian);
             },
         );
-        for i in 1..self.width {
-            all.loss += 0.5 * self.settings.ridge * weights[i] * weights[i];
-            all.gradient[i] += self.settings.ridge * weights[i];
+        for (i, weight) in weights.iter().enumerate().take(self.width).skip(1) {
+            all.loss += 0.5 * self.settings.ridge * weight * weight;
+            all.gradient[i] += self.settings.ridge * weight;
             all.hessian[i * (i + 1) / 2 + i] += self.settings.ridge;
         }
         all

@@ -128,6 +128,9 @@ pub fn fit(
     descent::descend(start, learn, judge, &settings.descent, progress)
 }
 
+/// z and activation of a layer on a batch.
+type Passed = (Vec<f32>, Vec<f32>);
+
 impl Network {
     /// Random weights of variance 2 / (inputs + outputs) (Glorot and Bengio 2010) in the hidden layers; 0 in the last one, whose bias is that
     /// of the mean: training starts from the best constant.
@@ -151,8 +154,8 @@ impl Network {
         network
     }
 
-    /// Inputs and, of each layer, z and activation; unit by unit, the rows of the batch side by side.
-    fn forward(&self, sample: &Sample, rows: &[usize]) -> (Vec<f32>, Vec<(Vec<f32>, Vec<f32>)>) {
+    /// Inputs and, of each layer, what [`Passed`] holds; unit by unit, the rows of the batch side by side.
+    fn forward(&self, sample: &Sample, rows: &[usize]) -> (Vec<f32>, Vec<Passed>) {
         let count = rows.len();
         let mut inputs = vec![0f32; sample.width * count];
         for (at, &row) in rows.iter().enumerate() {

@@ -85,7 +85,7 @@ pub fn sample(
     seed: u64,
     threads: &Threads,
 ) -> Result<(Sample, Vec<usize>), LabError> {
-    if !(clip >= 1.0) {
+    if clip.is_nan() || clip < 1.0 {
         return Err(LabError::unreadable(format!("expected a clip of 1 or more, found {clip}")));
     }
     if objective == Objective::Mtr && log.decision.is_empty() {

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_sum_has_the_same_bits_on_any_number_of_threads() {
-        let values: Vec<f64> = (0..300_000).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let values: Vec<f64> = (0..300_000).map(|i| libm::sin(f64::from(i) * 0.7)).collect();
         let sum = |threads: usize| {
             let mut total = 0.0f64;
             let threads = Threads::new(threads).unwrap();
