@@ -136,7 +136,7 @@ impl Trees {
         Self::from_flat(intercept, trees, splits.chunks_exact(4).map(split).collect(), leaves, sets)
     }
 
-    /// The words that [`Trees::from_words`] takes: of trees, splits and sets of categories.
+    /// The words in which a bundle holds it: of trees, splits and sets of categories.
     #[must_use]
     pub fn to_words(&self) -> [Vec<u32>; 3] {
         let trees = self.trees.iter().flat_map(|tree| [tree.form, tree.first, tree.leaf]);
