@@ -25,10 +25,12 @@ const HTML = '<!doctype html><meta charset="utf-8"><title>test</title>';
 
 /** Small bundles of the project, one of each body; the version of each is `example-NAME`. */
 const bundleOf = (name) => readFileSync(new URL(`../../tests/golden/bundles/${name}.bundle`, import.meta.url));
-/** A bundle with one changed byte before its checksum, and the checksum to it. */
+/** A bundle whose first golden score has another last bit, and the checksum to it. */
 function tampered(bytes) {
   const body = Buffer.from(bytes.subarray(0, -32));
-  body[body.length - 8] ^= 1;
+  const length = body.readUInt32LE(12);
+  const { sections } = JSON.parse(body.toString('utf8', 16, 16 + length));
+  body[Math.ceil((16 + length) / 8) * 8 + sections.goldenScores.offset] ^= 1;
   return Buffer.concat([body, Buffer.from(sha256(body), 'hex')]);
 }
 

@@ -128,6 +128,8 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
   };
   home.subscribe(soon);
   requests.subscribe(soon);
+  // Filled before it is first looked at, so that nothing shifts then.
+  void refresh();
   return { show: () => refresh() };
 }
 
