@@ -199,10 +199,15 @@ impl Watch {
     /// Takes in one page: its first places, and the stated marginals of the first card with the card that stands there.
     pub fn page(&mut self, places: &[Filled], marginals: &[f64], drawn: usize) {
         let mut weights = [1.0; TARGETS.len()];
-        for (bets, place) in self.bets.iter_mut().zip(places) {
-            for ((bet, weight), target) in bets.iter_mut().zip(&mut weights).zip(place.targets()) {
-                *weight *= target / place.propensity;
-                bet.take(*weight);
+        for (place, bets) in self.bets.iter_mut().enumerate() {
+            // A page with fewer places counts as it is: leaving it out would select pages by what was drawn.
+            if let Some(place) = places.get(place) {
+                for (weight, target) in weights.iter_mut().zip(place.targets()) {
+                    *weight *= target / place.propensity;
+                }
+            }
+            for (bet, weight) in bets.iter_mut().zip(weights) {
+                bet.take(weight);
             }
         }
         self.chi.take(marginals, drawn);

@@ -376,7 +376,7 @@ fn golden(desk: &Desk) -> Outcome {
     }
 }
 
-/// A hundredth of the pages of the full proof; without the reference data the demo world alone.
+/// A thirtieth of the pages of the full proof; without the reference data the demo world alone.
 fn propensities(desk: &Desk) -> Outcome {
     let mut command = lab(&["check-propensities", "--pages", "1000"]);
     if let Some(folder) = &desk.reference {

@@ -54,6 +54,34 @@ fn bets_are_fair_by_enumeration() {
 }
 
 #[test]
+fn pages_that_end_early_are_not_left_out() {
+    // The first candidate leads to a second place, the others end the page: on every prefix the mean weight is 1.
+    let stated = [0.5, 0.3, 0.2];
+    let mut watch = Watch::new(0.1);
+    let mut rng = Seed::from_number(4).stream(Purpose::Rank, 0);
+    for _ in 0..20_000 {
+        let u = unit(&mut rng);
+        let chosen = if u < stated[0] { 0 } else { 1 + usize::from(u >= stated[0] + stated[1]) };
+        let mut places = vec![Filled { scores: vec![2.0, 1.0, 0.0], chosen, propensity: stated[chosen] }];
+        if chosen == 0 {
+            let second = usize::from(unit(&mut rng) < 0.5);
+            places.push(Filled { scores: vec![1.0, 0.0], chosen: second, propensity: 0.5 });
+        }
+        watch.page(&places, &stated, chosen);
+    }
+    for bets in watch.bets() {
+        for bet in bets {
+            // Weights reach 4 and have a variance below 2: five standard errors.
+            assert!(
+                (bet.mean() - 1.0).abs() < 5.0 * (2.0f64 / 20_000.0).sqrt() && bet.evidence() < libm::log(1e6),
+                "{}",
+                bet.mean()
+            );
+        }
+    }
+}
+
+#[test]
 fn targets_are_distributions_over_the_place() {
     let of = |chosen| Filled { scores: vec![0.3, 0.9, 0.1, 0.9], chosen, propensity: 1.0 }.targets();
     for target in 0..TARGETS.len() {

@@ -77,7 +77,7 @@ pub fn propensities(units: &Units) -> Result<Record> {
     let folder = project::reference_data()?.ok_or("this proof needs the reference data: set EARS_SHARED to its folder")?;
     let report = units.unit("all policies, all worlds", || {
         json_of(|file| {
-            let mut command = test::lab(&["check-propensities", "--pages", "100000", "--data"]);
+            let mut command = test::lab(&["check-propensities", "--pages", "30000", "--data"]);
             command.arg(folder.join("data")).arg("--json").arg(file);
             Ok(command)
         })
