@@ -265,16 +265,12 @@ impl Bundle {
     ///
     /// # Errors
     /// `bad_schema`, `bad_prior`, `bad_policy`, `bad_feedback` or `bad_version`, with what was expected and what was found.
-    pub fn new(settings: BundleSettings) -> Result<Self, Error> {
+    pub fn new(mut settings: BundleSettings) -> Result<Self, Error> {
         let built_in = settings.columns.is_none();
-        let version =
-            settings.version.clone().unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
-        let schema = FeatureSchema::new(
-            settings
-                .columns
-                .clone()
-                .unwrap_or_else(|| BUILT_IN.iter().map(|(name, source, ..)| Column::new(name, *source)).collect()),
-        )?;
+        let named = settings.version.take();
+        let version = named.unwrap_or_else(|| if built_in { BUILT_IN_VERSION.into() } else { "unnamed".into() });
+        let built = || BUILT_IN.iter().map(|(name, source, ..)| Column::new(name, *source)).collect();
+        let schema = FeatureSchema::new(settings.columns.take().unwrap_or_else(built))?;
         let known = |name: &str| BUILT_IN.iter().find(|entry| built_in && entry.0 == name).map(|entry| (entry.2, entry.3));
         let prior = if settings.prior.segments.is_empty() {
             settings.prior.start(&schema, known)?

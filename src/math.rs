@@ -20,7 +20,13 @@ pub fn exp2_negative(x: f64) -> f64 {
     if !(-1022.0..=0.0).contains(&whole) {
         return 0.0;
     }
-    exp((x - whole) * std::f64::consts::LN_2) * f64::from_bits(((1023.0 + whole) as u64) << 52)
+    exp((x - whole) * std::f64::consts::LN_2) * two_to(whole as i32)
+}
+
+/// 2^power, exact, for powers within [-1022, 1023].
+#[must_use]
+pub fn two_to(power: i32) -> f64 {
+    f64::from_bits(((1_023 + power) as u64) << 52)
 }
 
 /// Natural logarithm.
@@ -74,7 +80,7 @@ pub fn logit(p: f64) -> f64 {
 /// What is left of one unit after `elapsed_ms` when half of it goes every `half_life_ms`.
 ///
 /// # Shapes and ranges
-/// In (0, 1]; a negative elapsed time counts as 0. An infinite half-life gives 1.
+/// In [0, 1], 0 after more than 1,022 half-lives; a negative elapsed time counts as 0. An infinite half-life gives 1.
 #[must_use]
 pub fn decay(elapsed_ms: f64, half_life_ms: f64) -> f64 {
     if elapsed_ms <= 0.0 { 1.0 } else { exp2_negative(-elapsed_ms / half_life_ms) }

@@ -181,7 +181,22 @@ impl RewardModel {
         self.head.working(now_ms, &inputs)
     }
 
-    /// What each column adds to the score of a row under the head's `mean`, in log-odds.
+    /// The means that scores are made with: those of the head, without a body rounded to `f32` as its dot product takes them.
+    pub(crate) fn means(&self, head: &Head) -> Vec<f64> {
+        if self.body == Body::Plain {
+            head.weights().iter().take(head.mean().len()).map(|weight| f64::from(*weight)).collect()
+        } else {
+            head.mean().to_vec()
+        }
+    }
+
+    /// What each column adds to the score of a row without a body: value times weight.
+    pub(crate) fn products<'a>(means: &'a [f64], row: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
+        let (row, means) = (row.get(1..).unwrap_or_default(), means.get(1..).unwrap_or_default());
+        row.iter().zip(means).map(|(x, weight)| f64::from(*x) * weight)
+    }
+
+    /// What each column adds to the score of a row under the head's means ([`RewardModel::means`]), in log-odds.
     ///
     /// Without a body that is value times weight. Beside one it is what the score loses when the column alone is set to its default: a
     /// column at its default adds nothing, and interactions count for every column that takes part. Costs one score for each column
@@ -190,8 +205,7 @@ impl RewardModel {
         let columns = schema.columns();
         additions.clear();
         if self.body == Body::Plain {
-            let weights = mean.iter().skip(1).map(|weight| f64::from(*weight as f32));
-            additions.extend(row.iter().skip(1).zip(weights).take(columns.len()).map(|(x, weight)| f64::from(*x) * weight));
+            additions.extend(Self::products(mean, row));
             return;
         }
         let scratch = &mut Scratch::default();

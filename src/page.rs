@@ -9,9 +9,9 @@ pub const MAX_SHELVES: usize = 200;
 pub const MAX_CARDS: usize = 10_000;
 /// Most feature columns.
 pub const MAX_COLUMNS: usize = 256;
-/// Most cards a session may register.
+/// Most cards that can be registered with one [`Catalogue`].
 pub const MAX_REGISTERED: usize = 200_000;
-/// Most families, and most shelf kinds, told apart in a session; those that come later count as unknown.
+/// Most families, and most shelf kinds, that one [`Catalogue`] tells apart; those that come later count as unknown.
 pub const MAX_NAMES: usize = 10_000;
 /// Longest id, title, artist or family kept, in bytes; longer titles are cut, longer ids refused.
 pub const MAX_TEXT_BYTES: usize = 400;
@@ -245,7 +245,7 @@ fn clip(mut text: String) -> String {
 }
 
 impl Catalogue {
-    /// Adds a card, or updates what is known of it; the handle of an id never changes in a session.
+    /// Adds a card, or updates what is known of it; the handle of an id never changes.
     ///
     /// # Errors
     /// `bad_card` for an empty or overlong id, a popularity outside [0, 1] or a non-finite embedding; `embedding_size` when the
@@ -290,7 +290,7 @@ impl Catalogue {
             return Ok(CardHandle(handle));
         }
         if self.cards.len() >= MAX_REGISTERED {
-            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} cards in a session")));
+            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} cards registered")));
         }
         let start = if embedding.is_empty() { u32::MAX } else { self.units.len() as u32 };
         self.units.extend_from_slice(&embedding);
@@ -333,7 +333,7 @@ impl Catalogue {
             return Ok(ShelfHandle(handle));
         }
         if self.shelves.len() >= MAX_REGISTERED {
-            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} shelves in a session")));
+            return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} shelves registered")));
         }
         let handle = self.shelf_ids.number(id);
         self.shelves.push(identity);
@@ -457,6 +457,8 @@ pub struct Page {
     pub(crate) given: usize,
     /// One row of `given` numbers for each card.
     pub(crate) features: Vec<f32>,
+    /// Whether any feature or context value is NaN, which stands for a missing one.
+    pub(crate) missing: bool,
 }
 
 /// First word of a packed page.
@@ -479,6 +481,7 @@ impl Page {
                 cards: Vec::new(),
                 given: 0,
                 features: Vec::new(),
+                missing: false,
             },
         }
     }
@@ -537,6 +540,7 @@ impl Page {
             cards: Vec::with_capacity(cards),
             given,
             features: words[feature_start..end].to_vec(),
+            missing: false,
         };
         for place in words[card_start..card_start + 2 * cards].chunks_exact(2) {
             let card = number(place[0]).and_then(|n| catalogue.handle(n)).ok_or_else(|| unknown("unknown_card", place[0]))?;
@@ -558,7 +562,7 @@ impl Page {
 
     /// Checks the page; see [`PageBuilder::build`].
     fn checked(self) -> Result<Self, Error> {
-        let page = self;
+        let mut page = self;
         if page.shelves.is_empty() {
             return Err(Error::page("page_empty", "expected at least one shelf, got none"));
         }
@@ -600,20 +604,25 @@ impl Page {
                 }
             }
         }
-        // NaN stands for a missing value; whether a column may have one is the model's business.
-        if let Some(at) = page.features.iter().position(|v| v.is_infinite()) {
-            return Err(Error::page(
-                "not_finite",
-                format!(
-                    "expected finite features, got an infinite number at card {} column {}",
-                    at / page.given,
-                    at % page.given
-                ),
-            ));
+        // NaN stands for a missing value; whether a column may have one is the model's business. Told by one pass here, so that ranking
+        // looks again only where there is one.
+        for (at, value) in page.features.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
+            if value.is_infinite() {
+                return Err(Error::page(
+                    "not_finite",
+                    format!(
+                        "expected finite features, got an infinite number at card {} column {}",
+                        at / page.given,
+                        at % page.given
+                    ),
+                ));
+            }
+            page.missing = true;
         }
-        if page.context.iter().any(|v| v.is_infinite()) {
+        if page.context.iter().any(|value| value.is_infinite()) {
             return Err(Error::page("not_finite", "expected finite context values, got an infinite number"));
         }
+        page.missing |= page.context.iter().any(|value| value.is_nan());
         Ok(page)
     }
 
@@ -699,7 +708,8 @@ impl PageBuilder {
     ///
     /// # Errors
     /// `page_empty`, `page_too_large`, `visible_range`, `shelf_empty`, `duplicate_shelf`, `duplicate_card` (twice in one shelf),
-    /// `column_count` (features are not cards x columns), `not_finite` (a feature or context value is NaN or infinite).
+    /// `column_count` (features are not cards x columns), `not_finite` (a feature or context value is infinite; NaN stands for a
+    /// missing one).
     pub fn build(self) -> Result<Page, Error> {
         self.page.checked()
     }

@@ -12,7 +12,7 @@ use crate::features::FeatureMaker;
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
-use crate::model::{Body, Scratch};
+use crate::model::{Body, RewardModel, Scratch};
 use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
 use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
@@ -129,7 +129,7 @@ struct OpenDecision {
     slate: Slate,
     ranked: RankedPage,
     model_version: String,
-    /// Mean of the head the page was scored with.
+    /// Mean of the head the page was scored with, as it was scored: see [`RewardModel::means`].
     mean: Vec<f64>,
     sds: std::cell::OnceCell<Vec<f64>>,
     kind: PolicyKind,
@@ -278,9 +278,9 @@ impl Ranker {
     /// On an error nothing has changed; the host then shows the server's order.
     ///
     /// # Errors
-    /// `page_too_large` beyond the limits of the bundle; `column_count` when the page does not have the schema's given and context columns; `not_finite` when a value is missing from a column
-    /// that does not keep it so; `no_consent` when the listener does not
-    /// want personalization; `switched_off` when the bundle is; `unknown_decision` when the page grows from one that is gone.
+    /// `no_consent` when the listener does not want personalization; `switched_off` when the bundle is; `column_count` when the page does
+    /// not have the schema's given and context columns; `page_too_large` beyond the limits of the bundle; `not_finite` when a value is
+    /// missing from a column that does not keep it so; `unknown_decision` when the page grows from one that is gone.
     ///
     /// # Determinism
     /// One stream of the generator for each decision; same state, page and seed give the same bits on every target.
@@ -352,6 +352,9 @@ impl Ranker {
 
     /// Refuses a value that is missing from a column that does not keep it so.
     fn check_missing(&self, page: &Page) -> Result<(), Error> {
+        if !page.missing {
+            return Ok(());
+        }
         let schema = &self.bundle.schema;
         for (values, columns) in [(&page.features, schema.given_columns()), (&page.context, schema.context_columns())] {
             for (at, value) in values.iter().enumerate() {
@@ -421,7 +424,7 @@ impl Ranker {
             slate: Slate::default(),
             ranked: RankedPage { id: DecisionId(0), randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() },
             model_version: self.bundle.version.clone(),
-            mean: head.mean().to_vec(),
+            mean: model.means(&head),
             sds: std::cell::OnceCell::new(),
             kind: settings.kind,
             policy: settings.policy(self.decisions),
@@ -558,8 +561,12 @@ impl Ranker {
             return Reason::plain(ReasonCode::General);
         }
         let stride = schema.stride();
-        model.additions(schema, &open.mean, &open.rows[at * stride..(at + 1) * stride], additions);
-        reasons::of_score(schema, additions, open.cards[at])
+        let row = &open.rows[at * stride..(at + 1) * stride];
+        if *model.body() == Body::Plain {
+            return reasons::of_score(schema, RewardModel::products(&open.mean, row), open.cards[at]);
+        }
+        model.additions(schema, &open.mean, row, additions);
+        reasons::of_score(schema, additions.iter().copied(), open.cards[at])
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.

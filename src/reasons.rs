@@ -118,11 +118,13 @@ pub(crate) fn contributions(
 const LEAST: f64 = 0.05;
 
 /// The reason a card's score gives: the column that adds most.
-pub(crate) fn of_score(schema: &FeatureSchema, additions: &[f64], card: CardHandle) -> Reason {
+///
+/// - `additions`: one for each column, in log-odds.
+pub(crate) fn of_score(schema: &FeatureSchema, additions: impl Iterator<Item = f64>, card: CardHandle) -> Reason {
     let mut best = (LEAST, None);
-    for (index, adds) in additions.iter().enumerate() {
-        if *adds > best.0 {
-            best = (*adds, Some(index));
+    for (index, adds) in additions.enumerate() {
+        if adds > best.0 {
+            best = (adds, Some(index));
         }
     }
     let Some(index) = best.1 else { return Reason::plain(ReasonCode::General) };
@@ -174,7 +176,7 @@ mod tests {
     #[test]
     fn the_largest_addition_is_the_reason() {
         let card = CardHandle(7);
-        let reason = |row: &[f32]| of_score(&schema(), &additions(&[-3.0, 1.0, 2.0, 0.5, 0.5], row), card);
+        let reason = |row: &[f32]| of_score(&schema(), additions(&[-3.0, 1.0, 2.0, 0.5, 0.5], row).into_iter(), card);
         assert_eq!(reason(&[1.0, 0.9, 0.1, 0.0, 0.0]), Reason::plain(ReasonCode::Popular));
         assert_eq!(reason(&[1.0, 0.9, 0.6, 0.0, 0.0]), Reason::of_card(ReasonCode::PlayedArtist, card));
         assert_eq!(reason(&[1.0, 0.0, 0.0, 0.0, 4.0]), Reason { code: ReasonCode::Model, argument: Some(1) });

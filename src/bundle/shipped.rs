@@ -144,8 +144,8 @@ impl Bundle {
     }
 
     /// Schema, body and head.
-    fn shipped(settings: BundleSettings, body: Field<'_>, head: Field<'_>, sections: &Sections<'_>) -> Result<Self, Error> {
-        let (Some(columns), Some(version)) = (settings.columns.clone(), settings.version.clone()) else {
+    fn shipped(mut settings: BundleSettings, body: Field<'_>, head: Field<'_>, sections: &Sections<'_>) -> Result<Self, Error> {
+        let (Some(columns), Some(version)) = (settings.columns.take(), settings.version.take()) else {
             return Err(Error::settings("bad_bundle", "expected a schema and a version, got none"));
         };
         let schema = FeatureSchema::new(columns)?;

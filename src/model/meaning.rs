@@ -1,5 +1,7 @@
 //! What the inputs of a head mean, so that what was learned survives a new model where it still says the same.
 
+use sha2::{Digest, Sha256};
+
 use super::{Body, HeadState, RewardModel};
 use crate::features::FeatureSchema;
 
@@ -28,39 +30,35 @@ pub(crate) struct Shipped {
     pub(crate) meanings: Vec<u64>,
 }
 
-/// FNV-1a over 64 bits (Fowler, Noll and Vo 1991): no attacker gains anything from two models that look alike here.
-#[derive(Clone, Copy)]
-struct Print(u64);
+/// First 64 bits of a SHA-256 hash, the one that the core has for its seeds and checksums.
+#[derive(Clone)]
+struct Print(Sha256);
 
 impl Print {
     fn of(kind: &str) -> Self {
-        Self(0xcbf2_9ce4_8422_2325).text(kind)
+        Self(Sha256::new()).text(kind)
     }
 
     fn text(self, text: &str) -> Self {
-        text.bytes().fold(self.word(text.len() as u64), |print, byte| print.word(byte.into()))
+        Self(self.word(text.len() as u64).0.chain_update(text))
     }
 
     fn word(self, word: u64) -> Self {
-        Self((self.0 ^ word).wrapping_mul(0x100_0000_01b3))
+        Self(self.0.chain_update(word.to_le_bytes()))
     }
 
     fn numbers(self, numbers: &[f64]) -> Self {
-        numbers.iter().fold(self.word(numbers.len() as u64), |print, number| print.long(number.to_bits()))
+        numbers.iter().fold(self.word(numbers.len() as u64), |print, number| print.word(number.to_bits()))
     }
 
     fn singles(self, numbers: &[f32]) -> Self {
         numbers.iter().fold(self.word(numbers.len() as u64), |print, number| print.word(number.to_bits().into()))
     }
 
-    /// Both halves, each with a step of its own.
-    fn long(self, word: u64) -> Self {
-        self.word(word & 0xffff_ffff).word(word >> 32)
-    }
-
     /// Never 0.
     fn value(self) -> u64 {
-        self.0 | 1
+        let hash = self.0.finalize();
+        hash.iter().take(8).fold(0, |value, byte| value << 8 | u64::from(*byte)) | 1
     }
 }
 
@@ -98,23 +96,23 @@ impl RewardModel {
             .columns()
             .iter()
             .map(|column| {
-                let print = start.text(&column.name).word(column.source as u64);
+                let print = start.clone().text(&column.name).word(column.source as u64);
                 if plain { print } else { print.singles(&[column.mean, column.scale]) }
             })
             .collect();
         // The margin, hidden units and leaves mean nothing outside their model.
-        let mut meanings = vec![start.value()];
+        let mut meanings = vec![start.clone().value()];
         if !plain {
             meanings.push(0);
         }
         if matches!(self.body, Body::Plain | Body::Linear(_) | Body::Factorization(_)) {
-            meanings.extend(columns.iter().map(|print| print.value()));
+            meanings.extend(columns.iter().map(|print| print.clone().value()));
         }
         if let Body::Linear(linear) = &self.body {
-            let of = |column: &u16| columns[usize::from(*column)].value();
-            meanings.extend(linear.crosses().iter().map(|(a, b, _)| start.long(of(a)).long(of(b)).value()));
+            let of = |column: &u16| columns[usize::from(*column)].clone().value();
+            meanings.extend(linear.crosses().iter().map(|(a, b, _)| start.clone().word(of(a)).word(of(b)).value()));
         }
-        let model = columns.iter().fold(self.body.print(start), |print, column| print.long(column.0)).value();
+        let model = columns.into_iter().fold(self.body.print(start), |print, column| print.word(column.value())).value();
         let row =
             schema.columns().iter().fold(Print::of("row"), |print, column| print.text(&column.name).word(column.source as u64));
         self.shipped = Shipped { model, row: row.value(), meanings };

@@ -22,7 +22,7 @@ pub struct Summary {
     pub pending: usize,
     /// Outcomes the head has learned.
     pub updates: u64,
-    /// Cards registered in this session.
+    /// Cards registered with the catalogue.
     pub registered: usize,
 }
 

@@ -2,6 +2,7 @@
 
 use super::corrupt;
 use crate::error::Error;
+use crate::math::two_to;
 use crate::settings::{Field, Value, field};
 
 /// Sections start at multiples of this, counted from the first one.
@@ -103,7 +104,6 @@ impl<'a> Sections<'a> {
 /// The value of a binary16 number (IEEE 754-2019, 3.6), exact.
 fn half(bits: u16) -> f64 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1_023));
-    let two_to = |power: i32| f64::from_bits(((1_023 + power) as u64) << 52);
     let size = match exponent {
         0 => fraction * two_to(-24),
         31 if fraction == 0.0 => f64::INFINITY,

@@ -122,7 +122,9 @@ impl Network {
 
     /// The margin; adds the last hidden layer to `inputs`.
     pub(super) fn evaluate(&self, x: &[f32], inputs: &mut Vec<f64>) -> f64 {
-        let (mut from, mut to) = ([0f32; MAX_UNITS], [0f32; MAX_UNITS]);
+        let (mut one, mut other) = ([0f32; MAX_UNITS], [0f32; MAX_UNITS]);
+        // Layers write in turns: what is exchanged are references, not the units.
+        let (mut from, mut to) = (&mut one, &mut other);
         for (to, x) in from.iter_mut().zip(x) {
             *to = x.clamp(-MAX_ACTIVATION, MAX_ACTIVATION);
         }
@@ -130,7 +132,7 @@ impl Network {
         for layer in hidden {
             let units = layer.weights.chunks_exact(layer.inputs).zip(&layer.bias);
             for (to, (weights, bias)) in to.iter_mut().zip(units) {
-                *to = layer.activation.of(dot(weights, &from) + bias);
+                *to = layer.activation.of(dot(weights, from) + bias);
             }
             std::mem::swap(&mut from, &mut to);
         }
