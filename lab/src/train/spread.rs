@@ -111,8 +111,8 @@ pub fn find(
     let (left, apart) = (uncertainty(columns, body, learn), differences(columns, body, others));
     let differ = apart.iter().filter(|variance| **variance > 0.0).count();
     let known = Known { schema: &schema, body, left, apart };
-    let listeners = by_listener(lived);
-    let loss = |sizes: [f64; 3]| prequential(&known.model(&known.prior(sizes))?, lived, &listeners, threads);
+    let lived = Lived { schema: &schema, sample: lived, listeners: by_listener(lived) };
+    let loss = |sizes: [f64; 3]| lived.loss(&known.model(&known.prior(sizes))?, threads);
     let mut best = [SIZES[4], SIZES[2], SIZES[5]];
     let mut least = loss(best)?;
     for round in 0..ROUNDS {
@@ -133,7 +133,7 @@ pub fn find(
             break;
         }
     }
-    let log_loss_without = prequential(&known.model(&frozen(body))?, lived, &listeners, threads)?;
+    let log_loss_without = lived.loss(&known.model(&frozen(body))?, threads)?;
     let [bias, margin, inputs] = best;
     Ok((known.prior(best), Spread { bias, margin, inputs, differ, log_loss: least, log_loss_without }))
 }
@@ -153,30 +153,41 @@ fn by_listener(lived: &Sample) -> Vec<Vec<usize>> {
     rows.into_values().take_while(within).collect()
 }
 
-/// Mean log-loss of outcomes predicted one by one, each listener from the start.
-fn prequential(model: &RewardModel, lived: &Sample, listeners: &[Vec<usize>], threads: &Threads) -> Result<f64, LabError> {
-    let mut losses: Vec<(f64, usize)> = vec![(0.0, 0); listeners.len()];
-    threads.each(&mut losses, |number, loss| {
-        let mut model = model.clone();
-        let mut row = Vec::new();
-        for &at in &listeners[number] {
-            row.clear();
-            row.push(1.0);
-            row.extend_from_slice(lived.row(at));
-            let reward = lived.target[at];
-            // The chance averaged over the posterior (MacKay 1992, equation for the moderated output).
-            let (score, sd) = (model.score(&row), model.score_sd(&row));
-            let chance = sigmoid(score / (1.0 + std::f64::consts::PI * sd * sd / 8.0).sqrt()).clamp(1e-12, 1.0 - 1e-12);
-            loss.0 -= reward * ln(chance) + (1.0 - reward) * ln(1.0 - chance);
-            loss.1 += 1;
-            model.learn(&row, reward, 1.0);
+/// Outcomes of listeners, as their devices learn from them.
+struct Lived<'a> {
+    schema: &'a FeatureSchema,
+    sample: &'a Sample,
+    /// Rows of each listener, in order.
+    listeners: Vec<Vec<usize>>,
+}
+
+impl Lived<'_> {
+    /// Mean log-loss of outcomes predicted one by one, each listener from the start.
+    fn loss(&self, model: &RewardModel, threads: &Threads) -> Result<f64, LabError> {
+        let mut losses: Vec<(f64, usize)> = vec![(0.0, 0); self.listeners.len()];
+        threads.each(&mut losses, |number, loss| {
+            let mut model = model.clone();
+            let mut row = Vec::new();
+            for &at in &self.listeners[number] {
+                row.clear();
+                row.push(1.0);
+                row.extend_from_slice(self.sample.row(at));
+                self.schema.guard(&mut row);
+                let reward = self.sample.target[at];
+                // The chance averaged over the posterior (MacKay 1992, equation for the moderated output).
+                let (score, sd) = (model.score(&row), model.score_sd(&row));
+                let chance = sigmoid(score / (1.0 + std::f64::consts::PI * sd * sd / 8.0).sqrt()).clamp(1e-12, 1.0 - 1e-12);
+                loss.0 -= reward * ln(chance) + (1.0 - reward) * ln(1.0 - chance);
+                loss.1 += 1;
+                model.learn(&row, reward, 1.0);
+            }
+        });
+        let (sum, count) = losses.iter().fold((0.0, 0), |all, loss| (all.0 + loss.0, all.1 + loss.1));
+        if count == 0 {
+            return Err(LabError::unreadable("expected outcomes of judging listeners for the head's spread, found none"));
         }
-    });
-    let (sum, count) = losses.iter().fold((0.0, 0), |all, loss| (all.0 + loss.0, all.1 + loss.1));
-    if count == 0 {
-        return Err(LabError::unreadable("expected outcomes of judging listeners for the head's spread, found none"));
+        Ok(sum / count as f64)
     }
-    Ok(sum / count as f64)
 }
 
 /// Hands over each row of a sample with what the body makes of it.
@@ -256,7 +267,11 @@ mod tests {
     }
 
     fn found(name: &str, spread: f32) -> Spread {
-        let (learn, judge) = listeners(150, 60, spread).split(0.3, 1);
+        found_in(name, &listeners(150, 60, spread))
+    }
+
+    fn found_in(name: &str, sample: &Sample) -> Spread {
+        let (learn, judge) = sample.split(0.3, 1);
         let threads = Threads::new(1).unwrap();
         let mut settings = Settings::from_name(name, 1).unwrap();
         if let Settings::Trees(trees) = &mut settings {
@@ -278,6 +293,16 @@ mod tests {
         assert!(apart.bias >= 0.5 && apart.log_loss < apart.log_loss_without - 0.01, "{apart:?}");
         let trees = found("trees", 1.0);
         assert!(trees.log_loss < trees.log_loss_without - 0.005, "{trees:?}");
+    }
+
+    #[test]
+    fn what_is_missing_or_out_of_range_is_learned_as_a_device_learns_it() {
+        let mut sample = listeners(150, 60, 1.0);
+        sample.values.iter_mut().step_by(7).for_each(|x| *x = f32::NAN);
+        for name in ["linear", "trees"] {
+            let found = found_in(name, &sample);
+            assert!(found.log_loss < found.log_loss_without - 0.005, "{name}: {found:?}");
+        }
     }
 
     #[test]
