@@ -1,7 +1,7 @@
 //! The only maker of what may leave the device.
 //!
-//! A record says: in this week, the public coin put this arm into this slot with this published chance, and the answer to the
-//! public question was, after a coin flip that lies with a known rate, this bit. Everything but the bit follows from the
+//! A record says: in this week, the public coin drew this arm of this probe with this published chance, and the answer to the
+//! public question was, after a coin flip that lies with a known rate, this symbol. Everything but the symbol follows from the
 //! manifest and the coin, which never read the history.
 //!
 //! This module knows neither the history nor the decision log: the one private value comes in wrapped as [`Private`], which
@@ -10,13 +10,17 @@
 mod coin;
 mod ledger;
 mod manifest;
+mod perturbation;
 mod randomiser;
 mod record;
 
 pub use coin::Coin;
 pub use ledger::{Budget, Debit, Ledger, Permit, Refusal};
-pub use manifest::{Arm, Manifest, ManifestId, ManifestSettings, RewardSettings, Slot};
-pub use randomiser::{EPSILONS, Epsilon, FLIP_THRESHOLDS, Private, release};
+pub use manifest::{
+    Action, Arm, Block, Candidate, Manifest, ManifestId, ManifestSettings, Place, Probe, ProbeKind, Question, WEIGHT_SUM,
+};
+pub use perturbation::perturbation;
+pub use randomiser::{ANSWERS, Answer, EPSILONS, Epsilon, FLIP_THRESHOLDS, KEEP_THRESHOLDS, Private, randomise, release};
 pub use record::{ProbeRecord, RECORD_BYTES, RecordFields};
 
 use crate::clock::{DAY_MS, Timestamp, WEEK_MS};

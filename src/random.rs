@@ -24,6 +24,8 @@ pub enum Purpose {
     Flip,
     /// Delays of uploads and other choices of the host.
     Host,
+    /// Public directions of training probes.
+    Perturbation,
 }
 
 /// 32 bytes from which every random choice follows.
@@ -63,6 +65,7 @@ impl Seed {
             Purpose::Flip => 2,
             Purpose::Host => 3,
             Purpose::Private => 4,
+            Purpose::Perturbation => 5,
         };
         let mut bytes = [0u8; 41];
         bytes[..32].copy_from_slice(&self.0);

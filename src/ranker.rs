@@ -29,6 +29,7 @@ mod explain;
 mod learn;
 mod pending;
 mod saved;
+mod vote;
 
 pub use contribute::{Contribution, ContributionState};
 pub use controls::Exclusion;
@@ -42,6 +43,14 @@ pub const OPEN_DECISIONS: usize = 4;
 
 /// Largest score, in log-odds.
 const MAX_SCORE: f64 = 1e4;
+
+/// Whether this build can contribute at all.
+const CONTRIBUTES: bool = cfg!(feature = "contribute");
+
+/// Features of any size are legal; scores beyond this say no more and would make softmax undefined.
+fn bounded(score: f64) -> f64 {
+    if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) }
+}
 
 /// A drawn candidate is called exploration when another was at least this many times likelier.
 const EXPLORING_RATIO_LN: f64 = std::f64::consts::LN_2;
@@ -107,12 +116,18 @@ pub struct RankedPage {
     pub id: DecisionId,
     /// Whether any visible place was drawn at random.
     pub randomized: bool,
-    /// Whether this visit carries the week's probe.
+    /// Whether this visit carries the week's probe, one that changes the page: not while a vote is under way.
     pub probe: bool,
     /// The shelves, top down.
     pub shelves: Vec<RankedShelf>,
     /// The cards of all shelves, shelf after shelf.
     pub cards: Vec<RankedCard>,
+}
+
+impl RankedPage {
+    fn empty(id: DecisionId) -> Self {
+        Self { id, randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() }
+    }
 }
 
 /// A decision with everything needed to learn from it and to explain it.
@@ -325,14 +340,15 @@ impl Ranker {
         let above = page.after.map_or(Ok(Above::default()), |id| self.above(id))?;
         let mut local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
         local.retain(|shelf| !above.shelves.contains(&self.local_shelves[shelf.kind.bit() as usize]));
-        let probe = if private { None } else { self.probe_for(page, now) };
-        let settings = self.policy_settings();
-        let mut open = self.score(page, &local, &settings, now);
+        let probe = if private || !CONTRIBUTES { None } else { self.probe_for(page, now) };
+        let way = probe.as_ref().and_then(contribute::Probe::way);
+        let settings = way.map_or_else(|| self.policy_settings(), |way| way.settings);
+        let shift = way.map_or_else(Vec::new, |way| way.shift.clone());
+        let mut open = self.score(page, &local, &settings, &shift, now);
         open.above = above;
         self.candidates(page, &settings, &mut open);
-        if let Some((shelf_pin, card_pin)) = probe.as_ref().and_then(|probe| probe.pins) {
-            open.candidates.shelf_pins.push(shelf_pin);
-            open.candidates.card_pins.push(card_pin);
+        if let Some(probe) = &probe {
+            probe.pin(&mut open.candidates);
         }
         let (purpose, decisions) =
             if private { (Purpose::Private, &mut self.controls.decisions) } else { (Purpose::Rank, &mut self.decisions) };
@@ -341,9 +357,12 @@ impl Ranker {
         open.slate = open.policy.draw(&open.candidates, &mut rng)?;
         open.add_above();
         *decisions += 1;
-        open.ranked = self.ranked(page, &local, &open, probe.is_some());
+        open.ranked = self.ranked(page, &local, &open, probe.as_ref().is_some_and(contribute::Probe::is_shown));
         if let Some(probe) = probe {
             self.start_watching(&probe, open.id, now);
+        }
+        if CONTRIBUTES && !private {
+            self.cast(page, &open);
         }
         let ranked = open.ranked.clone();
         self.remember(open);
@@ -368,7 +387,16 @@ impl Ranker {
     }
 
     /// Features and scores of all candidates: the page's cards, then those of the local shelves.
-    fn score(&mut self, page: &Page, local: &[LocalShelf], settings: &PolicySettings, now: Timestamp) -> OpenDecision {
+    ///
+    /// - `shift`: what is added to the head's means; empty for nothing.
+    fn score(
+        &mut self,
+        page: &Page,
+        local: &[LocalShelf],
+        settings: &PolicySettings,
+        shift: &[f64],
+        now: Timestamp,
+    ) -> OpenDecision {
         let stride = self.bundle.schema.stride();
         let count = page.cards.len() + local.iter().map(|shelf| shelf.cards.len()).sum::<usize>();
         let reused = if self.open.len() >= OPEN_DECISIONS { self.open.pop_front() } else { None };
@@ -408,10 +436,11 @@ impl Ranker {
             starts.push(cards.len() as u32);
             ids.push(id);
         }
-        let head = self.working_head(now);
+        let mut head = self.working_head(now);
+        if CONTRIBUTES && !shift.is_empty() {
+            head = std::borrow::Cow::Owned(head.shifted(shift));
+        }
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
-        // Features of any size are legal; scores beyond this say no more and would make softmax undefined.
-        let bounded = |score: f64| if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) };
         let scores: Vec<f64> =
             rows.chunks_exact(stride).take(count).map(|row| bounded(model.score_by(&head, row, &mut scratch))).collect();
         OpenDecision {
@@ -422,7 +451,7 @@ impl Ranker {
             values: Vec::new(),
             candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
             slate: Slate::default(),
-            ranked: RankedPage { id: DecisionId(0), randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() },
+            ranked: RankedPage::empty(DecisionId(0)),
             model_version: self.bundle.version.clone(),
             mean: model.means(&head),
             sds: std::cell::OnceCell::new(),

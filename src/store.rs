@@ -31,8 +31,8 @@ impl Kind {
     /// The format version written today.
     fn version(self) -> u16 {
         match self {
-            Self::Snapshot => 2,
-            Self::Ledger => 1,
+            Self::Snapshot => 3,
+            Self::Ledger => 2,
         }
     }
 
@@ -383,7 +383,7 @@ mod tests {
         let mut bytes = tape().seal(Kind::Ledger);
         let code = |kind, bytes: &[u8]| TapeReader::open(kind, bytes).map_or_else(|e| e.code(), |_| "ok");
         assert_eq!(code(Kind::Snapshot, &bytes), "snapshot_corrupt");
-        bytes[6] = 2;
+        bytes[6] = 3;
         assert_eq!(code(Kind::Ledger, &bytes), "ledger_newer");
     }
 }

@@ -8,7 +8,7 @@ use ears_only::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use ears_only::error::Error;
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::page::{Card, CardHandle, CardKind, LocalShelves, Page, ShelfHandle, Visible};
-use ears_only::privacy::{Arm, FIRST_EPOCH, Manifest, ManifestSettings, RewardSettings, Slot};
+use ears_only::privacy::{Action, Arm, FIRST_EPOCH, Manifest, ManifestSettings, Place, Probe, ProbeKind, Question};
 use ears_only::random::Seed;
 use ears_only::ranker::{Consent, RankedPage, Ranker, ShelfSource};
 
@@ -66,20 +66,26 @@ pub fn page(ranker: &mut Ranker) -> Result<Page, Error> {
 /// A card probe on `shelf-0` with eight arms of unequal weight.
 pub fn manifest() -> Result<Manifest, Error> {
     let weights = [16_384, 8_192, 8_192, 8_192, 8_192, 8_192, 4_096, 4_096];
-    Manifest::new(
-        b"{\"scenario\":1}",
-        ManifestSettings {
-            format: 1,
-            epochs: [0, 4_095],
-            model_version: "built-in-1".into(),
-            slots: vec![Slot { shelf: "shelf-0".into(), shelf_position: 1, card_position: 2 }],
-            arms: weights.iter().zip(0..).map(|(weight, i)| Arm { card: format!("card-{i}"), weight: *weight }).collect(),
-            questions: vec!["played_30s".into()],
-            epsilon_index: 2,
-            reward: RewardSettings { kind: "played".into(), at_least_ms: 30_000 },
-            window_ms: 1_800_000,
-        },
-    )
+    let arm = |(weight, i): (&u16, u16)| Arm { weight: *weight, action: Action::Card(format!("card-{i}")) };
+    let place = Place { shelf_position: 1, card_position: 2 };
+    of_probes(vec![Probe {
+        kind: ProbeKind::Card { shelf: "shelf-0".into(), place },
+        questions: vec![Question::Played30s],
+        arms: weights.iter().zip(0..).map(arm).collect(),
+    }])
+}
+
+/// A manifest with these probes, at epsilon 1.
+pub fn of_probes(probes: Vec<Probe>) -> Result<Manifest, Error> {
+    let settings = ManifestSettings {
+        format: 2,
+        epochs: [0, 4_095],
+        model_version: "built-in-1".into(),
+        epsilon_index: 2,
+        window_ms: 1_800_000,
+        probes,
+    };
+    Manifest::new(b"{\"scenario\":1}", settings)
 }
 
 fn event(

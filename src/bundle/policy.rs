@@ -160,7 +160,7 @@ impl PolicySettings {
     ///
     /// # Errors
     /// `bad_policy`, naming the field.
-    pub(super) fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
+    pub(crate) fn read(&mut self, from: Field<'_>) -> Result<(), Error> {
         let fields = from.object(&[
             "kind",
             "temperature",
@@ -229,7 +229,7 @@ impl PolicySettings {
     ///
     /// # Errors
     /// `bad_policy` for a value outside its range, naming it.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let along = if matches!(self.kind, PolicyKind::SquareCb | PolicyKind::Thompson) { 0.0 } else { 1e6 };
         for (name, value, least, most) in [
             ("temperature", self.temperature, 1e-6, 1e6),

@@ -68,6 +68,20 @@ impl Gaussian {
         self.covariance.len() == self.mean.len() * self.mean.len()
     }
 
+    /// S S0^-1 change, S0 being the covariance of `start`; see [`super::Head::carried`].
+    pub(super) fn carried(&self, start: &Self, change: &[f64]) -> Vec<f64> {
+        let width = self.mean.len();
+        let weighed: Vec<f64> = if start.is_full() && width > 1 {
+            let Some(cholesky) = DMatrix::from_column_slice(width, width, &start.covariance).cholesky() else {
+                return change.to_vec();
+            };
+            cholesky.solve(&DVector::from_column_slice(change)).iter().copied().collect()
+        } else {
+            change.iter().zip(&start.covariance).map(|(change, variance)| change / variance).collect()
+        };
+        self.times_covariance(&HeadInput { x: weighed, at: Vec::new() })
+    }
+
     /// m . x and x' S x.
     pub(super) fn score(&self, x: &HeadInput) -> (f64, f64) {
         (x.dot(&self.mean), sum_of_products(&self.times_covariance(x), &x.x))

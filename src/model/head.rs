@@ -531,6 +531,28 @@ impl Head {
         head
     }
 
+    /// How a change of the prior's means would show in the posterior's: S S0^-1 change, with the covariances S now and S0 at the start.
+    ///
+    /// Exact for the step that learning takes at each outcome: it multiplies precisions and adds evidence that the means of the start do
+    /// not enter, but for where the likelihood is expanded. With segments, or where learning keeps a diagonal beside a full prior, the
+    /// change itself.
+    pub(crate) fn carried(&self, change: &[f64]) -> Vec<f64> {
+        match (self.gaussians.as_slice(), self.towards.as_slice()) {
+            ([now], [start]) => now.carried(start, change),
+            _ => change.to_vec(),
+        }
+    }
+
+    /// The head with something added to its means, for ranking only.
+    pub(crate) fn shifted(&self, shift: &[f64]) -> Self {
+        let mut head = self.clone();
+        for gaussian in &mut head.gaussians {
+            gaussian.mean.iter_mut().zip(shift).for_each(|(mean, by)| *mean += by);
+        }
+        head.refresh(&[]);
+        head
+    }
+
     /// Back to the prior, as if nothing had been learned.
     pub(crate) fn restart(&mut self) {
         *self = Self::of(self.prior.clone(), self.weights.len(), self.sparse);

@@ -1,6 +1,6 @@
 //! The public coin: which hour, slot, arm and question this week. It reads the manifest and random bytes, nothing else.
 
-use super::{Manifest, epoch_start};
+use super::{Action, Manifest, Probe, Question, epoch_start};
 use crate::clock::{HOUR_MS, Timestamp};
 use crate::error::Error;
 use crate::random::Entropy;
@@ -18,9 +18,9 @@ pub struct Coin {
     pub epoch: u16,
     /// Id of the manifest it was drawn from.
     pub manifest: [u8; 4],
-    /// The probe is the first Home opened at or after this time.
+    /// The probe is the first Home opened at or after this time; a vote begins with the toss.
     pub due_at: Timestamp,
-    /// Which slot.
+    /// Which probe of the manifest.
     pub slot: u8,
     /// Which arm.
     pub arm: u16,
@@ -37,7 +37,7 @@ impl Coin {
     /// `no_entropy` when no random bytes can be had.
     ///
     /// # Determinism
-    /// Takes 16 bytes of entropy: 2 each for hour, slot, arm and question, 8 for the delay. Slot, question, hour and delay are
+    /// Takes 16 bytes of entropy: 2 each for hour, probe, arm and question, 8 for the delay. Probe, question, hour and delay are
     /// the remainder of a division; their chances are off by less than 168 / 65536 of themselves, and none of them enters an
     /// estimate's weight but the arm, which is exact.
     pub fn toss(manifest: &Manifest, epoch: u16, entropy: &mut dyn Entropy) -> Result<Self, Error> {
@@ -46,13 +46,15 @@ impl Coin {
         let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
         let hour = i64::from(word(0) % 168);
         let delay = u64::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11], bytes[12], bytes[13], bytes[14], bytes[15]]);
+        let slot = usize::from(word(2)) % manifest.probes().len();
+        let probe = &manifest.probes()[slot];
         Ok(Self {
             epoch,
             manifest: manifest.id().0,
             due_at: epoch_start(epoch).plus_ms(hour * HOUR_MS),
-            slot: (usize::from(word(2)) % manifest.slots().len()) as u8,
-            arm: manifest.arm_of(word(4)),
-            question: (usize::from(word(6)) % manifest.question_count()) as u8,
+            slot: slot as u8,
+            arm: probe.arm_of(word(4)),
+            question: (usize::from(word(6)) % probe.questions.len()) as u8,
             delay_ms: MIN_DELAY_MS + (delay % (MAX_DELAY_MS - MIN_DELAY_MS) as u64) as i64,
         })
     }
@@ -79,13 +81,26 @@ impl Coin {
         }
     }
 
+    /// What it drew; `None` when it is not of this manifest.
+    #[must_use]
+    pub fn drawn<'a>(&self, manifest: &'a Manifest) -> Option<(&'a Probe, &'a Action)> {
+        let probe = manifest.probes().get(usize::from(self.slot)).filter(|_| self.fits(manifest))?;
+        Some((probe, &probe.arms.get(usize::from(self.arm))?.action))
+    }
+
+    /// The question it drew; `None` when it is not of this manifest.
+    #[must_use]
+    pub fn question_of(&self, manifest: &Manifest) -> Option<Question> {
+        self.drawn(manifest)?.0.questions.get(usize::from(self.question)).copied()
+    }
+
     /// Whether the stored coin makes sense for this manifest.
     #[must_use]
     pub fn fits(&self, manifest: &Manifest) -> bool {
         self.manifest == manifest.id().0
-            && usize::from(self.slot) < manifest.slots().len()
-            && usize::from(self.arm) < manifest.arms().len()
-            && usize::from(self.question) < manifest.question_count()
+            && manifest.probes().get(usize::from(self.slot)).is_some_and(|probe| {
+                usize::from(self.arm) < probe.arms.len() && usize::from(self.question) < probe.questions.len()
+            })
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is written before a record exists and never gives back. A new ledger starts fully spent, so that wiping a device's
 //! storage cannot buy a fresh budget.
 
-use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, Epsilon, epoch_of, epoch_start};
+use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, EPSILONS, Epsilon, epoch_of, epoch_start};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::store::{Kind, Tape, TapeReader};
@@ -78,6 +78,12 @@ pub struct Budget {
     pub next_at: Timestamp,
     /// Debits of the last 28 days.
     pub records: usize,
+    /// Epsilon spent in this year of consent.
+    pub spent_year: f64,
+    /// Epsilon left in it.
+    pub left_year: f64,
+    /// Records ever paid for, by epsilon: an upper limit of what was disclosed.
+    pub ever: [u32; EPSILONS.len()],
 }
 
 /// What was spent and what this week's coin says. Shared by all profiles of one origin.
@@ -91,6 +97,8 @@ pub struct Ledger {
     probed: Option<u16>,
     /// The last week whose probe was paid for, whether or not its record came to be.
     paid: Option<u16>,
+    /// Records ever paid for, by epsilon. What a ledger starts with is no record.
+    ever: [u32; EPSILONS.len()],
 }
 
 impl Ledger {
@@ -106,6 +114,7 @@ impl Ledger {
             coin: None,
             probed: None,
             paid: None,
+            ever: [0; EPSILONS.len()],
         }
     }
 
@@ -169,6 +178,8 @@ impl Ledger {
         self.latest_at = now;
         self.paid = Some(probe);
         self.debits.push(Debit { epoch, at: probe_at, milli: epsilon.milli() });
+        let ever = &mut self.ever[usize::from(epsilon.index())];
+        *ever = ever.saturating_add(1);
         // Debits older than a year no longer count for anything.
         self.debits.retain(|debit| now.since(debit.at) <= 2 * CONSENT_YEAR_MS);
         Ok(Permit { epsilon })
@@ -179,6 +190,7 @@ impl Ledger {
     pub fn budget(&self, now: Timestamp) -> Budget {
         let since = now.plus_ms(-BUDGET_PERIOD_MS);
         let spent = self.spent_since(since);
+        let year = self.spent_since(self.year_start(now).plus_ms(-1));
         // Debits stand in the order of their times: the clock never goes back.
         let in_period: Vec<&Debit> = self.debits.iter().filter(|debit| debit.at > since).collect();
         let mut over = (spent + RECORD_MILLI).saturating_sub(PERIOD_MILLI);
@@ -199,6 +211,9 @@ impl Ledger {
             left: f64::from(PERIOD_MILLI.saturating_sub(spent)) / 1_000.0,
             next_at,
             records: in_period.len(),
+            spent_year: f64::from(year) / 1_000.0,
+            left_year: f64::from(YEAR_MILLI.saturating_sub(year)) / 1_000.0,
+            ever: self.ever,
         }
     }
 
@@ -243,6 +258,9 @@ impl Ledger {
         tape.maybe(self.coin.as_ref(), |tape, coin| coin.save(tape));
         tape.maybe(self.probed, |tape, epoch| tape.whole(epoch.into()));
         tape.maybe(self.paid, |tape, epoch| tape.whole(epoch.into()));
+        for ever in self.ever {
+            tape.whole(ever.into());
+        }
         tape.seal(Kind::Ledger)
     }
 
@@ -252,14 +270,24 @@ impl Ledger {
     /// `ledger_corrupt` or `ledger_newer`; nothing is then made or sent.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let mut tape = TapeReader::open(Kind::Ledger, bytes)?;
-        let ledger = Self {
+        let mut ledger = Self {
             started_at: tape.time(),
             latest_at: tape.time(),
             debits: tape.list(|tape| Debit { epoch: tape.number() as u16, at: tape.time(), milli: tape.number() }),
             coin: tape.maybe(Coin::load),
             probed: tape.maybe(|tape| tape.number() as u16),
             paid: tape.maybe(|tape| tape.number() as u16),
+            ever: [0; EPSILONS.len()],
         };
+        if tape.version() >= 2 {
+            ledger.ever = std::array::from_fn(|_| tape.number());
+        } else {
+            // Format 1 did not count; it kept the debits of two years.
+            for debit in ledger.debits.iter().filter(|debit| debit.at != ledger.started_at) {
+                let at = (0..EPSILONS.len() as u8).find(|at| Epsilon::from_index(*at).is_some_and(|e| e.milli() == debit.milli));
+                ledger.ever[usize::from(at.unwrap_or(EPSILONS.len() as u8 - 1))] += 1;
+            }
+        }
         tape.end()?;
         Ok(ledger)
     }

@@ -1,12 +1,15 @@
 //! The 16-byte record, bit by bit.
 
-use super::{Coin, EPSILONS, Manifest, ManifestId, Permit};
+use super::{ANSWERS, Coin, EPSILONS, Manifest, ManifestId, Permit};
 use crate::error::Error;
 
 /// Length of a record.
 pub const RECORD_BYTES: usize = 16;
 /// Version of the record's layout.
 pub const RECORD_VERSION: u8 = 1;
+
+/// Most answers of a question.
+const MOST_ANSWERS: u8 = ANSWERS[ANSWERS.len() - 1];
 
 /// (width in bits) of every field, most significant first; they fill 128 bits.
 const WIDTHS: [u32; 12] = [4, 12, 32, 4, 5, 5, 10, 6, 16, 3, 6, 25];
@@ -24,15 +27,15 @@ pub struct RecordFields {
     pub epoch: u16,
     /// Manifest.
     pub manifest: ManifestId,
-    /// Slot of the manifest.
+    /// Probe of the manifest.
     pub slot: u8,
-    /// Position of the shelf.
+    /// Position of the shelf; 0 where the probe has none.
     pub shelf_position: u8,
-    /// Position of the card.
+    /// Position of the card; 0 where the probe has none.
     pub card_position: u8,
-    /// Arm of the manifest.
+    /// Arm of the probe.
     pub arm: u16,
-    /// Question of the manifest.
+    /// Question of the probe.
     pub question: u8,
     /// Propensity in 65536ths: the arm's published weight.
     pub propensity_numerator: u16,
@@ -88,21 +91,27 @@ fn unpack(bytes: [u8; RECORD_BYTES]) -> (RecordFields, u128) {
 }
 
 impl ProbeRecord {
-    pub(super) fn new(manifest: &Manifest, coin: &Coin, permit: &Permit, symbol: u8) -> Self {
-        let slot = &manifest.slots()[usize::from(coin.slot)];
-        Self(pack(&RecordFields {
+    /// # Errors
+    /// `bad_record` when the coin is not of this manifest.
+    pub(super) fn new(manifest: &Manifest, coin: &Coin, permit: &Permit, symbol: u8) -> Result<Self, Error> {
+        let probe = manifest.probes().get(usize::from(coin.slot));
+        let Some((probe, arm)) = probe.and_then(|probe| Some((probe, probe.arms.get(usize::from(coin.arm))?))) else {
+            return Err(Error::privacy("bad_record", "expected a coin of this manifest, got that of another"));
+        };
+        let place = probe.kind.place();
+        Ok(Self(pack(&RecordFields {
             version: RECORD_VERSION,
             epoch: coin.epoch,
             manifest: manifest.id(),
             slot: coin.slot,
-            shelf_position: slot.shelf_position,
-            card_position: slot.card_position,
+            shelf_position: place.shelf_position,
+            card_position: place.card_position,
             arm: coin.arm,
             question: coin.question,
-            propensity_numerator: manifest.arms()[usize::from(coin.arm)].weight,
+            propensity_numerator: arm.weight,
             epsilon_index: permit.epsilon().index(),
             symbol,
-        }))
+        })))
     }
 
     /// The bytes that leave.
@@ -114,7 +123,8 @@ impl ProbeRecord {
     /// Reads a record; there is one encoding for each.
     ///
     /// # Errors
-    /// `bad_record` for another length or version, set padding, an unknown privacy parameter or a symbol that is no bit.
+    /// `bad_record` for another length or version, set padding, an unknown privacy parameter, a propensity of 0 or a symbol that no
+    /// question has.
     pub fn describe(bytes: &[u8]) -> Result<RecordFields, Error> {
         let bad = |what: String| Error::privacy("bad_record", what);
         let array: [u8; RECORD_BYTES] =
@@ -124,12 +134,12 @@ impl ProbeRecord {
             return Err(bad(format!("expected version {RECORD_VERSION}, got {}", fields.version)));
         }
         if padding != 0
-            || fields.symbol > 1
+            || fields.symbol >= MOST_ANSWERS
             || usize::from(fields.epsilon_index) >= EPSILONS.len()
             || fields.propensity_numerator == 0
         {
             return Err(bad(format!(
-                "expected a bit as symbol, a known epsilon, a propensity above 0 and zero padding, got symbol {} and epsilon index {}",
+                "expected a symbol below {MOST_ANSWERS}, a known epsilon, a propensity above 0 and zero padding, got symbol {} and epsilon index {}",
                 fields.symbol, fields.epsilon_index
             )));
         }
@@ -160,7 +170,7 @@ mod tests {
                 question: if top { 63 } else { 0 },
                 propensity_numerator: if top { 65_535 } else { 1 },
                 epsilon_index: if top { 2 } else { 0 },
-                symbol: u8::from(top),
+                symbol: if top { 15 } else { 0 },
             };
             assert_eq!(ProbeRecord::describe(&pack(&fields)).unwrap(), fields);
         }

@@ -1,27 +1,95 @@
-//! The public-coin lane: once a week, one probe, one noisy bit.
+//! The public-coin lane: once a week, one probe, one noisy symbol.
 //!
-//! Order of steps: the coin is tossed from public input; the first Home opened after its hour carries the probe; when the
-//! window is over the ledger is debited and saved; only then the outcome is read, randomised and put into a record.
+//! Order of steps: the coin is tossed from public input; the first Home opened after its hour carries the probe, a vote begins with the
+//! toss and lasts until the week is over; when the window is over the ledger is debited and saved; only then the outcome is read,
+//! randomised and put into a record.
 
 use super::Ranker;
+use super::vote::{self, Ballot, Way};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::feedback::OpenPlay;
 use crate::history::LISTEN_MS;
 use crate::log::DecisionId;
-use crate::page::{CardHandle, Page};
-use crate::privacy::{Budget, Coin, Ledger, Manifest, Permit, Private, ProbeRecord, Refusal, epoch_of, release};
+use crate::page::{CardHandle, Page, ShelfHandle};
+use crate::privacy::{
+    self, Action, Answer, Budget, Coin, Ledger, Manifest, Permit, Private, ProbeKind, ProbeRecord, Question, Refusal, epoch_of,
+    epoch_start, release,
+};
 use crate::random::Entropy;
+use crate::slate::Candidates;
 
-/// A probe that is running: what was shown where, and whether it was played.
+/// Most plays kept of a probe.
+const MAX_HEARD: usize = 256;
+
+/// A probe that is running: what was done with the page, and what was played.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watch {
     pub(super) coin: Coin,
-    pub(super) decision: DecisionId,
-    /// The card shown; `None` when the arm could not be placed, which counts as reward 0 and is never redrawn.
-    pub(super) card: Option<CardHandle>,
     pub(super) started_at: Timestamp,
     pub(super) ready_at: Timestamp,
-    pub(super) played: bool,
+    pub(super) target: Target,
+    /// In the order reported; never changed, only taken back.
+    pub(super) heard: Vec<Heard>,
+}
+
+/// What the question is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Target {
+    /// The arm could not be placed, which counts as not played and is never drawn again.
+    Nothing,
+    /// A card on a decision.
+    Card(DecisionId, CardHandle),
+    /// A shelf on a decision.
+    Shelf(DecisionId, ShelfHandle),
+    /// Everything on a decision.
+    Page(DecisionId),
+    /// All decisions of the week.
+    Vote(Vec<Ballot>),
+}
+
+/// A card that was played on a decision of the probe.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Heard {
+    pub(super) decision: DecisionId,
+    pub(super) shelf: Option<ShelfHandle>,
+    pub(super) card: CardHandle,
+    /// 1 to 3: see [`Question::HowLong`].
+    pub(super) how_long: u8,
+}
+
+/// [`Heard::how_long`] of a play that counts as a reward.
+pub(super) const LISTENED: u8 = 2;
+
+impl Watch {
+    fn concerns(&self, id: DecisionId) -> bool {
+        match &self.target {
+            Target::Nothing => false,
+            Target::Card(decision, _) | Target::Shelf(decision, _) | Target::Page(decision) => *decision == id,
+            Target::Vote(ballots) => ballots.iter().any(|ballot| ballot.decision == id),
+        }
+    }
+
+    /// Forgets plays, because the listener took them back.
+    pub(super) fn take_back(&mut self, gone: impl Fn(CardHandle) -> bool) {
+        self.heard.retain(|heard| !gone(heard.card));
+    }
+
+    /// What the listener would answer.
+    fn answer(&self, question: Question, kind: &ProbeKind) -> Answer {
+        if let (Question::Vote, ProbeKind::Vote { clip }) = (question, kind) {
+            let ballots: &[Ballot] = if let Target::Vote(ballots) = &self.target { ballots } else { &[] };
+            return Answer::Chance(vote::chance(vote::lift(ballots, &self.heard), *clip));
+        }
+        let counts = |heard: &&Heard| match self.target {
+            Target::Card(_, card) => heard.card == card,
+            Target::Shelf(_, shelf) => heard.shelf == Some(shelf),
+            Target::Page(_) => true,
+            Target::Nothing | Target::Vote(_) => false,
+        };
+        let longest = self.heard.iter().filter(counts).map(|heard| heard.how_long).max().unwrap_or(0);
+        Answer::Symbol(if question == Question::HowLong { longest } else { u8::from(longest >= LISTENED) })
+    }
 }
 
 /// Everything of the public-coin lane that lives in this process.
@@ -47,15 +115,47 @@ impl Lane {
     }
 }
 
-/// A shelf at its position, as (position, shelf), and a card at its, as (shelf, position, card).
-pub(super) type Pins = ((u32, u32), (u32, u32, u32));
-
 /// This visit's probe.
 pub(super) struct Probe {
     coin: Coin,
-    card: Option<CardHandle>,
-    /// What to pin; `None` when the arm cannot be placed.
-    pub(super) pins: Option<Pins>,
+    pub(super) deed: Deed,
+}
+
+/// What the probe does with the page.
+pub(super) enum Deed {
+    /// Nothing: the arm cannot be placed.
+    Nothing,
+    /// Puts a card into a place: shelf pin as (position, shelf), card pin as (shelf, position, card).
+    Card(CardHandle, (u32, u32), (u32, u32, u32)),
+    /// Puts a shelf into a place: pin as (position, shelf).
+    Shelf(ShelfHandle, (u32, u32)),
+    /// Draws it in another way.
+    Page(Way),
+    /// Judges another way on it and on those of the week.
+    Vote,
+}
+
+impl Probe {
+    /// How the page is drawn, if not as always.
+    pub(super) fn way(&self) -> Option<&Way> {
+        if let Deed::Page(way) = &self.deed { Some(way) } else { None }
+    }
+
+    /// Whether the page of this visit is another than without the probe.
+    pub(super) fn is_shown(&self) -> bool {
+        !matches!(self.deed, Deed::Vote)
+    }
+
+    pub(super) fn pin(&self, candidates: &mut Candidates) {
+        match self.deed {
+            Deed::Card(_, shelf, card) => {
+                candidates.shelf_pins.push(shelf);
+                candidates.card_pins.push(card);
+            }
+            Deed::Shelf(_, shelf) => candidates.shelf_pins.push(shelf),
+            Deed::Nothing | Deed::Page(_) | Deed::Vote => {}
+        }
+    }
 }
 
 /// Where the contribution stands.
@@ -158,6 +258,12 @@ impl Ranker {
         Ok(())
     }
 
+    /// The manifest in force.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.contribution.manifest.as_ref()
+    }
+
     /// This visit's probe, if one is due. Reads clock, manifest, ledger, coin and the page's ids; from the history only whether
     /// the listener has hidden the arm, which then counts as reward 0.
     pub(super) fn probe_for(&mut self, page: &Page, now: Timestamp) -> Option<Probe> {
@@ -179,55 +285,83 @@ impl Ranker {
                 coin
             }
         };
-        if now < coin.due_at {
+        let (probe, action) = coin.drawn(self.contribution.manifest.as_ref()?)?;
+        let vote = matches!(probe.kind, ProbeKind::Vote { .. });
+        if now < coin.due_at && !vote {
             return None;
         }
-        let slot = &manifest.slots()[usize::from(coin.slot)];
-        let arm = &manifest.arms()[usize::from(coin.arm)].card;
-        let (shelf_position, card_position) = (usize::from(slot.shelf_position), usize::from(slot.card_position));
-        let placed = || -> Option<(CardHandle, Pins)> {
-            let card = self.catalogue.find(arm)?;
-            let wanted = self.catalogue.find_shelf(&slot.shelf)?;
+        Some(Probe { coin, deed: self.deed(probe, action, page).unwrap_or(if vote { Deed::Vote } else { Deed::Nothing }) })
+    }
+
+    /// What an arm does with a page; `None` when it cannot.
+    fn deed(&self, probe: &privacy::Probe, action: &Action, page: &Page) -> Option<Deed> {
+        let place = probe.kind.place();
+        let (shelf_position, card_position) = (usize::from(place.shelf_position), usize::from(place.card_position));
+        // The shelf of this id, where it may be moved to the position.
+        let movable = |id: &str| -> Option<usize> {
+            let wanted = self.catalogue.find_shelf(id)?;
             let s = page.shelves.iter().position(|shelf| shelf.shelf == wanted)?;
-            let cards = &page.cards[page.shelves[s].cards.clone()];
-            let c = cards.iter().position(|place| place.card == card)?;
-            let taken = page.shelves.get(shelf_position)?.fixed
-                || page.shelves[s].fixed
-                || cards.get(card_position)?.fixed
-                || cards[c].fixed
-                || self.history.is_hidden(card);
-            (!taken).then_some((card, ((shelf_position as u32, s as u32), (s as u32, card_position as u32, c as u32))))
+            (!page.shelves.get(shelf_position)?.fixed && !page.shelves[s].fixed).then_some(s)
         };
-        Some(match placed() {
-            Some((card, pins)) => Probe { coin, card: Some(card), pins: Some(pins) },
-            None => Probe { coin, card: None, pins: None },
-        })
+        match (&probe.kind, action) {
+            (ProbeKind::Card { shelf, .. }, Action::Card(id)) => {
+                let (card, s) = (self.catalogue.find(id)?, movable(shelf)?);
+                let cards = &page.cards[page.shelves[s].cards.clone()];
+                let c = cards.iter().position(|place| place.card == card)?;
+                let taken = cards.get(card_position)?.fixed || cards[c].fixed || self.history.is_hidden(card);
+                let pins = ((shelf_position as u32, s as u32), (s as u32, card_position as u32, c as u32));
+                (!taken).then_some(Deed::Card(card, pins.0, pins.1))
+            }
+            (ProbeKind::Shelf { .. }, Action::Shelf(id)) => {
+                let s = movable(id)?;
+                Some(Deed::Shelf(page.shelves[s].shelf, (shelf_position as u32, s as u32)))
+            }
+            (_, Action::Vote(..)) => Some(Deed::Vote),
+            (kind, action) => self.way(kind, action).map(Deed::Page),
+        }
     }
 
     pub(super) fn start_watching(&mut self, probe: &Probe, decision: DecisionId, now: Timestamp) {
         let lane = &mut self.contribution;
         let (Some(manifest), Some(ledger)) = (&lane.manifest, &mut lane.ledger) else { return };
         ledger.set_probed(probe.coin.epoch);
-        lane.watch = Some(Watch {
-            coin: probe.coin,
-            decision,
-            card: probe.card,
-            started_at: now,
-            ready_at: now.plus_ms(i64::from(manifest.window_ms())),
-            played: false,
-        });
+        let window = i64::from(manifest.window_ms());
+        let (target, ready_at) = match &probe.deed {
+            Deed::Nothing => (Target::Nothing, now.plus_ms(window)),
+            Deed::Card(card, ..) => (Target::Card(decision, *card), now.plus_ms(window)),
+            Deed::Shelf(shelf, _) => (Target::Shelf(decision, *shelf), now.plus_ms(window)),
+            Deed::Page(_) => (Target::Page(decision), now.plus_ms(window)),
+            Deed::Vote => (Target::Vote(Vec::new()), epoch_start(probe.coin.epoch + 1)),
+        };
+        lane.watch = Some(Watch { coin: probe.coin, started_at: now, ready_at, target, heard: Vec::new() });
     }
 
-    /// Notes that the probe's card was played for `ms` from `started_at`, if it was: 30 seconds of it within the window.
-    pub(super) fn probe_played(&mut self, decision: Option<DecisionId>, card: CardHandle, started_at: Timestamp, ms: u32) {
-        if let Some(watch) = &mut self.contribution.watch
-            && decision == Some(watch.decision)
-            && watch.card == Some(card)
-            && ms >= LISTEN_MS
-            && started_at.plus_ms(LISTEN_MS.into()) <= watch.ready_at
-        {
-            watch.played = true;
+    /// Notes for the probe that a card was played for `ms` from `started_at`: 30 seconds of it have to lie within the window.
+    pub(super) fn probe_played(&mut self, play: &OpenPlay, ms: u32) {
+        let Some(watch) = &self.contribution.watch else { return };
+        let Some(decision) = play.decision.filter(|id| watch.concerns(*id)) else { return };
+        if ms == 0 || play.started_at > watch.ready_at || watch.heard.len() == MAX_HEARD {
+            return;
         }
+        let listened = ms >= LISTEN_MS && play.started_at.plus_ms(LISTEN_MS.into()) <= watch.ready_at;
+        let whole = self.catalogue.card(play.card).duration_ms.is_some_and(|whole| 10 * u64::from(ms) >= 9 * u64::from(whole));
+        let how_long = if !listened { 1 } else { LISTENED + u8::from(whole) };
+        let shelf = play.shelf.or_else(|| self.shelf_of(decision, play.card));
+        let known = |heard: &Heard| {
+            (heard.decision, heard.shelf, heard.card) == (decision, shelf, play.card) && heard.how_long >= how_long
+        };
+        if let Some(watch) = self.contribution.watch.as_mut().filter(|watch| !watch.heard.iter().any(known)) {
+            watch.heard.push(Heard { decision, shelf, card: play.card, how_long });
+        }
+    }
+
+    /// The first shelf of a decision that has the card.
+    fn shelf_of(&self, id: DecisionId, card: CardHandle) -> Option<ShelfHandle> {
+        if let Some(open) = self.open.iter().rev().find(|open| open.id == id) {
+            return open.row(None, card, self.bundle.schema.stride()).map(|(shelf, _)| shelf);
+        }
+        let shelves = &self.log.find(id)?.shelves;
+        shelves.iter().find(|shelf| shelf.cards.iter().any(|placed| placed.card == card)).map(|shelf| shelf.shelf)
     }
 
     /// Where the contribution stands.
@@ -278,7 +412,7 @@ impl Ranker {
         if let Some(play) = self.open_play {
             // Still under way: what has passed of it counts.
             let ms = play.length_ms(now, self.catalogue.card(play.card).duration_ms);
-            self.probe_played(play.decision, play.card, play.started_at, ms);
+            self.probe_played(&play, ms);
         }
         let lane = &mut self.contribution;
         let (Some(watch), Some(manifest), Some(ledger)) = (&lane.watch, &lane.manifest, &mut lane.ledger) else {
@@ -317,6 +451,10 @@ impl Ranker {
         let Some(watch) = lane.watch.take() else {
             return Err(Error::privacy("not_paid", "expected a probe that is over, found none"));
         };
-        release(Private::new(watch.played), permit, manifest, &watch.coin, lane.flip.as_mut())
+        let (Some((probe, _)), Some(question)) = (watch.coin.drawn(manifest), watch.coin.question_of(manifest)) else {
+            return Err(Error::privacy("not_paid", "expected a probe of the manifest in force, found that of another"));
+        };
+        let answer = Private::new(watch.answer(question, &probe.kind));
+        release(answer, permit, manifest, &watch.coin, lane.flip.as_mut())
     }
 }

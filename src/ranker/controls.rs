@@ -49,7 +49,8 @@ pub(super) struct Replaced {
     pub(super) card: CardHandle,
     pub(super) open_play: Option<OpenPlay>,
     pub(super) last_event_at: Timestamp,
-    pub(super) played: bool,
+    /// Plays known to the probe.
+    pub(super) heard: usize,
 }
 
 impl Controls {
@@ -167,10 +168,8 @@ impl Ranker {
         if self.open_play.is_some_and(|play| gone(play.card)) {
             self.open_play = None;
         }
-        if let Some(watch) = &mut self.contribution.watch
-            && watch.card.is_some_and(gone)
-        {
-            watch.played = false;
+        if let Some(watch) = &mut self.contribution.watch {
+            watch.take_back(gone);
         }
         for record in &mut self.log.records {
             let before = record.impressions.len();
@@ -193,10 +192,9 @@ impl Ranker {
         };
         self.history.take_back(&|fact| fact.card == card && fact.at == to && fact.ms == ms, &|_| false, 0);
         if let Some(watch) = &mut self.contribution.watch
-            && watch.card == Some(card)
             && to >= watch.started_at
         {
-            watch.played = false;
+            watch.take_back(|heard| heard == card);
         }
         self.unteach(&|lesson| lesson.card == Some(card) && (from..=to).contains(&lesson.at), false, false);
     }
@@ -226,7 +224,7 @@ impl Ranker {
             self.last_event_at = last.last_event_at;
             self.open_play = last.open_play;
             if let Some(watch) = &mut self.contribution.watch {
-                watch.played = last.played;
+                watch.heard.truncate(last.heard);
             }
         }
     }

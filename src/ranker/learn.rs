@@ -54,7 +54,7 @@ impl Ranker {
             card: event.card,
             open_play: self.open_play,
             last_event_at: self.last_event_at,
-            played: self.contribution.watch.as_ref().is_some_and(|watch| watch.played),
+            heard: self.contribution.watch.as_ref().map_or(0, |watch| watch.heard.len()),
         });
         if today {
             self.last_event_at = self.last_event_at.max(at);
@@ -132,9 +132,10 @@ impl Ranker {
         play.reported_ms = play.reported_ms.max(ms);
         play.decision = play.decision.or(event.decision);
         play.shelf = play.shelf.or(event.shelf);
+        let play = *play;
         let (decision, shelf) = (play.decision, play.shelf);
+        self.probe_played(&OpenPlay { started_at: at.plus_ms(-i64::from(ms)), ..play }, ms);
         if ms >= LISTEN_MS {
-            self.probe_played(decision, event.card, at.plus_ms(-i64::from(ms)), ms);
             self.outcome(decision, shelf, event.card, 1.0, at, 0, None);
         }
     }
@@ -153,7 +154,7 @@ impl Ranker {
             decision = decision.or(play.decision);
             shelf = shelf.or(play.shelf);
             self.open_play = None;
-            self.probe_played(decision, event.card, play.started_at, ms);
+            self.probe_played(&OpenPlay { decision, shelf, ..play }, ms);
         }
         let marks = if event.kind == EventKind::Skip { BY_SKIP } else { 0 };
         self.heard(decision, shelf, event.card, ms, at, marks);
@@ -173,7 +174,7 @@ impl Ranker {
             return;
         }
         self.history.listen(Listen { card, ms, at }, marks & BY_SKIP != 0, self.utc_offset_minutes, &self.catalogue);
-        self.probe_played(decision, card, at.plus_ms(-i64::from(ms)), ms);
+        self.probe_played(&OpenPlay { card, decision, shelf, started_at: at.plus_ms(-i64::from(ms)), reported_ms: ms }, ms);
         self.outcome(decision, shelf, card, if ms >= LISTEN_MS { 1.0 } else { 0.0 }, at, marks, None);
     }
 
@@ -181,7 +182,7 @@ impl Ranker {
     fn close_play(&mut self, at: Timestamp) {
         if let Some(play) = self.open_play.take() {
             let ms = play.length_ms(at, self.catalogue.card(play.card).duration_ms);
-            self.probe_played(play.decision, play.card, play.started_at, ms);
+            self.probe_played(&play, ms);
             self.heard(play.decision, play.shelf, play.card, ms, at, 0);
         }
     }

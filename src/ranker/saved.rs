@@ -1,7 +1,6 @@
 //! Snapshot and restore: everything that outlives a visit, as one sealed run of bytes.
 
 use super::Ranker;
-use super::contribute::Watch;
 use crate::bundle::Bundle;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -11,11 +10,11 @@ use crate::log::{DecisionId, DecisionLog, DecisionRecord, Impression, LoggedCard
 use crate::math::falling;
 use crate::model::{HeadState, Kept};
 use crate::page::{Card, CardHandle, CardKind, Catalogue, Names, ShelfHandle};
-use crate::privacy::Coin;
 use crate::safety::Safety;
 use crate::store::{Kind, MAX_SNAPSHOT_BYTES, Tape, TapeReader};
 
 mod journal;
+mod watch;
 
 /// What a restored snapshot could not bring back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,14 +199,7 @@ impl Ranker {
             tape.time(play.started_at);
             tape.whole(play.reported_ms.into());
         });
-        body.maybe(self.contribution.watch.as_ref(), |tape, watch| {
-            watch.coin.save(tape);
-            tape.whole(watch.decision.0);
-            tape.maybe(watch.card, |tape, card| tape.whole(mentions.card(card)));
-            tape.time(watch.started_at);
-            tape.time(watch.ready_at);
-            tape.flag(watch.played);
-        });
+        body.maybe(self.contribution.watch.as_ref(), |tape, watch| watch::save(tape, &mut mentions, watch));
         body.count(self.controls.artists.len());
         for artist in &self.controls.artists {
             body.whole(mentions.name(ARTISTS, *artist));
@@ -357,14 +349,7 @@ impl Ranker {
             started_at: tape.time(),
             reported_ms: tape.number(),
         });
-        let watch = tape.maybe(|tape| Watch {
-            coin: Coin::load(tape),
-            decision: DecisionId(tape.whole()),
-            card: tape.maybe(|tape| known.card(tape)),
-            started_at: tape.time(),
-            ready_at: tape.time(),
-            played: tape.flag(),
-        });
+        let watch = tape.maybe(|tape| watch::load(tape, &known));
         let mut excluded = (Vec::new(), Vec::new());
         if tape.version() >= 2 {
             excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS])), tape.list(|tape| known.card(tape)));

@@ -55,6 +55,6 @@ impl Core {
     /// The fields of a record.
     #[wasm_bindgen(js_name = describeRecord)]
     pub fn describe_record(&self, bytes: &[u8]) -> Result<JsValue, Error> {
-        Ok(views::record(&ProbeRecord::describe(bytes)?).into())
+        Ok(views::record(&ProbeRecord::describe(bytes)?, self.ranker.manifest()).into())
     }
 }

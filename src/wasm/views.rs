@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::features::Column;
 use crate::page::Card;
 #[cfg(feature = "contribute")]
-use crate::privacy::{EPSILONS, RecordFields};
+use crate::privacy::{EPSILONS, Manifest, RecordFields};
 #[cfg(feature = "contribute")]
 use crate::ranker::Contribution;
 use crate::ranker::{CardExplanation, Explanation, ShelfExplanation, Summary};
@@ -118,12 +118,26 @@ pub(super) fn contribution(contribution: &Contribution) -> Fields {
         .number("epsilonLeft", budget.map_or(0.0, |b| b.left))
         .maybe("epsilonPerRecord", contribution.epsilon)
         .number("recordsThisPeriod", budget.map_or(0, |b| b.records) as f64)
+        .number("epsilonSpentYear", budget.map_or(0.0, |b| b.spent_year))
+        .number("epsilonLeftYear", budget.map_or(0.0, |b| b.left_year))
+        .list("recordsEver", &budget.map_or([0; EPSILONS.len()], |b| b.ever), |count| (*count).into())
 }
 
-/// The fields of a record.
+/// The fields of a record; with what they stand for where the manifest in force is the record's.
 #[cfg(feature = "contribute")]
-pub(super) fn record(fields: &RecordFields) -> Fields {
-    Fields::default()
+pub(super) fn record(fields: &RecordFields, manifest: Option<&Manifest>) -> Fields {
+    let probe = manifest.filter(|m| m.id() == fields.manifest).and_then(|m| m.probes().get(usize::from(fields.slot)));
+    let question = probe.and_then(|probe| probe.questions.get(usize::from(fields.question)));
+    let arm = probe.and_then(|probe| probe.arms.get(usize::from(fields.arm)));
+    let mut named = Fields::default();
+    if let (Some(probe), Some(question), Some(arm)) = (probe, question, arm) {
+        named = named
+            .text("kind", probe.kind.name())
+            .text("questionName", question.name())
+            .number("answers", question.answers().into())
+            .text("armName", &arm.action.name());
+    }
+    named
         .number("version", fields.version.into())
         .number("epoch", fields.epoch.into())
         .text("manifestId", &fields.manifest.to_string())

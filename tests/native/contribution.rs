@@ -77,7 +77,7 @@ fn the_record_is_the_manifests_table_and_one_bit() {
     let manifest = manifest().unwrap();
     assert_eq!(fields.manifest, manifest.id());
     assert_eq!((fields.shelf_position, fields.card_position), (1, 2));
-    assert_eq!(fields.propensity_numerator, manifest.arms()[usize::from(fields.arm)].weight);
+    assert_eq!(fields.propensity_numerator, manifest.probes()[0].arms[usize::from(fields.arm)].weight);
     assert!(fields.symbol <= 1);
 }
 

@@ -31,20 +31,21 @@ fn a_snapshot_of_today_keeps_its_bytes() {
     let (ranker, _) = scenario::small().unwrap();
     let (bytes, known) = (ranker.snapshot(), scenario::known(&ranker));
     if std::env::var_os("EARS_BLESS").is_some() {
-        std::fs::write(format!("{}/tests/golden/v2/snapshot.bin", env!("CARGO_MANIFEST_DIR")), &bytes).unwrap();
-        std::fs::write(format!("{}/tests/golden/v2/snapshot.txt", env!("CARGO_MANIFEST_DIR")), &known).unwrap();
+        std::fs::write(format!("{}/tests/golden/v3/snapshot.bin", env!("CARGO_MANIFEST_DIR")), &bytes).unwrap();
+        std::fs::write(format!("{}/tests/golden/v3/snapshot.txt", env!("CARGO_MANIFEST_DIR")), &known).unwrap();
         return;
     }
-    assert!(bytes == include_bytes!("../golden/v2/snapshot.bin"), "the bytes of a snapshot have changed");
-    assert_eq!(known, include_str!("../golden/v2/snapshot.txt"));
+    assert!(bytes == include_bytes!("../golden/v3/snapshot.bin"), "the bytes of a snapshot have changed");
+    assert_eq!(known, include_str!("../golden/v3/snapshot.txt"));
 }
 
-/// The bytes of `v1` were written by the last release with that format, from [`scenario::small`] as it ran there.
+/// The bytes of `v1` and `v2` were written by the last releases with those formats, from [`scenario::small`] as it ran there.
 #[test]
 fn snapshots_of_every_format_are_readable() {
-    let formats: [(&[u8], &str); 2] = [
+    let formats: [(&[u8], &str); 3] = [
         (include_bytes!("../golden/v1/snapshot.bin"), include_str!("../golden/v1/snapshot.txt")),
         (include_bytes!("../golden/v2/snapshot.bin"), include_str!("../golden/v2/snapshot.txt")),
+        (include_bytes!("../golden/v3/snapshot.bin"), include_str!("../golden/v3/snapshot.txt")),
     ];
     for (bytes, known) in formats {
         let mut ranker = scenario::ranker(1_958).unwrap();

@@ -16,4 +16,5 @@ mod golden;
 mod learning;
 mod pending;
 mod policies;
+mod probes;
 mod properties;
