@@ -6,7 +6,7 @@ import { makeHome, samplePage } from './homes.mjs';
 import { FaultyStorage, World } from './world.mjs';
 
 const HOUR = 3_600_000;
-const MANIFEST = new TextEncoder().encode(JSON.stringify({ format: 1, epochs: [40, 60] }));
+const MANIFEST = new TextEncoder().encode(JSON.stringify({ format: 2, epochs: [40, 60] }));
 const RECORD = Uint8Array.from({ length: 16 }, (_, i) => i + 1);
 const HEX = '0102030405060708090a0b0c0d0e0f10';
 
@@ -425,7 +425,7 @@ describe('the manifest', () => {
     ['unreachable', 'https://static.example/m.json', async () => { throw new TypeError('network'); }, 'manifest_unavailable'],
     ['no JSON', new TextEncoder().encode('<html>'), undefined, 'manifest_unavailable'],
     ['no UTF-8', Uint8Array.of(0xff, 0xfe), undefined, 'manifest_unavailable'],
-    ['refused by the core', new TextEncoder().encode('{"format":2}'), undefined, 'manifest_invalid'],
+    ['refused by the core', new TextEncoder().encode('{"format":1}'), undefined, 'manifest_invalid'],
   ]) {
     test(`${what}: reported, ranking goes on, asked for again only after a pause`, async () => {
       const c = await from(manifest, answer);

@@ -89,9 +89,8 @@ describe('for the tests of an app', () => {
     const clock = fakeClock(Date.UTC(2026, 10, 23, 8));
     const week = Math.floor((clock.now() - Date.UTC(2026, 0, 5)) / (7 * DAY));
     const manifest = new TextEncoder().encode(JSON.stringify({
-      format: 1, epochs: [week, week + 20], modelVersion: 'built-in', slots: [{ shelf: 'morning', shelfPosition: 0, cardPosition: 0 }],
-      arms: ['a', 'b'].map((letter) => ({ card: `morning:${letter}`, weight: 32768 })),
-      questions: ['played_30s'], epsilonIndex: 2, reward: { kind: 'played', atLeastMs: 30_000 }, windowMs: 1_800_000,
+      format: 2, epochs: [week, week + 20], modelVersion: 'built-in', epsilonIndex: 2, windowMs: 1_800_000,
+      probes: [{ kind: 'card', shelf: 'morning', shelfPosition: 0, cardPosition: 0, questions: ['played_30s'], arms: ['a', 'b'].map((letter) => ({ card: `morning:${letter}`, weight: 32768 })) }],
     }));
     const { home, network, errors } = createTestHome({ clock, consent: { contribute: true }, upload: { manifest } });
     await home.ready;

@@ -158,7 +158,7 @@ class FakeCore {
   }
   excluded() { return (this.state.excluded ?? []).flatMap(([artist, cardId]) => [artist, this.byId.has(cardId) ? String(this.byId.get(cardId)) : '']); }
   setConsent(personalize, contribute) { this.consent = { personalize, contribute }; }
-  setManifest(bytes, parsed) { if (parsed.format !== 1) throw coded('manifest_invalid'); this.manifest = parsed; }
+  setManifest(bytes, parsed) { if (parsed.format !== 2) throw coded('manifest_invalid'); this.manifest = parsed; }
   ledger() { return this.ledgerBytes; }
   restoreLedger(bytes) { if (bytes[0] !== 0x4c) throw coded('ledger_corrupt'); this.ledgerBytes = bytes; this.spent = bytes[1]; this.permit = false; }
   startLedger() { return this.ledgerBytes ??= Uint8Array.of(0x4c, 0); }

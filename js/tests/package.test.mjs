@@ -325,10 +325,8 @@ describe('the whole loop, on IndexedDB', () => {
     let now = Date.UTC(2026, 10, 23, 8);
     const week = Math.floor((now - Date.UTC(2026, 0, 5)) / (7 * DAY));
     const manifest = new TextEncoder().encode(JSON.stringify({
-      format: 1, epochs: [week, week + 20], modelVersion: 'built-in',
-      slots: [{ shelf: 'morning', shelfPosition: 0, cardPosition: 0 }],
-      arms: [{ card: 'album:kind-of-blue', weight: 32768 }, { card: 'album:blue-train', weight: 32768 }],
-      questions: ['played_30s'], epsilonIndex: 2, reward: { kind: 'played', atLeastMs: 30_000 }, windowMs: 1_800_000,
+      format: 2, epochs: [week, week + 20], modelVersion: 'built-in', epsilonIndex: 2, windowMs: 1_800_000,
+      probes: [{ kind: 'card', shelf: 'morning', shelfPosition: 0, cardPosition: 0, questions: ['played_30s'], arms: [{ card: 'album:kind-of-blue', weight: 32768 }, { card: 'album:blue-train', weight: 32768 }] }],
     }));
     const delivered = [];
     const failures = [];

@@ -243,7 +243,7 @@ impl Probe {
         match &self.kind {
             ProbeKind::Card { shelf, .. } if shelf.is_empty() => return bad("a card probe needs a shelf".into()),
             ProbeKind::Training { scale } if !(1e-6..=MAX_WEIGHT_CHANGE).contains(scale) => {
-                return bad(format!("expected a scale within 1e-6 and {MAX_WEIGHT_CHANGE}, got {}", shown(*scale)));
+                return bad(format!("expected a scale within 1e-6 and {}, got {}", shown(MAX_WEIGHT_CHANGE), shown(*scale)));
             }
             ProbeKind::Vote { clip } if !(1e-3..=1.0).contains(clip) => {
                 return bad(format!("expected a clip within 0.001 and 1, got {}", shown(*clip)));
@@ -275,7 +275,7 @@ impl Probe {
                 Action::Perturbed { .. } => true,
             };
             if !sound {
-                return bad(format!("every arm needs an id, and changes of weights within {MAX_WEIGHT_CHANGE}"));
+                return bad(format!("every arm needs an id, and changes of weights within {}", shown(MAX_WEIGHT_CHANGE)));
             }
         }
         let sum: u32 = self.arms.iter().map(|arm| u32::from(arm.weight)).sum();

@@ -63,9 +63,10 @@ pub(super) fn lift(ballots: &[Ballot], heard: &[Heard]) -> f64 {
 
 /// (lift + clip) / (2 clip) in 2^32nds, the lift clipped.
 pub(super) fn chance(lift: f64, clip: f64) -> u64 {
-    let share = (lift.clamp(-clip, clip) + clip) / (2.0 * clip);
+    // Not `clamp`, whose message about impossible limits would bring the printing of numbers into the module.
+    let share = (lift.max(-clip).min(clip) + clip) / (2.0 * clip);
     // A lift that is no number says nothing.
-    if share.is_nan() { 1 << 31 } else { (share * 4_294_967_296.0) as u64 }
+    if lift.is_nan() { 1 << 31 } else { (share * 4_294_967_296.0) as u64 }
 }
 
 impl Ranker {

@@ -9,7 +9,7 @@ const FIELDS = [
   ['propensityNumerator', 16, 'the manifest'], ['epsilonIndex', 3, 'the manifest'], ['symbol', 6, 'your answer, after a random flip'], ['zero', 25, 'always zero'],
 ];
 const NAMES = {
-  version: 'Version', epoch: 'Week', manifestId: 'Manifest', slot: 'Slot', shelfPosition: 'Shelf position', cardPosition: 'Card position', arm: 'Arm',
+  version: 'Version', epoch: 'Week', manifestId: 'Manifest', slot: 'Probe', shelfPosition: 'Shelf position', cardPosition: 'Card position', arm: 'Arm',
   question: 'Question', propensityNumerator: 'Propensity', epsilonIndex: 'Privacy level', symbol: 'Noisy answer', zero: 'Padding',
 };
 const MINUTE = 60_000;
@@ -108,7 +108,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
   }
 
   /** Title of the card a record asks about, while the manifest that published it is still the one served. */
-  const cardOf = ({ fields }) => catalogue.cards.get(manifest?.arms[fields.arm]?.card)?.title;
+  const cardOf = ({ fields }) => catalogue.cards.get(manifest?.probes[fields.slot]?.arms[fields.arm]?.card)?.title;
 
   function drawRequests() {
     const list = requests.list;

@@ -2,7 +2,7 @@
 
 use super::{Action, Arm, Block, Candidate, ManifestSettings, Place, Probe, ProbeKind, Question};
 use crate::bundle::PolicySettings;
-use crate::error::Error;
+use crate::error::{Error, shown};
 use crate::settings::{Field, Value, field};
 
 const CODE: &str = "bad_manifest";
@@ -113,7 +113,7 @@ fn vote_action(fields: Fields<'_>) -> Result<Action, Error> {
 fn perturbed_action(fields: Fields<'_>) -> Result<Action, Error> {
     let sign = field(fields, "sign", CODE).number()?;
     if sign.abs() != 1.0 {
-        return Err(bad(format!("sign must be 1 or -1, got {sign}")));
+        return Err(bad(format!("sign must be 1 or -1, got {}", shown(sign))));
     }
     Ok(Action::Perturbed { seed: field(fields, "seed", CODE).whole(u32::MAX)?, negative: sign < 0.0 })
 }
