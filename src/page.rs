@@ -394,7 +394,9 @@ impl Catalogue {
         ((number as usize) < self.shelves.len()).then_some(ShelfHandle(number))
     }
 
-    pub(crate) fn find_shelf(&self, id: &str) -> Option<ShelfHandle> {
+    /// The shelf called `id`, if one was registered.
+    #[must_use]
+    pub fn find_shelf(&self, id: &str) -> Option<ShelfHandle> {
         self.shelf_ids.find(id).map(ShelfHandle)
     }
 

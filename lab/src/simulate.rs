@@ -36,6 +36,7 @@ pub mod logged;
 pub mod movielens;
 pub mod sanity;
 pub mod units;
+pub mod votes;
 
 /// What to simulate.
 #[derive(Clone, Debug)]

@@ -70,6 +70,16 @@ pub(super) fn chance(lift: f64, clip: f64) -> u64 {
 }
 
 impl Ranker {
+    /// What the vote under way would say by now, before clip and noise, and on how many pages. For simulations that want to know how it
+    /// is distributed; no shipped build has it.
+    #[cfg(feature = "_test-util")]
+    #[must_use]
+    pub fn vote_lift(&self) -> Option<(f64, usize)> {
+        let watch = self.contribution.watch.as_ref()?;
+        let Target::Vote(ballots) = &watch.target else { return None };
+        Some((lift(ballots, &watch.heard), ballots.len()))
+    }
+
     /// How an arm draws pages here; `None` when it cannot: it names a column that the model has not, or moves weights that a body weighs.
     pub(super) fn way(&self, kind: &ProbeKind, action: &Action) -> Option<Way> {
         match (kind, action) {

@@ -3,6 +3,7 @@
 use ears_only::bundle::{Bundle, BundleSettings, PolicyKind, PolicySettings};
 use ears_only::clock::{DAY_MS, HOUR_MS, Timestamp};
 use ears_only::feedback::{EventKind, ListeningEvent};
+use ears_only::math::sigmoid;
 use ears_only::page::{CardHandle, Page, ShelfHandle};
 use ears_only::privacy::{
     Action, Arm, Block, Candidate, EPSILONS, Epsilon, Place, Probe, ProbeKind, ProbeRecord, Question, RecordFields, epoch_of,
@@ -224,7 +225,7 @@ impl Entropy for Honest {
 fn yes_share(state: &dyn Fn(u64) -> Ranker, end: Timestamp, count: u64) -> f64 {
     let yes: u64 = (0..count).map(|seed| u64::from(record(&mut state(seed), end).symbol)).sum();
     let epsilon = EPSILONS[2];
-    let (p, share) = (epsilon.exp() / (1.0 + epsilon.exp()), yes as f64 / count as f64);
+    let (p, share) = (sigmoid(epsilon), yes as f64 / count as f64);
     (share - (1.0 - p)) / (2.0 * p - 1.0)
 }
 

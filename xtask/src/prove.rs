@@ -16,6 +16,7 @@ mod models;
 mod toolchains;
 mod train;
 pub mod validate;
+mod votes;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -72,6 +73,11 @@ const PROOFS: &[Proof] = &[
         name: "carousel",
         shows: "the carousel of a streaming app, 20 seeds: sharing over users' features against published policies (needs the reference data)",
         run: carousel::run,
+    },
+    Proof {
+        name: "votes",
+        shows: "100,000 simulated device-weeks of votes: clip bias, coverage and power of what their noisy bits say over 1,000 worlds",
+        run: votes::run,
     },
     Proof {
         name: "validate",

@@ -9,6 +9,8 @@ const CODE: &str = "bad_manifest";
 
 type Fields<'a> = &'a [(String, Value)];
 
+type ReadArm = fn(Field<'_>) -> Result<Arm, Error>;
+
 fn bad(what: String) -> Error {
     Error::privacy(CODE, what)
 }
@@ -59,7 +61,7 @@ fn probe(from: Field<'_>) -> Result<Probe, Error> {
     let fields = from.object(&[&["kind", "questions", "arms"], own].concat())?;
     let of = |name| field(fields, name, CODE);
     let position = |name| Ok::<_, Error>(of(name).whole(255)? as u8);
-    let (kind, arm): (_, fn(Field<'_>) -> Result<Arm, Error>) = match kind {
+    let (kind, arm): (ProbeKind, ReadArm) = match kind {
         "card" => {
             let place = Place { shelf_position: position("shelfPosition")?, card_position: position("cardPosition")? };
             (ProbeKind::Card { shelf: of("shelf").text()?.to_owned(), place }, |from| arm(from, &["card"], card_action))
