@@ -7,6 +7,7 @@
 //! This module knows neither the history nor the decision log: the one private value comes in wrapped as [`Private`], which
 //! cannot be printed, copied, compared or serialised, and leaves through [`release`] only.
 
+pub mod accountant;
 mod coin;
 mod ledger;
 mod manifest;
