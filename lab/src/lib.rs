@@ -16,11 +16,13 @@
 //! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
+//! | `disclosure` | [`disclosure`]: what records disclose together, and what a crowd hides of one |
 //! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
 
 pub mod bundle;
 pub mod convert;
 pub mod data;
+pub mod disclosure;
 pub mod error;
 pub mod evaluate;
 pub mod golden;

@@ -284,6 +284,8 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// What a listener discloses by several records, and what a crowd hides of one.
+    Disclosure(ears_lab::disclosure::Arguments),
     Keygen(ears_lab::publish::command::Keygen),
     Sign(ears_lab::publish::command::Sign),
     Publish(ears_lab::publish::command::Publish),
@@ -419,6 +421,7 @@ fn main() -> ExitCode {
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
+        Command::Disclosure(arguments) => arguments.run(),
         Command::Keygen(keygen) => keygen.run().map(told),
         Command::Sign(sign) => sign.run().map(told),
         Command::Publish(publish) => publish.run().map(told),

@@ -13,6 +13,7 @@ mod bundles;
 pub mod carousel;
 pub mod evaluate;
 mod models;
+mod privacy;
 mod toolchains;
 mod train;
 pub mod validate;
@@ -110,6 +111,11 @@ const PROOFS: &[Proof] = &[
         run: evaluate::estimates,
     },
     Proof { name: "evaluate", shows: "speed and memory of evaluate on a long log, beside numpy", run: evaluate::speed },
+    Proof {
+        name: "accountant",
+        shows: "what several records disclose together, exactly, and what a crowd hides of one",
+        run: privacy::accountant,
+    },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {
         name: "package",

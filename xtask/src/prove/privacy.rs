@@ -1,0 +1,83 @@
+//! The proofs of what the lab does with records that carry noise.
+
+use super::{Units, json_of, measured, number};
+use crate::results::{Claim, Record};
+use crate::{Result, test};
+use serde_json::Value;
+
+pub(super) fn accountant(units: &Units) -> Result<Record> {
+    let report = units.unit("the accountant's table", || {
+        json_of(|file| {
+            let mut command = test::lab(&["disclosure", "--json"]);
+            command.arg(file);
+            Ok(command)
+        })
+    })?;
+    Ok(Record {
+        name: "accountant".to_owned(),
+        command: "cargo xtask prove accountant".to_owned(),
+        seeds: Vec::new(),
+        claims: disclosed_claims(&report)?,
+    })
+}
+
+/// A number with two or four digits that is held to a bound.
+fn judged(claim: &str, number: f64, shown: String, wanted: &str, pass: bool) -> Claim {
+    Claim { wanted: wanted.to_owned(), pass, ..measured(claim, shown, vec![("number".to_owned(), number)]) }
+}
+
+fn disclosed_claims(report: &Value) -> Result<Vec<Claim>> {
+    let rows = |key: &str| report[key].as_array().ok_or_else(|| format!("the table has no \"{key}\""));
+    let mut claims = Vec::new();
+    for row in rows("together")? {
+        let (each, records, exact) = (number(row, "each")?, number(row, "records")?, number(row, "exact")?);
+        let claim = format!("epsilon of {records:.0} records of epsilon {each}");
+        // The known value of a year at epsilon 1 is 49.15.
+        let year = each == 1.0 && records == 52.0;
+        let wanted = if year { "49.1 to 49.2" } else { super::AS_MEASURED };
+        claims.push(judged(&claim, exact, format!("{exact:.2}"), wanted, !year || (49.1..=49.2).contains(&exact)));
+    }
+    for row in rows("crowds")? {
+        let (each, records, bits) = (number(row, "each")?, number(row, "records")?, number(row, "bits")?);
+        let claim = format!("epsilon of a record of epsilon {each} among {records:.0}");
+        let many = each == 1.0 && records == 100_000.0;
+        let wanted = if many { "at most 0.0125" } else { super::AS_MEASURED };
+        claims.push(judged(&claim, bits, format!("{bits:.4}"), wanted, !many || bits <= 0.0125));
+        if many {
+            let ratio = number(row, "closed")? / bits;
+            claims.push(judged(
+                "closed form over the sum, among 100000",
+                ratio,
+                format!("{ratio:.1}"),
+                "at least 5",
+                ratio >= 5.0,
+            ));
+        }
+    }
+    let (below, cases) = (number(report, "below_enumeration")?, number(report, "enumerated")?);
+    let shown = format!("{below:.0} of {cases:.0}");
+    claims.push(judged("crowds below the exact enumeration", below, shown, "none", below == 0.0 && cases > 0.0));
+    let milliseconds = number(report, "milliseconds")?;
+    let shown = format!("{milliseconds:.0} ms");
+    claims.push(judged("time for a crowd of 100000", milliseconds, shown, "under 100 ms", milliseconds < 100.0));
+    Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disclosures_are_held_to_their_bounds() {
+        let of = |exact: f64, bits: f64, below: u32| {
+            serde_json::json!({
+                "together": [{"each": 1.0, "records": 52, "exact": exact}],
+                "crowds": [{"each": 1.0, "records": 100_000, "bits": bits, "closed": 0.0726}],
+                "below_enumeration": below, "enumerated": 10, "milliseconds": 3.0,
+            })
+        };
+        let passes = |report: &Value| disclosed_claims(report).unwrap().iter().map(|claim| claim.pass).collect::<Vec<bool>>();
+        assert_eq!(passes(&of(49.15, 0.0124, 0)), [true; 5]);
+        assert_eq!(passes(&of(52.0, 0.0153, 1)), [false, false, false, false, true]);
+    }
+}
