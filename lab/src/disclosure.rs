@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_is_refused() {
-        assert!(super::report(0.0, &[]).unwrap_err().to_string().contains("got 0"));
-        assert!(super::report(1e-6, &[0]).is_err());
+        assert!(report(0.0, &[]).unwrap_err().to_string().contains("got 0"));
+        assert!(report(1e-6, &[0]).is_err());
     }
 }

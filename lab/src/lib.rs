@@ -16,6 +16,7 @@
 //! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
+//! | `check-noise` | [`noisy`]: estimators that undo the noise of released records; their bias and coverage |
 //! | `disclosure` | [`disclosure`]: what records disclose together, and what a crowd hides of one |
 //! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
 
@@ -28,6 +29,7 @@ pub mod evaluate;
 pub mod golden;
 pub mod interval;
 pub mod logs;
+pub mod noisy;
 pub mod progress;
 pub mod propensities;
 pub mod publish;

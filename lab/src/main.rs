@@ -284,6 +284,8 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Measures bias and coverage of the estimators for noisy records, in a world that knows the truth.
+    CheckNoise(ears_lab::noisy::command::CheckArguments),
     /// What a listener discloses by several records, and what a crowd hides of one.
     Disclosure(ears_lab::disclosure::Arguments),
     Keygen(ears_lab::publish::command::Keygen),
@@ -421,6 +423,7 @@ fn main() -> ExitCode {
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
+        Command::CheckNoise(arguments) => arguments.run(),
         Command::Disclosure(arguments) => arguments.run(),
         Command::Keygen(keygen) => keygen.run().map(told),
         Command::Sign(sign) => sign.run().map(told),

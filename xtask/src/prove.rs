@@ -116,6 +116,11 @@ const PROOFS: &[Proof] = &[
         shows: "what several records disclose together, exactly, and what a crowd hides of one",
         run: privacy::accountant,
     },
+    Proof {
+        name: "noise",
+        shows: "estimators that undo the noise: bias and coverage over 2,000 data sets; a biased shortcut is caught",
+        run: privacy::noise,
+    },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {
         name: "package",

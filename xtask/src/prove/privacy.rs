@@ -63,9 +63,75 @@ fn disclosed_claims(report: &Value) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
+/// Repetitions of the full check.
+const REPETITIONS: &str = "2000";
+
+pub(super) fn noise(units: &Units) -> Result<Record> {
+    let report = json_of(|file| {
+        let mut command =
+            test::lab(&["check-noise", "--repetitions", REPETITIONS, "--records", "50000", "--resume", "--partial"]);
+        command.arg(&units.file).arg("--json").arg(file);
+        Ok(command)
+    })?;
+    Ok(Record {
+        name: "noise".to_owned(),
+        command: "cargo xtask prove noise".to_owned(),
+        seeds: vec![7],
+        claims: noise_claims(&report, (0.93, 0.97))?,
+    })
+}
+
+/// Coverage and bias of each estimator, and the shortcut that must be caught.
+pub fn noise_claims(report: &Value, (least, most): (f64, f64)) -> Result<Vec<Claim>> {
+    let rows = |key: &str| report[key].as_array().ok_or_else(|| format!("the report has no \"{key}\""));
+    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+    let mut claims = Vec::new();
+    for what in ["repetitions", "records"] {
+        let count = number(report, what)?;
+        claims.push(measured(what, format!("{count:.0}"), vec![("number".to_owned(), count)]));
+    }
+    for row in rows("rows")? {
+        let name = row["estimator"].as_str().ok_or("an estimator without its name")?;
+        let (epsilon, coverage) = (number(row, "epsilon")?, number(row, "coverage")?);
+        let (bias, error) = (number(row, "bias")?, number(row, "bias_error")?);
+        let of = |what: &str| format!("{what}, {name}, epsilon {epsilon}");
+        let wanted = format!("{:.0} to {:.0} %", 100.0 * least, 100.0 * most);
+        claims.push(judged(&of("coverage"), coverage, percent(coverage), &wanted, (least..=most).contains(&coverage)));
+        let shown = format!("{bias:+.5} (error {error:.5})");
+        claims.push(judged(&of("bias"), bias, shown, "within 4 of its errors of 0", bias.abs() <= 4.0 * error));
+        let shown = format!("{:.5}", number(row, "deviation")?);
+        claims.push(measured(&of("standard deviation"), shown, vec![("number".to_owned(), number(row, "deviation")?)]));
+    }
+    for row in rows("shortcut")? {
+        let (spread, greed) = (number(row, "spread")?, number(row, "greed")?);
+        let bias = number(row, "mean")? / number(row, "truth")? - 1.0;
+        let error = number(row, "standard_error")? / number(row, "truth")?;
+        let claim = format!("bias of averaged propensities, spread {spread}, greed {greed}");
+        let (free, shown) = (greed == 0.0, format!("{:+.1} %", 100.0 * bias));
+        let wanted = if free { "within 4 of its errors of 0" } else { "caught: beyond 6 of its errors" };
+        claims.push(judged(&claim, bias, shown, wanted, if free { bias.abs() <= 4.0 * error } else { bias.abs() > 6.0 * error }));
+    }
+    Ok(claims)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn estimators_are_held_to_coverage_and_the_shortcut_must_be_caught() {
+        let of = |coverage: f64, bias: f64, mean: f64| {
+            serde_json::json!({
+                "repetitions": 10, "records": 100,
+                "rows": [{"estimator": "vote lift", "epsilon": 1.0, "coverage": coverage, "bias": bias, "bias_error": 0.01, "deviation": 0.1}],
+                "shortcut": [{"spread": 1.0, "greed": 6.0, "truth": 0.2, "mean": mean, "standard_error": 0.01}],
+            })
+        };
+        let passes =
+            |report: &Value| noise_claims(report, (0.93, 0.97)).unwrap().iter().map(|claim| claim.pass).collect::<Vec<bool>>();
+        assert_eq!(passes(&of(0.95, 0.03, 0.4)), [true; 6]);
+        assert_eq!(passes(&of(0.92, 0.05, 0.22)), [true, true, false, false, true, false]);
+    }
 
     #[test]
     fn disclosures_are_held_to_their_bounds() {
