@@ -22,7 +22,7 @@ pub use manifest::{
 };
 pub use perturbation::perturbation;
 pub use randomiser::{ANSWERS, Answer, EPSILONS, Epsilon, FLIP_THRESHOLDS, KEEP_THRESHOLDS, Private, randomise, release};
-pub use record::{ProbeRecord, RECORD_BYTES, RecordFields};
+pub use record::{ProbeRecord, RECORD_BYTES, RECORD_VERSION, RecordFields};
 
 use crate::clock::{DAY_MS, Timestamp, WEEK_MS};
 

@@ -16,11 +16,14 @@
 //! | `train` | [`train`]: trains reward models from logged decisions |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
+//! | `collect` | [`collect`]: takes records from devices and releases them in cells that are big enough |
+//! | `estimate-probes` | [`noisy::probes`]: what released records say, noise undone |
 //! | `check-noise` | [`noisy`]: estimators that undo the noise of released records; their bias and coverage |
 //! | `disclosure` | [`disclosure`]: what records disclose together, and what a crowd hides of one |
 //! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
 
 pub mod bundle;
+pub mod collect;
 pub mod convert;
 pub mod data;
 pub mod disclosure;

@@ -10,6 +10,7 @@ pub mod command;
 pub mod export;
 pub mod import;
 pub mod parquet;
+pub mod probes;
 
 /// Key in the footer of a log file.
 pub const SCHEMA_KEY: &str = "ears_only.decisions";

@@ -284,6 +284,10 @@ enum Command {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Takes records from devices, checks them, and releases them in cells that are big enough.
+    Collect(ears_lab::collect::command::Collect),
+    /// What released records say, noise undone: an estimate with its interval for each probe, arm and question.
+    EstimateProbes(ears_lab::collect::command::EstimateProbes),
     /// Measures bias and coverage of the estimators for noisy records, in a world that knows the truth.
     CheckNoise(ears_lab::noisy::command::CheckArguments),
     /// What a listener discloses by several records, and what a crowd hides of one.
@@ -423,6 +427,8 @@ fn main() -> ExitCode {
         Command::Replay { data, listeners, seed, model, json } => replay(&data, &listeners, json.as_deref(), |listeners| {
             Ok(replay::Settings { listeners, seed, model: read_model(model.as_deref())? })
         }),
+        Command::Collect(arguments) => arguments.run(),
+        Command::EstimateProbes(arguments) => arguments.run(),
         Command::CheckNoise(arguments) => arguments.run(),
         Command::Disclosure(arguments) => arguments.run(),
         Command::Keygen(keygen) => keygen.run().map(told),

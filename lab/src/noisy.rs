@@ -15,6 +15,7 @@ pub mod check;
 pub mod codes;
 pub mod command;
 pub mod marginal;
+pub mod probes;
 pub mod vote;
 
 pub use channel::Channel;

@@ -1,6 +1,7 @@
 //! The binary as it is called: output and exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod collect;
 mod evaluate;
 mod golden;
 mod models;
