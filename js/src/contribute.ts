@@ -4,9 +4,9 @@
 import type { Core } from './core.js';
 import type { HomeError } from './errors.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
-import { recordOf } from './outbox.js';
+import { fromHex, recordOf, toHex } from './outbox.js';
 import type { Platform } from './platform.js';
-import { GIVE_UP_AFTER_MS, type MakeError, paddedBody, RECORD_BYTES, retryDelay, sendingDelay, transportOf } from './transport.js';
+import { bodyOf, GIVE_UP_AFTER_MS, type MakeError, NONCE_BYTES, RECORD_BYTES, retryDelay, sendingDelay, transportOf } from './transport.js';
 import type { StorageAdapter, UploadOptions } from './types.js';
 
 /** Privacy ledger: one per origin, whatever the namespace. */
@@ -142,6 +142,8 @@ export class Contributor {
     if (withCore((core) => core.contribution(this.#host.now())).state !== 'ready') return;
     await this.#underLedgerLock(async () => {
       const now = this.#host.now();
+      // Drawn first: where there is no entropy, nothing is spent. Never from the seed: a nonce that could be told would name the device.
+      const nonce = this.#host.platform.entropy(NONCE_BYTES);
       await this.#readLedger();
       const { sendAfter } = withCore((core) => core.contribution(now));
       const debited = withCore((core) => core.debit(now));
@@ -153,7 +155,7 @@ export class Contributor {
         throw new Error(`expected a record of ${RECORD_BYTES} bytes, got ${record.length}`);
       }
       const fields = withCore((core) => core.describeRecord(record));
-      await outbox.add(record, fields, sendAfter ?? now + sendingDelay(this.#host.random()));
+      await outbox.add(nonce, record, fields, sendAfter ?? now + sendingDelay(this.#host.random()));
     });
   }
 
@@ -170,9 +172,11 @@ export class Contributor {
         // Counted before it is tried: a crash in between must not make it try without a pause for ever.
         entry.attempts++;
         entry.nextTryAt = now + retryDelay(entry.attempts, this.#host.random());
+        // A record of before there were nonces gets its own now, on disk before anything leaves.
+        entry.nonce ??= toHex(this.#host.platform.entropy(NONCE_BYTES));
         await outbox.save();
         const record = recordOf(entry);
-        await send(paddedBody(record.bytes), record);
+        await send(bodyOf(fromHex(record.nonce), record.bytes), record);
         entry.state = 'sent';
         entry.sentAt = this.#host.now();
         delivered++;

@@ -9,6 +9,8 @@ const KEPT = 100;
 /** One record as it is stored. */
 export interface OutboxEntry {
   readonly hex: string;
+  /** Missing on records of before there were nonces, until they are tried. */
+  nonce?: string;
   readonly fields: RecordFields;
   state: OutboxRecord['state'];
   readonly sendAfter: number;
@@ -42,8 +44,8 @@ export class Outbox {
   get waiting(): OutboxEntry[] { return this.#entries.filter((entry) => entry.state === 'waiting'); }
 
   /** Stores a new record; it is in the outbox only once it is on disk. */
-  async add(bytes: Uint8Array, fields: RecordFields, sendAfter: number): Promise<void> {
-    const entry: OutboxEntry = { hex: toHex(bytes), fields, state: 'waiting', sendAfter, attempts: 0, nextTryAt: sendAfter };
+  async add(nonce: Uint8Array, bytes: Uint8Array, fields: RecordFields, sendAfter: number): Promise<void> {
+    const entry: OutboxEntry = { hex: toHex(bytes), nonce: toHex(nonce), fields, state: 'waiting', sendAfter, attempts: 0, nextTryAt: sendAfter };
     const old = this.#entries;
     this.#entries = [...old, entry].slice(-KEPT);
     try {
@@ -79,6 +81,7 @@ export function recordOf(entry: OutboxEntry): OutboxRecord {
   return Object.freeze({
     bytes: fromHex(entry.hex),
     hex: entry.hex,
+    nonce: entry.nonce ?? '',
     fields: Object.freeze({ ...entry.fields }),
     sentence: recordSentence(entry.fields),
     state: entry.state,

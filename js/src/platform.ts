@@ -20,6 +20,8 @@ export interface Platform {
   fetch(input: string | URL, init?: RequestInit): Promise<Response>;
   /** Uniform in [0, 1). */
   random(): number;
+  /** Bytes nobody can guess. Throws where there is no source of them. */
+  entropy(bytes: number): Uint8Array<ArrayBuffer>;
   /** The signal of Global Privacy Control. */
   globalPrivacyControl(): boolean;
   setTimer(run: () => void, ms: number): unknown;
@@ -56,6 +58,7 @@ export function currentPlatform(): Platform {
     utcOffsetMinutes: (at) => -new Date(at).getTimezoneOffset(),
     fetch: (input, init) => root.fetch(input, init),
     random: () => root.crypto.getRandomValues(new Uint32Array(1))[0]! / 0x1_0000_0000,
+    entropy: (bytes) => root.crypto.getRandomValues(new Uint8Array(bytes)),
     globalPrivacyControl: () =>
       (root.navigator as { globalPrivacyControl?: unknown } | undefined)?.globalPrivacyControl === true,
     setTimer(run, ms) {

@@ -24,7 +24,7 @@ export function fakeClock(start = Date.UTC(2026, 0, 5, 12)): FakeClock {
 
 /** One record as it would have left. */
 export interface SentRecord {
-  /** The 256 bytes of the request. */
+  /** The 256 bytes of the request: format, nonce, record, zeros. */
   readonly body: Uint8Array;
   /** The record in them. */
   readonly record: OutboxRecord;

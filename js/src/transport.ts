@@ -4,8 +4,12 @@ import type { Platform } from './platform.js';
 import type { OutboxRecord, UploadOptions } from './types.js';
 
 export const RECORD_BYTES = 16;
+/** Random bytes that go with a record, by which the receiver drops what arrives twice. */
+export const NONCE_BYTES = 16;
 /** Every body has this size. */
 export const BODY_BYTES = 256;
+/** The first byte of a body. */
+const BODY_FORMAT = 1;
 
 const HOUR_MS = 3_600_000;
 const FIRST_DELAY_MS = 24 * HOUR_MS;
@@ -31,10 +35,15 @@ export function retryDelay(attempts: number, random: number): number {
   return Math.floor(Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.5 + 0.5 * random));
 }
 
-/** The record, then zeros. */
-export function paddedBody(record: Uint8Array): Uint8Array<ArrayBuffer> {
+/** Format, nonce, record, zeros. */
+export function bodyOf(nonce: Uint8Array, record: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (nonce.length !== NONCE_BYTES || record.length !== RECORD_BYTES) {
+    throw new Error(`expected ${NONCE_BYTES} and ${RECORD_BYTES} bytes, got ${nonce.length} and ${record.length}`);
+  }
   const body = new Uint8Array(BODY_BYTES);
-  body.set(record);
+  body[0] = BODY_FORMAT;
+  body.set(nonce, 1);
+  body.set(record, 1 + NONCE_BYTES);
   return body;
 }
 

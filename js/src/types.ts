@@ -270,7 +270,10 @@ export interface StorageAdapter {
 
 /** Sending of records. Nothing leaves without `consent.contribute`. */
 export interface UploadOptions {
-  /** Receives one POST of 256 bytes per record: the 16 bytes of the record, then zeros. */
+  /**
+   * Receives one POST of 256 bytes per record: the format (the byte 1), a nonce of 16 bytes, the 16 bytes of the record, then zeros. The
+   * nonce is drawn anew for each record and says nothing; a record that is sent twice has it twice, so that it is counted once.
+   */
   readonly url?: string | URL;
   /**
    * The published manifest: an address, its bytes, or a function that gets them. Without a manifest no record is made.
@@ -278,7 +281,7 @@ export interface UploadOptions {
    */
   readonly manifest?: string | URL | Uint8Array | (() => Promise<Uint8Array>);
   /**
-   * Sends a record in place of the built-in POST. Resolve once it is delivered; reject to have it tried again later.
+   * Sends the same 256 bytes in place of the built-in POST. Resolve once they are delivered; reject to have them tried again later.
    */
   readonly transport?: (body: Uint8Array, record: OutboxRecord) => Promise<void>;
   /** Treat Global Privacy Control as "no uploads". Default `true`. */
@@ -509,6 +512,11 @@ export interface OutboxRecord {
   readonly bytes: Uint8Array;
   /** The same 16 bytes, as 32 hex digits. */
   readonly hex: string;
+  /**
+   * The 16 random bytes that leave with them, as 32 hex digits: drawn for this record alone, so that the receiver drops what arrives
+   * twice. Empty on a record of an earlier release that was sent without one.
+   */
+  readonly nonce: string;
   /** What the bytes say. */
   readonly fields: RecordFields;
   /** What it says, in plain words. */

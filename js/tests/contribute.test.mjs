@@ -38,7 +38,8 @@ describe('making a record', () => {
     assert.deepEqual([...c.storage.values.get('ledger')], [0x4c, 1]);
     const { records, budget, contribution } = await c.home.outbox();
     assert.equal(records.length, 1);
-    const [{ sentence, ...record }] = records;
+    const [{ sentence, nonce, ...record }] = records;
+    assert.match(nonce, /^[0-9a-f]{32}$/);
     assert.deepEqual(record, {
       bytes: RECORD, hex: HEX, state: 'waiting', sendAfter: c.world.now + 48 * HOUR, attempts: 0,
       fields: { version: 1, epoch: 46, manifestId: 'a1b2c3d4', slot: 0, shelfPosition: 1, cardPosition: 0, arm: 7, question: 0, propensityNumerator: 8192, epsilonIndex: 2, epsilon: 1, symbol: 1 },
@@ -251,14 +252,69 @@ describe('sending a record', () => {
     assert.equal(url, 'https://collector.example/v1');
     assert.deepEqual(init, { method: 'POST', credentials: 'omit', referrerPolicy: 'no-referrer', cache: 'no-store', redirect: 'error' });
     assert.equal(body.length, 256);
-    assert.deepEqual(body.subarray(0, 16), RECORD);
-    assert.ok(body.subarray(16).every((byte) => byte === 0));
     const [record] = (await c.home.outbox()).records;
+    assert.equal(body[0], 1);
+    assert.equal(Buffer.from(body.subarray(1, 17)).toString('hex'), record.nonce);
+    assert.deepEqual(body.subarray(17, 33), RECORD);
+    assert.ok(body.subarray(33).every((byte) => byte === 0));
     assert.deepEqual([record.state, record.attempts], ['sent', 1]);
     assert.ok(record.sentAt >= record.sendAfter);
     await c.world.advance(30 * 24 * HOUR);
     assert.equal(c.world.requests.length, 1);
     await c.home.close();
+  });
+
+  test('the nonce is drawn for the record, not from the seed, and kept through retries and visits', async () => {
+    const nonces = new Set();
+    for (let i = 0; i < 20; i++) {
+      const c = await withRecord({ seed: 1 });
+      c.world.answer = async () => new Response(null, { status: 503 });
+      await c.world.advance(60 * HOUR);
+      await c.home.close();
+      const next = contributing({ world: c.world, storage: c.storage, seed: 1 });
+      await next.home.ready;
+      await next.home.flush();
+      await c.world.advance(60 * HOUR);
+      assert.ok(c.world.requests.length > 3);
+      const sent = new Set(c.world.requests.map(({ body }) => Buffer.from(body).toString('hex')));
+      assert.equal(sent.size, 1, 'each try sends the same bytes');
+      nonces.add([...sent][0].slice(2, 34));
+      await next.home.close();
+    }
+    assert.equal(nonces.size, 20);
+  });
+
+  test('without entropy nothing is spent, made or sent', async () => {
+    const world = new World();
+    world.entropy = () => { throw new Error('no entropy'); };
+    const c = contributing({ world });
+    await c.home.ready;
+    await world.settle();
+    outcomeIsReady(c);
+    await c.home.flush();
+    assert.ok(!c.storage.log.includes('debit'));
+    assert.ok(c.errors.some(({ code }) => code === 'contribution_failed'));
+    assert.deepEqual((await c.home.outbox()).records, []);
+    await c.home.close();
+  });
+
+  test('a record of an earlier release gets its nonce before its first try, and keeps it', async () => {
+    const c = await withRecord();
+    await c.home.close();
+    const stored = JSON.parse(new TextDecoder().decode(c.storage.values.get('default/outbox')));
+    delete stored.records[0].nonce;
+    c.storage.values.set('default/outbox', new TextEncoder().encode(JSON.stringify(stored)));
+    c.world.skip(72 * HOUR);
+    c.world.answer = async () => new Response(null, { status: 503 });
+    const next = contributing({ world: c.world, storage: c.storage });
+    await next.home.ready;
+    await c.world.settle();
+    await c.world.advance(HOUR);
+    const sent = new Set(c.world.requests.map(({ body }) => Buffer.from(body).toString('hex')));
+    assert.ok(c.world.requests.length > 1);
+    assert.equal(sent.size, 1);
+    assert.match([...sent][0], new RegExp(`^01(?!0{32})[0-9a-f]{32}${HEX}0+$`));
+    await next.home.close();
   });
 
   test('a record waits for the next visit', async () => {

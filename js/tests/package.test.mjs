@@ -380,7 +380,7 @@ describe('the whole loop, on IndexedDB', () => {
     await home.flush();
     assert.equal(delivered.length, 1);
     assert.equal(delivered[0][0].length, 256);
-    assert.deepEqual(delivered[0][0].subarray(0, 16), record.bytes);
+    assert.deepEqual(delivered[0][0].subarray(17, 33), record.bytes);
     assert.equal((await home.outbox()).records[0].state, 'sent');
     await home.flush();
     assert.equal(delivered.length, 1);

@@ -16,6 +16,7 @@ export class World {
   seed = 1;
   subtle = globalThis.crypto.subtle;
   draw = () => 0.5;
+  entropy = (bytes) => globalThis.crypto.getRandomValues(new Uint8Array(bytes));
 
   platform() {
     const world = this;
@@ -32,6 +33,7 @@ export class World {
         return world.answer(String(input), init);
       },
       random: () => world.draw(),
+      entropy: (bytes) => world.entropy(bytes),
       globalPrivacyControl: () => world.gpc,
       setTimer(run, ms) {
         const timer = { run, at: world.now + ms };

@@ -148,7 +148,7 @@ function recordElement(record, collector, asked) {
         h('thead', {}, h('tr', {}, ['Field', 'Bits', 'Value', 'Decided by'].map((name) => h('th', { scope: 'col' }, name)))),
         h('tbody', {}, FIELDS.map(([name, bits, by]) => h('tr', { class: name === 'symbol' ? 'private' : '' },
           h('th', { scope: 'row' }, NAMES[name]), h('td', { class: 'number' }, String(bits)), h('td', {}, valueOf(name, fields, asked)), h('td', {}, by)))))),
-    h('p', { class: 'hint' }, `To ${collector.host}, in a body of 256 bytes: these 16, then zeros. No cookie, no name, no address of yours in it.`),
+    h('p', { class: 'hint' }, `To ${collector.host}, in a body of 256 bytes: a format byte, 16 random bytes drawn for this record alone, these 16, then zeros. No cookie, no name, no address of yours in it.`),
   );
 }
 
