@@ -175,6 +175,8 @@ export class Contributor {
         // A record of before there were nonces gets its own now, on disk before anything leaves.
         entry.nonce ??= toHex(this.#host.platform.entropy(NONCE_BYTES));
         await outbox.save();
+        // Taken back, or wiped, in the meantime.
+        if (this.#stopped || !this.#host.mayContribute() || !outbox.entries.includes(entry)) break;
         const record = recordOf(entry);
         await send(bodyOf(fromHex(record.nonce), record.bytes), record);
         entry.state = 'sent';

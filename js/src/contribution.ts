@@ -7,6 +7,8 @@ import type { OutboxView, UploadOptions } from './types.js';
 export interface ContributionHost extends Omit<ContributeHost, 'outbox' | 'upload'> {
   readonly upload: UploadOptions | undefined;
   readonly outboxKey: string;
+  /** What keeps records from being made and sent. */
+  stoppedBy(): OutboxView['stoppedBy'];
   /** Takes stored bytes that cannot be read out of the way. */
   keepAside(unreadable: Uint8Array): Promise<void>;
 }
@@ -31,5 +33,5 @@ export class Contribution {
   }
 
   /** What the listener sees. */
-  view(): OutboxView { return outboxView(this.outbox.view(), this.#host.contribution()); }
+  view(): OutboxView { return outboxView(this.outbox.view(), this.#host.contribution(), this.#host.stoppedBy()); }
 }

@@ -60,6 +60,8 @@ export class HomeRuntime implements Home {
   #status: Status = Object.freeze({ state: 'loading', storage: 'none', writer: false });
   #consent: Consent;
   #private = false;
+  /** Whether the core believes that the listener contributes. */
+  #told = false;
   /** What `setConsent` was told on this page. */
   #chosen: Partial<Consent> = {};
   #storage: StorageAdapter = memoryStorage();
@@ -126,6 +128,7 @@ export class HomeRuntime implements Home {
         if (this.#mayStart()) this.#beforeReady.page(page);
         return baseline(page, this.#modelVersion(), this.#whyNot());
       }
+      this.#heed();
       const now = this.#now();
       const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
       if (!this.#private) this.#saver.touch();
@@ -278,6 +281,7 @@ export class HomeRuntime implements Home {
       now: () => this.#now(),
       mayContribute: () => this.#mayContribute(),
       withCore: (run) => run(this.#mustHaveEngine().core),
+      stoppedBy: () => this.#stoppedBy(),
       contribution: () => this.#options.upload ? this.#engine?.core.contribution(this.#now()) : undefined,
       keepAside: (bytes) => this.#keepAside(bytes, new HomeError('outbox_corrupt', 'the stored outbox cannot be read')),
       error: toHomeError,
@@ -300,11 +304,22 @@ export class HomeRuntime implements Home {
 
   get #contributor(): Contribution['contributor'] { return this.#contribution?.contributor; }
 
-  /** Whether the listener agreed, no signal of the browser says no, and this tab writes to a storage that keeps. */
-  #mayContribute(): boolean {
+  /** What keeps records from being made and sent, or nothing where they may be. Asked anew each time: signals come and go. */
+  #stoppedBy(): OutboxView['stoppedBy'] {
     const { upload } = this.#options;
-    return !!upload && this.#consent.contribute && this.#consent.personalize && this.#writer.active
-      && this.#storageProblem === undefined && !(upload.respectGPC !== false && this.#platform.globalPrivacyControl());
+    if (!upload) return 'upload';
+    if (!this.#consent.contribute || !this.#consent.personalize) return 'consent';
+    if (upload.respectGPC !== false && this.#platform.globalPrivacyControl()) return 'gpc';
+    // Only a plain yes: a function that throws, or answers with anything else, is a no.
+    if (upload.allowed && this.#quietly(upload.allowed) !== true) return 'app';
+    return this.#storageProblem ? 'storage' : this.#writer.active ? undefined : 'tab';
+  }
+
+  #mayContribute(): boolean { return this.#stoppedBy() === undefined; }
+
+  /** Tells the core of a signal that came or went since it was last told. */
+  #heed(): void {
+    if (this.#mayContribute() !== this.#told) this.#tellConsent();
   }
 
   async #dropWaiting(): Promise<void> {
@@ -323,11 +338,13 @@ export class HomeRuntime implements Home {
   }
 
   #tellConsent(): void {
-    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#mayContribute()));
+    this.#told = this.#mayContribute();
+    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#told));
   }
 
   async #contribute(): Promise<number> {
     if (!this.#engine || this.#private || this.#closing) return 0;
+    this.#heed();
     if (!this.#contribution) {
       if (this.#unloadable || !this.#mayContribute()) return 0;
       try {
@@ -384,7 +401,7 @@ export class HomeRuntime implements Home {
     this.#forget();
     this.#channel?.send({ type: 'reset' });
     // A save that is under way must not come after the wipe.
-    await this.#saver.idle();
+    await Promise.all([this.#saver.idle(), this.#contribution?.outbox.saved()]);
     await this.#storage.clear(this.#keys.prefix);
     this.#mayOverwrite = true;
   };
@@ -707,6 +724,8 @@ export class HomeRuntime implements Home {
   #hear(message: TabMessage): void {
     if (message.type === 'reset') {
       this.#forget();
+      // Where the wipe came before a save of ours.
+      void this.#contribution?.outbox.save().catch(() => undefined);
       this.#saver.touch();
     } else if (message.type !== 'consent') {
       this.#quietly(() => this.#applyControl(message.type, message));

@@ -24,6 +24,7 @@ export class Outbox {
   readonly #storage: StorageAdapter;
   readonly #key: string;
   #entries: OutboxEntry[] = [];
+  #saving: Promise<unknown> = Promise.resolve();
 
   constructor(storage: StorageAdapter, key: string) {
     this.#storage = storage;
@@ -57,11 +58,16 @@ export class Outbox {
   }
 
   /** Stores the present state of the entries. */
-  async save(): Promise<void> {
-    if (this.#entries.length === 0) return this.#storage.delete(this.#key);
+  save(): Promise<void> {
     const text = JSON.stringify({ format: 1, records: this.#entries });
-    await this.#storage.put(this.#key, new TextEncoder().encode(text), 'strict');
+    const saving = this.#entries.length === 0
+      ? this.#storage.delete(this.#key) : this.#storage.put(this.#key, new TextEncoder().encode(text), 'strict');
+    this.#saving = Promise.all([this.#saving, saving.catch(() => undefined)]);
+    return saving;
   }
+
+  /** Resolves once no save is under way. */
+  async saved(): Promise<void> { await this.#saving; }
 
   /** Drops what has not left. */
   async dropWaiting(): Promise<void> {
@@ -92,7 +98,9 @@ export function recordOf(entry: OutboxEntry): OutboxRecord {
 }
 
 /** What the listener sees: the records, newest first, and where the week stands. */
-export function outboxView(records: readonly OutboxRecord[], state: ReturnType<Core['contribution']> | undefined): OutboxView {
+export function outboxView(
+  records: readonly OutboxRecord[], state: ReturnType<Core['contribution']> | undefined, stoppedBy: OutboxView['stoppedBy'],
+): OutboxView {
   const contribution = Object.freeze(Object.fromEntries(
     Object.entries(state ?? NOTHING).filter(([, value]) => value !== null && value !== undefined),
   )) as unknown as Contribution;
@@ -102,7 +110,9 @@ export function outboxView(records: readonly OutboxRecord[], state: ReturnType<C
     ...(epsilonPerRecord === undefined ? {} : { epsilonPerRecord }),
     ...(nextAllowedAt === undefined ? {} : { nextAllowedAt }),
   };
-  return Object.freeze({ records: Object.freeze(records), budget: Object.freeze(budget), contribution });
+  return Object.freeze({
+    records: Object.freeze(records), budget: Object.freeze(budget), contribution, ...(stoppedBy === undefined ? {} : { stoppedBy }),
+  });
 }
 
 const NOTHING: Contribution = { state: 'off', epsilonSpent: 0, epsilonLeft: 0, recordsThisPeriod: 0 };

@@ -284,8 +284,13 @@ export interface UploadOptions {
    * Sends the same 256 bytes in place of the built-in POST. Resolve once they are delivered; reject to have them tried again later.
    */
   readonly transport?: (body: Uint8Array, record: OutboxRecord) => Promise<void>;
-  /** Treat Global Privacy Control as "no uploads". Default `true`. */
+  /** Global Privacy Control means that no record is made or sent. Default `true`. */
   readonly respectGPC?: boolean;
+  /**
+   * The app's own signal, asked each time: an opt-out outside the browser, a child's profile, a region. While it returns anything but
+   * `true`, or throws, no record is made or sent, whatever was consented to. Left out: the consents and Global Privacy Control decide.
+   */
+  readonly allowed?: () => boolean;
 }
 
 /** Where published bundles come from, and whom to believe. A bundle is a model that was trained elsewhere. */
@@ -569,6 +574,12 @@ export interface OutboxView {
   };
   /** Where the week's contribution stands. */
   readonly contribution: Contribution;
+  /**
+   * What keeps records from being made and sent now; absent where they may be. `upload`: the app names no way to send; `consent`: one of
+   * the two is missing; `gpc`: Global Privacy Control; `app`: `upload.allowed` says no; `storage`: nothing is kept here; `tab`: another
+   * tab does it.
+   */
+  readonly stoppedBy?: 'upload' | 'consent' | 'gpc' | 'app' | 'storage' | 'tab';
 }
 
 /** One feature's part in a score. */

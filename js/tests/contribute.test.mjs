@@ -1,5 +1,6 @@
 // What may leave, and in which order: probe, debit, ledger on disk, record, outbox, and only then, much later, the wire.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fakeProgram } from './fake-core.mjs';
 import { makeHome, samplePage } from './homes.mjs';
@@ -495,6 +496,122 @@ describe('the manifest', () => {
       await c.home.close();
     });
   }
+});
+
+/** The rows of the table in docs/guides/consent.md, each word of its cells spelt out. */
+function consentTable() {
+  const text = readFileSync(new URL('../../docs/guides/consent.md', import.meta.url), 'utf8');
+  const [, ...rows] = text.split('\n').filter((line) => /^\| (personalize|yes|no) /.test(line)).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+  const either = (cell) => cell === 'any' ? ['yes', 'no'] : [cell];
+  const ALLOWED = { 'left out or true': [undefined, () => true], 'false or throws': [() => false, () => { throw new Error('not known yet'); }, () => 'yes', () => undefined] };
+  ALLOWED.any = Object.values(ALLOWED).flat();
+  const WIPES = ['never', 'before it is made', 'before it is sent', 'after it is sent'];
+  return rows.map(([personalize, contribute, gpc, allowed, wiped, ...expected]) => ({
+    row: [personalize, contribute, gpc, allowed, wiped].join(' | '), expected,
+    cells: either(personalize).flatMap((p) => either(contribute).flatMap((c) => either(gpc).flatMap((g) => ALLOWED[allowed].flatMap((a) =>
+      (wiped === 'any' ? WIPES : [wiped]).map((w) => ({ personalize: p === 'yes', contribute: c === 'yes', gpc: g === 'yes', allowed: a, wiped: w })))))),
+  }));
+}
+
+describe('the table in the guide on consent', () => {
+  const table = consentTable();
+  test('has a row for every case, and none twice', () => {
+    const keys = table.flatMap(({ cells }) => cells.map((cell) => JSON.stringify([cell.personalize, cell.contribute, cell.gpc, String(cell.allowed), cell.wiped])));
+    assert.equal(keys.length, 2 * 2 * 2 * 6 * 4);
+    assert.equal(new Set(keys).size, keys.length);
+  });
+  for (const { row, cells, expected: [sent, ledger, shown, stoppedBy] } of table) {
+    test(row, async () => {
+      for (const { personalize, contribute, gpc, allowed, wiped } of cells) {
+        const world = new World();
+        world.gpc = gpc;
+        const c = contributing({ world, consent: { personalize, contribute }, upload: allowed ? { allowed } : {} });
+        await c.home.ready;
+        await world.settle();
+        if (wiped === 'before it is made') await c.home.reset();
+        else outcomeIsReady(c);
+        await c.home.flush();
+        if (wiped === 'before it is sent') await c.home.reset();
+        world.skip(72 * HOUR);
+        await c.home.flush();
+        if (wiped === 'after it is sent') await c.home.reset();
+        const view = await c.home.outbox();
+        const where = JSON.stringify({ personalize, contribute, gpc, allowed: String(allowed), wiped });
+        assert.equal(world.requests.length, Number(sent), where);
+        assert.deepEqual(c.storage.values.get('ledger')?.[1], { none: undefined, begun: 0, spent: 1 }[ledger], where);
+        assert.deepEqual(view.records.map(({ state }) => state), shown === '1 sent' ? ['sent'] : [], where);
+        assert.equal(view.stoppedBy ?? '', stoppedBy, where);
+        assert.equal(c.storage.values.has('default/outbox'), shown === '1 sent', where);
+        assert.equal(c.program.instances[0].consent.contribute, stoppedBy === '', where);
+        await c.home.close();
+      }
+    });
+  }
+});
+
+describe('signals that come later', () => {
+  for (const [what, raise, lower] of [
+    ['Global Privacy Control', (c) => { c.world.gpc = true; }, (c) => { c.world.gpc = false; }],
+    ['the flag of the app', (c) => { c.allowed = false; }, (c) => { c.allowed = true; }],
+  ]) {
+    test(`${what} stops a record that waits until the signal is gone, and the core hears of it with the next page`, async () => {
+      const state = { allowed: true };
+      const c = contributing({ upload: { allowed: () => state.allowed } });
+      Object.defineProperty(c, 'allowed', { set(value) { state.allowed = value; } });
+      await c.home.ready;
+      await c.world.settle();
+      outcomeIsReady(c);
+      await c.home.flush();
+      raise(c);
+      c.home.rankSync(samplePage());
+      assert.equal(c.program.instances[0].consent.contribute, false);
+      await c.world.advance(100 * HOUR);
+      await c.home.flush();
+      assert.deepEqual(c.world.requests, []);
+      assert.equal((await c.home.outbox()).records[0].state, 'waiting');
+      lower(c);
+      c.home.rankSync(samplePage());
+      assert.equal(c.program.instances[0].consent.contribute, true);
+      await c.home.flush();
+      assert.equal(c.world.requests.length, 1);
+      await c.home.close();
+    });
+
+    test(`${what} while an attempt is being stored: it is not made`, async () => {
+      const state = { allowed: true };
+      const c = contributing({ upload: { allowed: () => state.allowed } });
+      Object.defineProperty(c, 'allowed', { set(value) { state.allowed = value; } });
+      await c.home.ready;
+      await c.world.settle();
+      outcomeIsReady(c);
+      await c.home.flush();
+      c.world.skip(72 * HOUR);
+      c.storage.faults.put = (key) => { if (key.startsWith('default/outbox')) raise(c); };
+      await c.home.flush();
+      assert.deepEqual(c.world.requests, []);
+      await c.home.close();
+    });
+  }
+
+  test('a wipe while the outbox is being stored leaves none', async () => {
+    const c = contributing();
+    await c.home.ready;
+    await c.world.settle();
+    outcomeIsReady(c);
+    let finish;
+    c.storage.faults.put = (key) => key.startsWith('default/outbox') ? new Promise((resolve) => { finish = resolve; }) : undefined;
+    const flushed = c.home.flush();
+    await c.world.settle();
+    assert.ok(finish);
+    const wiped = c.home.reset();
+    await c.world.settle();
+    finish();
+    await Promise.all([flushed, wiped]);
+    assert.ok(!c.storage.values.has('default/outbox'));
+    assert.deepEqual((await c.home.outbox()).records, []);
+    assert.equal(c.storage.values.get('ledger')[1], 1, 'the ledger is kept');
+    await c.home.close();
+  });
 });
 
 describe('two consents', () => {

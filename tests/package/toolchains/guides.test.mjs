@@ -117,7 +117,7 @@ describe('the guides', () => {
 
   test('consent.md: what it prints', async () => {
     assert.deepEqual(await printed('consent'), [
-      '{ personalize: true, contribute: true }', 'baseline', '0 0', 'true', "0 [ 'Nina Simone' ]", '0',
+      '{ personalize: true, contribute: true }', 'baseline', 'app', '0 0', 'true', "0 [ 'Nina Simone' ]", '0',
     ].map((line) => line));
   });
 
