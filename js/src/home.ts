@@ -57,7 +57,7 @@ export class HomeRuntime implements Home {
   readonly #listeners = new Set<() => void>();
   readonly #random: () => number;
 
-  #status: Status = Object.freeze({ state: 'loading', storage: 'none', writer: false });
+  #status: Status = Object.freeze({ state: 'loading', storage: 'none', encrypted: false, writer: false });
   #consent: Consent;
   #private = false;
   /** Whether the core believes that the listener contributes. */
@@ -66,6 +66,7 @@ export class HomeRuntime implements Home {
   #chosen: Partial<Consent> = {};
   #storage: StorageAdapter = memoryStorage();
   #storageKind: Status['storage'] = 'none';
+  #encrypted = false;
   #storageProblem: HomeError | undefined;
   /** False once something is stored that could neither be read nor kept aside. */
   #mayOverwrite = true;
@@ -556,12 +557,12 @@ export class HomeRuntime implements Home {
 
   /** Opens the storage, reads the choices and the outbox, and returns the stored snapshot. */
   async #openStorage(): Promise<Uint8Array | undefined> {
-    const opened = await openStorage(this.#options.storage, this.#platform);
+    const opened = await openStorage(this.#options.storage, this.#platform, this.#keys.prefix);
     if (this.#closing) {
       opened.adapter.close?.();
       return undefined;
     }
-    this.#useStorage(opened.adapter, opened.kind);
+    this.#useStorage(opened.adapter, opened.kind, opened.encrypted);
     if (opened.error) this.#setStorageProblem(opened.error);
     const lockName = opened.adapter.lockName;
     try {
@@ -589,9 +590,10 @@ export class HomeRuntime implements Home {
     await this.#loadContribution().catch((thrown: unknown) => this.#report(toHomeError(thrown, 'load')));
   }
 
-  #useStorage(adapter: StorageAdapter, kind: Status['storage']): void {
+  #useStorage(adapter: StorageAdapter, kind: Status['storage'], encrypted = false): void {
     this.#storage = adapter;
     this.#storageKind = kind;
+    this.#encrypted = encrypted;
     this.#contribution = this.#loading = undefined;
   }
 
@@ -770,6 +772,7 @@ export class HomeRuntime implements Home {
       ...(modelVersion ? { modelVersion } : {}),
       ...(this.#learned ? { learned: this.#learned as NonNullable<Status['learned']> } : {}),
       storage: this.#storageKind,
+      encrypted: this.#encrypted,
       writer: this.#writer.active,
     });
     if (this.#options.debug) this.#platform.log('info', `${state}${problem ? ` (${problem.code}: ${problem.message})` : ''}`);

@@ -13,7 +13,11 @@ export const STORAGE_DEADLINE_MS = 1000;
 export class Keys {
   readonly prefix: string;
 
-  constructor(namespace: string) { this.prefix = `${encodeURIComponent(namespace)}/`; }
+  constructor(namespace: string) {
+    // A namespace called as one of the places beside it would reach into the others.
+    const name = encodeURIComponent(namespace);
+    this.prefix = name === 'consent' || name === 'bundle' ? `${name}%/` : `${name}/`;
+  }
 
   get snapshot(): string { return `${this.prefix}snapshot`; }
   get outbox(): string { return `${this.prefix}outbox`; }
@@ -26,27 +30,30 @@ export class Keys {
 export interface OpenedStorage {
   readonly adapter: StorageAdapter;
   readonly kind: Status['storage'];
+  /** Whether what it keeps of the listener is encrypted. */
+  readonly encrypted?: boolean;
   /** Why this is not the storage that was asked for. */
   readonly error?: HomeError;
 }
 
-/** The storage the options ask for, or memory when it cannot be had in time. */
-export async function openStorage(options: HomeOptions['storage'], platform: Platform): Promise<OpenedStorage> {
+/** The storage the options ask for, or memory when it cannot be had in time. What begins with `prefix` is encrypted where the package keeps it. */
+export async function openStorage(options: HomeOptions['storage'], platform: Platform, prefix: string): Promise<OpenedStorage> {
   if (options === 'memory') return { adapter: memoryStorage(), kind: 'memory' };
   if (typeof options === 'object') return { adapter: withDeadline(options, platform), kind: 'adapter' };
   try {
     if (platform.indexedDB === undefined) throw new HomeError('storage_unavailable', 'IndexedDB is not available here');
-    const opening = openIndexedDb();
+    const { subtle } = platform;
+    const opening = openIndexedDb(undefined, subtle && { prefix, subtle, entropy: platform.entropy });
     // A database that opens too late is closed again, or it would block the next version of itself.
     const adapter = await deadline(platform, 'opening', opening, (late) => late.close?.());
-    return { adapter: withDeadline(adapter, platform), kind: 'indexeddb' };
+    return { adapter: withDeadline(adapter, platform), kind: 'indexeddb', encrypted: subtle !== undefined };
   } catch (thrown) {
     return { adapter: memoryStorage(), kind: 'memory', error: storageError(thrown, 'storage_unavailable') };
   }
 }
 
 /** The same storage with a limit on every answer and every failure as a `HomeError`. */
-function withDeadline(adapter: StorageAdapter, platform: Platform): StorageAdapter {
+function withDeadline(adapter: StorageAdapter & { warm?(): Promise<unknown> }, platform: Platform): StorageAdapter {
   const limit = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
     try {
       return await deadline(platform, what, run());
@@ -56,7 +63,11 @@ function withDeadline(adapter: StorageAdapter, platform: Platform): StorageAdapt
   };
   return {
     get: (key) => limit('reading', () => adapter.get(key)),
-    put: (key, bytes, durability) => limit('writing', () => adapter.put(key, bytes, durability)),
+    async put(key, bytes, durability) {
+      // What has to be fetched for it may take longer.
+      await adapter.warm?.();
+      return limit('writing', () => adapter.put(key, bytes, durability));
+    },
     delete: (key) => limit('deleting', () => adapter.delete(key)),
     clear: (prefix) => limit('clearing', () => adapter.clear(prefix)),
     close: () => adapter.close?.(),

@@ -455,6 +455,11 @@ export interface Status {
   readonly learned?: 'head_carried' | 'head_restarted';
   /** Where what is learned is kept; `none` until that is known. */
   readonly storage: 'none' | 'indexeddb' | 'memory' | 'adapter';
+  /**
+   * Whether the package encrypts what it keeps of the listener: in IndexedDB, on pages of a secure context. An adapter of the app's own is
+   * given plain bytes.
+   */
+  readonly encrypted: boolean;
   /** Whether this tab is the one that saves. Other tabs rank, and take over when it closes. */
   readonly writer: boolean;
 }

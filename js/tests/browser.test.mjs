@@ -37,6 +37,70 @@ if (hasBrowser()) describe('in the browser', () => {
     await tab.close();
   });
 
+  test('the IndexedDB adapter conforms when it seals', async () => {
+    const tab = await open();
+    const failures = await tab.evaluate(async () => {
+      const { storageConformance } = await import('/tests/storage-conformance.mjs');
+      const { openIndexedDb } = await import('/build/modules/storage/indexeddb.js');
+      const sealing = { prefix: '', subtle: crypto.subtle, entropy: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)) };
+      const failed = [];
+      for (const one of storageConformance((name) => openIndexedDb(`sealed ${name}`, sealing), { persistent: true })) {
+        await one.run().catch((thrown) => failed.push(`${one.title}: ${thrown.message}`));
+      }
+      return failed;
+    });
+    assert.deepEqual(failures, []);
+    await tab.close();
+  });
+
+  test('a dump of the database holds nothing of the catalogue, and a wipe leaves no key', async () => {
+    const tab = await open();
+    const result = await run(tab, `async ({ createHome }) => {
+      const cards = Array.from({ length: 40 }, (_, i) => ({ id: 'album:' + (7919 * (i + 1)).toString(36), title: 'Nocturne No. ' + (i + 1) + ' in B minor', artist: 'Pianist Number ' + (i % 7), family: 'nocturnes-' + (i % 3) }));
+      const options = { namespace: 'dump', consent: { contribute: true }, upload: { url: '/nowhere' } };
+      const dump = async () => {
+        const database = await new Promise((resolve) => { indexedDB.open('ears-only').onsuccess = ({ target }) => resolve(target.result); });
+        const found = {};
+        for (const store of database.objectStoreNames) {
+          const objects = database.transaction(store).objectStore(store);
+          const ask = (method) => new Promise((resolve) => { objects[method]().onsuccess = ({ target }) => resolve(target.result); });
+          found[store] = (await ask('getAllKeys')).map((key) => String(key));
+          for (const value of await ask('getAll')) if (value instanceof Uint8Array) found[store].push(Array.from(value, (byte) => String.fromCharCode(byte)).join(''));
+        }
+        database.close();
+        return found;
+      };
+      const home = createHome(options);
+      await home.ready;
+      const { decisionId } = home.rankSync({ shelves: [{ id: 'night', title: 'Music for the night', cards }] });
+      for (const { id: cardId } of cards) home.track({ type: 'finish', decisionId, shelfId: 'night', cardId, msPlayed: 200000 });
+      await home.flush();
+      await home.exclude({ artist: 'Pianist Number 3' });
+      const words = [...cards.flatMap(({ id, title, artist, family }) => [id, title, artist, family]), 'night', 'Music for the night'];
+      const snapshot = Array.from(await home.exportState(), (byte) => String.fromCharCode(byte)).join('');
+      const inSnapshot = words.filter((word) => snapshot.includes(word)).length;
+      const before = await dump();
+      const everything = JSON.stringify(before);
+      const leaked = words.filter((word) => everything.includes(word));
+      await home.close();
+      const again = createHome(options);
+      await again.ready;
+      const { events } = again.summary();
+      await again.reset();
+      const after = await dump();
+      await again.close();
+      const of = (found) => Object.fromEntries(Object.entries(found).map(([store, all]) => [store, all.filter((text) => /^(dump\\/|consent\\/dump|ledger)/.test(text))]));
+      return { inSnapshot, leaked, encrypted: home.status.encrypted, events, before: of(before), after: of(after) };
+    }`);
+    assert.ok(result.inSnapshot > 100, `the words are in the state: ${result.inSnapshot}`);
+    assert.deepEqual(result.leaked, []);
+    assert.equal(result.encrypted, true);
+    assert.equal(result.events, 34, 'and are read again: all but six plays of an artist who is excluded');
+    assert.deepEqual(result.before, { bytes: ['ledger'], sealed: ['dump/snapshot'], keys: ['dump/'], uses: ['dump/'] });
+    assert.deepEqual(result.after, { bytes: ['ledger'], sealed: [], keys: [], uses: [] });
+    await tab.close();
+  });
+
   test('what was heard is there after a reload; a second tab ranks, and takes over when the first one closes', async () => {
     const first = await open();
     const listened = await run(first, `async ({ createHome, page }) => {
@@ -88,7 +152,7 @@ if (hasBrowser()) describe('in the browser', () => {
     fetched.length = 0;
     assert.equal((await tab.evaluate("home.importHistory([{ at: 1, msPlayed: 60000, title: 'Blue in Green' }])")).plays, 1);
     assert.equal(await tab.evaluate('home.outbox().then(({ records }) => records.length)'), 0);
-    assert.deepEqual(fetched, ['/dist/import-history.js', '/dist/contribution.js']);
+    assert.deepEqual(fetched, ['/dist/import-history.js', '/dist/sealing.js', '/dist/contribution.js']);
     await tab.evaluate('home.close()');
     await tab.close();
   });

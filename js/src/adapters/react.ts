@@ -18,7 +18,7 @@ export type RankedView<P> = P & {
 const Context = createContext<Home | undefined>(undefined);
 /** Decisions of the views on screen, and of renders that React has not finished: a second render draws nothing new. */
 const decidedBy = perHome(() => new Map<string, RankedPage>());
-const STARTING: Status = { state: 'loading', storage: 'none', writer: false };
+const STARTING: Status = { state: 'loading', storage: 'none', encrypted: false, writer: false };
 const never = () => () => {};
 
 /** Lends a `Home` to everything below. It is never closed here: make it outside the components, close it at sign-out. */

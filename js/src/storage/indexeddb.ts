@@ -1,50 +1,147 @@
-// Storage in IndexedDB: one database per origin, one object store, bytes by key.
+// Storage in IndexedDB: one database per origin, bytes by key. What is about the listener is encrypted with a key that no script can read.
 import { openDB, type DBSchema } from 'idb';
 import type { StorageAdapter } from '../types.js';
 
 const DATABASE = 'ears-only';
-const VERSION = 1;
+const VERSION = 2;
 
-interface Schema extends DBSchema {
-  bytes: { key: string; value: Uint8Array };
+/** A sealed value: this byte, the number of its key, a nonce, the text. Nothing that is kept begins so when it is read. */
+const SEALED = 0xe1;
+const NONCE_AT = 5;
+const TEXT_AT = 17;
+
+/** A key, and the ones that it takes the place of until nothing is sealed with them. */
+export interface SealingKey {
+  /** Drawn, not counted: a key that was wiped is not mistaken for the one after it. */
+  readonly id: number;
+  readonly key: CryptoKey;
+  readonly old?: SealingKey | undefined;
 }
 
-/** Opens the database of this origin. */
-export async function openIndexedDb(name = DATABASE): Promise<StorageAdapter> {
+export interface Schema extends DBSchema {
+  /** As they are: consents, the privacy ledger, published bundles; and everything where there is no WebCrypto. */
+  bytes: { key: string; value: Uint8Array };
+  sealed: { key: string; value: Uint8Array<ArrayBuffer> };
+  /** By prefix. */
+  keys: { key: string; value: SealingKey };
+  /** By prefix: how often that key sealed. */
+  uses: { key: string; value: { readonly id: number; readonly writes: number } };
+}
+
+/** What is encrypted, and with what. */
+export interface Sealing {
+  /** What begins so is. */
+  readonly prefix: string;
+  readonly subtle: SubtleCrypto;
+  entropy(bytes: number): Uint8Array<ArrayBuffer>;
+  readonly writesPerKey?: number;
+}
+
+/** Opens the database of this origin. Without `sealing`, bytes are kept as they are. */
+export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise<StorageAdapter & { warm(): Promise<unknown> }> {
   let gone = false;
   const db = await openDB<Schema>(name, VERSION, {
-    upgrade(database) { database.createObjectStore('bytes'); },
+    upgrade(database, from) {
+      if (from < 1) database.createObjectStore('bytes');
+      for (const store of ['sealed', 'keys', 'uses'] as const) database.createObjectStore(store);
+    },
     // Another tab wants a newer version, or a wipe: make way. This Home goes on in memory.
     blocking() { gone = true; db.close(); },
     terminated() { gone = true; },
   });
-
-  const begin = (durability: 'relaxed' | 'strict') => {
+  const open = () => {
     if (gone) throw new Error('the database was closed');
-    return db.transaction('bytes', 'readwrite', { durability });
+    return db;
   };
+  const begin = (durability: 'relaxed' | 'strict') => open().transaction(['bytes', 'sealed', 'keys', 'uses'], 'readwrite', { durability });
+  const below = (prefix: string) => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+
+  // One after the other: sealing takes its time, and a wipe must not overtake a write.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
+  };
+
+  const isSealed = (id: string) => sealing !== undefined && id.startsWith(sealing.prefix);
+  const ring = {
+    sealing: sealing!,
+    key: undefined as Promise<SealingKey | undefined> | undefined,
+    bound: (id: string, nonce: Uint8Array<ArrayBuffer>) => ({ name: 'AES-GCM', iv: nonce, additionalData: new TextEncoder().encode(id) }),
+    read: () => (ring.key = open().get('keys', sealing!.prefix)),
+    get, open, begin, below, inTurn,
+  };
+  /** Writes, in a chunk of its own: to the first page only reading is needed. */
+  const load = () => import('./sealing.js').then(({ sealer }) => sealer(ring));
+  let sealer: ReturnType<typeof load> | undefined;
+  const warm = async () => {
+    try {
+      return await (sealer ??= load());
+    } catch (thrown) {
+      sealer = undefined;
+      throw thrown;
+    }
+  };
+  // Read once, beside the first value; whoever needs it waits for it.
+  if (sealing) ring.read().catch(() => undefined);
+
+  async function unsealed(id: string, value: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    const number = new DataView(value.buffer).getUint32(1);
+    for (let look = 0; look < 2; look++) {
+      for (let one = await ring.key; one; one = one.old) {
+        if (one.id === number) {
+          return new Uint8Array(await sealing!.subtle.decrypt(ring.bound(id, value.slice(NONCE_AT, TEXT_AT)), one.key, value.subarray(TEXT_AT)));
+        }
+      }
+      // Another tab may have made it.
+      void ring.read();
+    }
+    throw new Error('no such key');
+  }
+
+  async function get(id: string): Promise<Uint8Array | undefined> {
+    open();
+    // In this order: a value that moves from one place to the other in between is found twice, not never.
+    const [plain, sealed] = await Promise.all([db.get('bytes', id) as Promise<unknown>, isSealed(id) ? db.get('sealed', id) : undefined]);
+    if (sealed) {
+      try {
+        return await unsealed(id, sealed);
+      } catch {
+        // Given as it is: whoever asked cannot read it either, and keeps it aside.
+        sealed[0] = SEALED;
+        return sealed.length === 0 ? Uint8Array.of(SEALED) : sealed;
+      }
+    }
+    if (plain !== undefined && !(plain instanceof Uint8Array)) throw new Error('expected bytes, got something else');
+    return plain;
+  }
 
   return {
     lockName: name,
-    async get(key) {
-      if (gone) throw new Error('the database was closed');
-      const value: unknown = await db.get('bytes', key);
-      if (value !== undefined && !(value instanceof Uint8Array)) throw new Error('expected bytes, got something else');
-      return value;
-    },
+    warm: async () => sealing && warm(),
+    get,
     // A full disk may fail the request or only the commit, so both are awaited.
-    async put(key, bytes, durability) {
-      const transaction = begin(durability);
-      await Promise.all([transaction.store.put(bytes, key), transaction.done]);
+    async put(id, bytes, durability) {
+      if (!isSealed(id)) {
+        const transaction = begin(durability);
+        await Promise.all([transaction.objectStore('bytes').put(bytes, id), transaction.done]);
+        return;
+      }
+      const copy = bytes.slice();
+      await inTurn(async () => (await warm())(id, copy, durability));
     },
-    async delete(key) {
+    delete: (id) => inTurn(async () => {
       const transaction = begin('strict');
-      await Promise.all([transaction.store.delete(key), transaction.done]);
-    },
-    async clear(prefix) {
-      const transaction = begin('strict');
-      await Promise.all([transaction.store.delete(IDBKeyRange.bound(prefix, `${prefix}\uffff`)), transaction.done]);
-    },
+      await Promise.all([transaction.objectStore('bytes').delete(id), transaction.objectStore('sealed').delete(id), transaction.done]);
+    }),
+    // The key first: what a crash leaves behind cannot be read.
+    clear: (start) => inTurn(async () => {
+      for (const stores of [['keys', 'uses'], ['bytes', 'sealed']] as const) {
+        const transaction = begin('strict');
+        await Promise.all([...stores.map((store) => transaction.objectStore(store).delete(below(start))), transaction.done]);
+      }
+    }),
     close() { gone = true; db.close(); },
   };
 }
