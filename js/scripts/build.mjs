@@ -1,5 +1,5 @@
 // Builds dist/: one entry, the lazy chunks (the compiled core, small and full; published bundles, for apps that ask for them; the verifier, for browsers without
-// Ed25519), the type declarations. Needs build/wasm, which `cargo xtask build` makes.
+// Ed25519; the relay's client, for apps that name a relay), the type declarations. Needs build/wasm, which `cargo xtask build` makes.
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,9 +14,10 @@ const at = (...parts) => path.join(root, ...parts);
 const wasm = at('build/wasm/core_bg.wasm');
 const bindings = at('build/wasm/core.js');
 const verifier = at('build/wasm/verify.wasm');
+const relay = at('build/wasm/relay.wasm');
 const small = at('build/wasm/small/core_bg.wasm');
 const smallBindings = at('build/wasm/small/core.js');
-for (const file of [wasm, bindings, small, smallBindings, verifier]) {
+for (const file of [wasm, bindings, small, smallBindings, verifier, relay]) {
   if (!existsSync(file)) {
     console.error(`${path.relative(root, file)} is missing: run \`cargo xtask build\` first`);
     process.exit(1);
@@ -39,6 +40,7 @@ writeFileSync(at('build/modules/wasm-full.js'), inlineModule(core.module, 'full'
 const smallCore = slimmed(readFileSync(small), readFileSync(smallBindings, 'utf8'));
 writeFileSync(at('build/modules/wasm-inline.js'), inlineModule(smallCore.module, 'small') + await glueModule(smallCore.glue));
 writeFileSync(at('build/modules/verify-inline.js'), inlineModule(readFileSync(verifier), 'verify'));
+writeFileSync(at('build/modules/relay-inline.js'), inlineModule(readFileSync(relay), 'relay'));
 
 await build({
   entryPoints: [at('build/modules/index.js')],

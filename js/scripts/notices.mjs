@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** What is compiled into dist, by the crate it starts from. */
-const COMPILED = { 'ears-only': 'the compiled core', 'ears-verify': 'verify-inline.js' };
+const COMPILED = { 'ears-only': 'the compiled core', 'ears-verify': 'verify-inline.js', 'ears-relay': 'relay.js' };
 
 /** The crates compiled into the package, without those that only run at build time. */
 function crates(root) {

@@ -12,7 +12,8 @@
  * Bundles (the last good one goes on serving): `bundle_fetch`, `bundle_timeout`, `bundle_size`, `bundle_hash`, `bundle_malformed`,
  * `bundle_signature`, `bundle_expired`, `bundle_root_expired`, `bundle_rollback`, `bundle_fast_forward`, `bundle_foreign`, `bundle_mixed`,
  * `bundle_killed`, `bundle_clock`, `bundle_refused` (by the core), `bundle_trapped`, `bundle_state_corrupt`, `bundle_failed`.
- * Contribution: `manifest_unavailable`, `contribution_failed`, `send_failed`, `send_refused`, and the core's own.
+ * Contribution: `manifest_unavailable`, `contribution_failed`, `send_failed`, `send_refused`, `relay_invalid` (keys or address cannot be
+ * used), and the core's own.
  */
 export type HomeErrorCode =
   | 'page_invalid' | 'page_format' | 'page_empty' | 'page_too_large' | 'shelf_empty' | 'duplicate_shelf'
@@ -24,7 +25,7 @@ export type HomeErrorCode =
   | 'bundle_fetch' | 'bundle_timeout' | 'bundle_size' | 'bundle_hash' | 'bundle_malformed' | 'bundle_signature' | 'bundle_expired'
   | 'bundle_root_expired' | 'bundle_rollback' | 'bundle_fast_forward' | 'bundle_foreign' | 'bundle_mixed' | 'bundle_killed' | 'bundle_clock'
   | 'bundle_refused' | 'bundle_trapped' | 'bundle_state_corrupt' | 'bundle_failed'
-  | 'manifest_unavailable' | 'contribution_failed' | 'send_failed' | 'send_refused'
+  | 'manifest_unavailable' | 'contribution_failed' | 'send_failed' | 'send_refused' | 'relay_invalid'
   | (string & {});
 
 /** Every error this package reports. `code` is stable; `message` says what was expected and what was found. */

@@ -1,7 +1,8 @@
 // How a record leaves: alone, always the same size, with nothing that says who sent it.
 import type { HomeError, HomeErrorCode } from './errors.js';
 import type { Platform } from './platform.js';
-import type { OutboxRecord, UploadOptions } from './types.js';
+import type { Encapsulated } from './relay.js';
+import type { OutboxRecord, RelayOptions, UploadOptions } from './types.js';
 
 export const RECORD_BYTES = 16;
 /** Random bytes that go with a record, by which the receiver drops what arrives twice. */
@@ -47,19 +48,50 @@ export function bodyOf(nonce: Uint8Array, record: Uint8Array): Uint8Array<ArrayB
   return body;
 }
 
-/** The app's own way, or a POST, or nothing where the app named neither. */
-export function transportOf({ upload, platform, error }: { upload: UploadOptions; platform: Platform; error: MakeError }): Send | undefined {
-  if (upload.transport) return upload.transport;
-  const url = upload.url;
-  return url === undefined ? undefined : (body) => post(url, body, platform, error);
+/** Format, nonce and record: what of a body goes through a relay, whose messages are filled up by themselves. */
+const CONTENT_BYTES = 1 + NONCE_BYTES + RECORD_BYTES;
+
+interface TransportHost { upload: UploadOptions; platform: Platform; error: MakeError }
+
+/** The app's own way, or through a relay, or a POST, or nothing where the app named no way. */
+export function transportOf(host: TransportHost): Send | undefined {
+  const { transport, url, relay } = host.upload;
+  if (transport) return transport;
+  if (url === undefined) return undefined;
+  return relay ? (body) => throughRelay(relay, url, body, host) : (body) => post(url, body, host, (response) => judge(response.status, host));
 }
 
-async function post(url: string | URL, body: Uint8Array, platform: Platform, error: MakeError): Promise<void> {
+/** Each try is encrypted anew, so that two of them have nothing in common. */
+async function throughRelay(relay: RelayOptions, url: string | URL, body: Uint8Array, host: TransportHost): Promise<void> {
+  const { encapsulate, ENTROPY_BYTES } = await import('./relay.js');
+  let sealed: Encapsulated;
+  try {
+    sealed = await encapsulate(relay.keys, url, body.subarray(0, CONTENT_BYTES), host.platform.entropy(ENTROPY_BYTES));
+  } catch (thrown) {
+    throw host.error(new Error(`the relay cannot be used: ${String((thrown as Error)?.message ?? thrown)}`, { cause: thrown }), 'relay_invalid');
+  }
+  await post(relay.url, sealed.request, host, async (response) => {
+    // What the relay itself says is no answer to the record, not even a refusal.
+    if (!response.ok) throw new Error(`expected a 2xx answer of the relay, got ${response.status}`);
+    judge(sealed.open(new Uint8Array(await response.arrayBuffer())), host);
+  }, { 'content-type': 'message/ohttp-req' });
+}
+
+/** Throws unless the collector took the record. */
+function judge(status: number, { error }: TransportHost): void {
+  if (status >= 200 && status < 300) return;
+  const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  throw error(new Error(`expected a 2xx answer to the record, got ${status}`), final ? 'send_refused' : 'send_failed');
+}
+
+async function post(
+  url: string | URL, body: Uint8Array, { platform }: TransportHost, read: (response: Response) => void | Promise<void>, headers?: Record<string, string>,
+): Promise<void> {
   const deadline = new AbortController();
   const timer = platform.setTimer(() => deadline.abort(), ANSWER_DEADLINE_MS);
   try {
     // Bytes without a content type are a simple request, so no preflight doubles what the network sees.
-    const response = await platform.fetch(url, {
+    await read(await platform.fetch(url, {
       method: 'POST',
       body: body as Uint8Array<ArrayBuffer>,
       credentials: 'omit',
@@ -67,10 +99,8 @@ async function post(url: string | URL, body: Uint8Array, platform: Platform, err
       cache: 'no-store',
       redirect: 'error',
       signal: deadline.signal,
-    });
-    if (response.ok) return;
-    const final = response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429;
-    throw error(new Error(`expected a 2xx answer to the record, got ${response.status}`), final ? 'send_refused' : 'send_failed');
+      ...(headers ? { headers } : {}),
+    }));
   } finally {
     platform.clearTimer(timer);
   }

@@ -268,6 +268,17 @@ export interface StorageAdapter {
   readonly lockName?: string;
 }
 
+/** A relay of Oblivious HTTP (RFC 9458): it sees who sends and never what, the gateway behind it what and never who. */
+export interface RelayOptions {
+  /** Receives one POST of 311 bytes per record and try, as `message/ohttp-req`; another origin has to allow that content type. */
+  readonly url: string | URL;
+  /**
+   * The gateway's key configuration, or a list of them (`application/ohttp-keys`), as bytes or in base64. The app ships it: keys that came
+   * through the relay would be the relay's.
+   */
+  readonly keys: Uint8Array | string;
+}
+
 /** Sending of records. Nothing leaves without `consent.contribute`. */
 export interface UploadOptions {
   /**
@@ -284,6 +295,11 @@ export interface UploadOptions {
    * Sends the same 256 bytes in place of the built-in POST. Resolve once they are delivered; reject to have them tried again later.
    */
   readonly transport?: (body: Uint8Array, record: OutboxRecord) => Promise<void>;
+  /**
+   * Sends through a relay, encrypted for the gateway that answers for `url` (an https address): 33 bytes of content, the body without its
+   * zeros, in a message that is filled up to one size. A module of its own is fetched for it. Ignored where there is a `transport`.
+   */
+  readonly relay?: RelayOptions;
   /** Global Privacy Control means that no record is made or sent. Default `true`. */
   readonly respectGPC?: boolean;
   /**
@@ -514,6 +530,14 @@ export interface RecordFields {
   readonly epsilon: number;
   /** The answer after randomised response. */
   readonly symbol: number;
+  /** What was drawn about; with the three below, known while the record's manifest is in force. */
+  readonly kind?: 'card' | 'shelf' | 'policy' | 'training' | 'vote';
+  /** The question, as the manifest names it: `'played_30s'`, `'how_long'`, `'vote'`. */
+  readonly questionName?: string;
+  /** How many answers the question has. */
+  readonly answers?: number;
+  /** What was drawn, in public words: a card, a shelf, a rule. */
+  readonly armName?: string;
 }
 
 /** One record that waits or has left. */
@@ -559,6 +583,10 @@ export interface Contribution {
   readonly epsilonSpent: number;
   /** Privacy budget left in this period. */
   readonly epsilonLeft: number;
+  /** Privacy budget spent in the year of consent, and left in it; absent where the core does not say. */
+  readonly epsilonSpentYear?: number;
+  /** Privacy budget left in the year of consent. */
+  readonly epsilonLeftYear?: number;
   /** Absent without a manifest. */
   readonly epsilonPerRecord?: number;
   /** Records made in this period. */
@@ -573,10 +601,17 @@ export interface OutboxView {
   readonly budget: {
     readonly epsilonSpent: number;
     readonly epsilonLeft: number;
+    readonly epsilonSpentYear?: number;
+    readonly epsilonLeftYear?: number;
     readonly epsilonPerRecord?: number;
     readonly recordsThisPeriod: number;
     readonly nextAllowedAt?: number;
   };
+  /**
+   * What all records of the ledger disclose together about one fact that holds throughout: with all but a chance of `delta`, odds change
+   * by at most e to the power of `epsilon`. Absent where the core does not say.
+   */
+  readonly disclosure?: { readonly epsilon: number; readonly delta: number };
   /** Where the week's contribution stands. */
   readonly contribution: Contribution;
   /**

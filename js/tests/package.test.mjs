@@ -21,15 +21,15 @@ describe('the files', () => {
     const others = Object.values(ENTRIES).map((name) => `${name}.js`);
     const scripts = readdirSync(new URL('dist/', root)).filter((name) => name.endsWith('.js') && !others.includes(name));
     const chunks = ['bundle.js', 'contribution.js', 'glue.js', 'import-history.js', 'sealing.js', 'wasm-full.js', 'wasm-inline.js'];
-    assert.deepEqual(scripts.sort(), [...chunks, 'index.js', 'verify-inline.js'].sort());
-    const imported = { 'index.js': chunks.map((name) => `./${name}`), 'bundle.js': ['./verify-inline.js'] };
+    assert.deepEqual(scripts.sort(), [...chunks, 'index.js', 'relay.js', 'verify-inline.js'].sort());
+    const imported = { 'index.js': chunks.map((name) => `./${name}`), 'bundle.js': ['./verify-inline.js'], 'contribution.js': ['./relay.js'] };
     for (const name of scripts) {
       const text = readFileSync(new URL(`dist/${name}`, root), 'utf8');
       const imports = [...text.matchAll(/\b(?:from|import)\s*\(?\s*["'`]([^"'`]+)["'`]/g)].map((match) => match[1]);
       assert.deepEqual(imports.sort(), imported[name] ?? []);
       assert.ok(!/\beval\(|new Function|import\.meta/.test(text.slice(0, 100_000)));
     }
-    for (const name of ['wasm-inline.js', 'wasm-full.js', 'verify-inline.js']) {
+    for (const name of ['wasm-inline.js', 'wasm-full.js', 'verify-inline.js', 'relay.js']) {
       assert.ok(!/[^\x20-\x7e\n]/.test(readFileSync(new URL(`dist/${name}`, root), 'latin1')), 'the chunk is printable ASCII');
     }
   });

@@ -42,8 +42,8 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: world, lab, verifier, xtask", &["lint: core"], |desk| {
-        desk.checks(["world", "lab", "verify", "xtask"].map(|member| {
+    stage("lint: world, lab, verifier, relay, xtask", &["lint: core"], |desk| {
+        desk.checks(["world", "lab", "verify", "relay", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
             clippy
@@ -60,6 +60,7 @@ const STAGES: &[Stage] = &[
     stage("world tests", &[], |desk| desk.member("world")),
     stage("lab tests", &[], |desk| desk.member("lab")),
     stage("verifier tests", &[], |desk| desk.member("verify")),
+    stage("relay tests", &[], |desk| desk.member("relay")),
     stage("xtask tests", &[], |desk| desk.member("xtask")),
     stage("wasm module", &[], |desk| desk.job(|desk| wasm::build(&mut |command| desk.step(command)))),
     stage("core tests in the browser", &["wasm module"], browser),

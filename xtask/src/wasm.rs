@@ -28,8 +28,8 @@ pub const FEATURES: [&str; 7] = [
 pub const OPTIMISATION: [&str; 7] =
     ["-O3", "--low-memory-unused", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
-/// For the verifier, which needs no speed: the smallest of what was tried.
-const VERIFIER_OPTIMISATION: [&str; 3] = ["-Oz", "--strip-producers", "--strip-target-features"];
+/// For the verifier and the relay's client, which need no speed: the smallest of what was tried.
+const SMALLEST: [&str; 3] = ["-Oz", "--strip-producers", "--strip-target-features"];
 
 /// Which parts of the core a module has.
 #[derive(Clone, Copy)]
@@ -70,23 +70,24 @@ impl Core {
     }
 }
 
-/// Builds the cores and the verifier.
+/// Builds the cores, the verifier and the relay's client.
 pub fn build(run: Runner) -> Result<()> {
     build_core(Core::Full, run)?;
     build_core(Core::Small, run)?;
-    build_verifier(run)
+    build_plain("verify", run)?;
+    build_plain("relay", run)
 }
 
-/// Builds `js/build/wasm/verify.wasm`, which exports plain functions and needs no glue.
-fn build_verifier(run: Runner) -> Result<()> {
-    run(&mut compile("ears-verify"))?;
-    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_verify.wasm");
+/// Builds `js/build/wasm/NAME.wasm` from the package `ears-NAME`, which exports plain functions and needs no glue.
+fn build_plain(name: &str, run: Runner) -> Result<()> {
+    run(&mut compile(&format!("ears-{name}")))?;
+    let module = project::target().join(format!("wasm32-unknown-unknown/wasm/ears_{name}.wasm"));
     let opt = install::wasm_opt(run)?;
-    let quieted = project::scratch("wasm")?.join("verify.wasm");
+    let quieted = project::scratch("wasm")?.join(format!("{name}.wasm"));
     std::fs::copy(&module, &quieted).map_err(|error| format!("cannot copy {}: {error}", module.display()))?;
     run(command("node").arg(project::root().join("xtask/scripts/quiet-panics.mjs")).arg(&quieted))?;
-    let out = project::root().join(OUT).join("verify.wasm");
-    run(command(&opt).args(VERIFIER_OPTIMISATION).args(FEATURES).arg(&quieted).arg("-o").arg(out))
+    let out = project::root().join(OUT).join(format!("{name}.wasm"));
+    run(command(&opt).args(SMALLEST).args(FEATURES).arg(&quieted).arg("-o").arg(out))
 }
 
 /// Compiles the library of a package for the browser.
