@@ -10,6 +10,7 @@ export const ENTRIES = {
   svelte: 'adapters/svelte',
   url: 'url',
   testing: 'testing',
+  transparency: 'transparency',
 };
 
 /**

@@ -4,10 +4,10 @@
 import type { Core } from './core.js';
 import type { HomeError } from './errors.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
-import { fromHex, recordOf, toHex } from './outbox.js';
+import { fromHex, present, recordOf, toHex } from './outbox.js';
 import type { Platform } from './platform.js';
 import { bodyOf, GIVE_UP_AFTER_MS, type MakeError, NONCE_BYTES, RECORD_BYTES, retryDelay, sendingDelay, transportOf } from './transport.js';
-import type { StorageAdapter, UploadOptions } from './types.js';
+import type { RecordFields, StorageAdapter, UploadOptions } from './types.js';
 
 /** Privacy ledger: one per origin, whatever the namespace. */
 const LEDGER_KEY = 'ledger';
@@ -154,7 +154,7 @@ export class Contributor {
       if (record.length !== RECORD_BYTES) {
         throw new Error(`expected a record of ${RECORD_BYTES} bytes, got ${record.length}`);
       }
-      const fields = withCore((core) => core.describeRecord(record));
+      const fields = present<RecordFields>(withCore((core) => core.describeRecord(record)));
       await outbox.add(nonce, record, fields, sendAfter ?? now + sendingDelay(this.#host.random()));
     });
   }

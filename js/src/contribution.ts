@@ -4,6 +4,9 @@ import { Contributor, type ContributeHost } from './contribute.js';
 import { Outbox, outboxView } from './outbox.js';
 import type { OutboxView, UploadOptions } from './types.js';
 
+/** The chance that the cumulative disclosure leaves out. */
+const DELTA = 1e-6;
+
 export interface ContributionHost extends Omit<ContributeHost, 'outbox' | 'upload'> {
   readonly upload: UploadOptions | undefined;
   readonly outboxKey: string;
@@ -33,5 +36,17 @@ export class Contribution {
   }
 
   /** What the listener sees. */
-  view(): OutboxView { return outboxView(this.outbox.view(), this.#host.contribution(), this.#host.stoppedBy()); }
+  view(): OutboxView {
+    return outboxView(this.outbox.view(), this.#host.contribution(), this.#host.stoppedBy(), this.#disclosure());
+  }
+
+  #disclosure(): OutboxView['disclosure'] {
+    try {
+      const epsilon = this.#host.withCore((core) => core.disclosure?.(DELTA));
+      return epsilon === undefined ? undefined : Object.freeze({ epsilon, delta: DELTA });
+    } catch {
+      // No core, or no ledger yet.
+      return undefined;
+    }
+  }
 }

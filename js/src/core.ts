@@ -51,7 +51,9 @@ export interface Core {
   contribution(now: number): OrNull<Contribution>;
   debit(now: number): Uint8Array | undefined;
   makeRecord(): Uint8Array;
-  describeRecord(bytes: Uint8Array): RecordFields;
+  describeRecord(bytes: Uint8Array): OrNull<RecordFields>;
+  /** Epsilon of all records together, exactly, at `delta`. */
+  disclosure?(delta: number): number | undefined;
   free(): void;
 }
 

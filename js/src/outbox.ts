@@ -100,19 +100,19 @@ export function recordOf(entry: OutboxEntry): OutboxRecord {
 /** What the listener sees: the records, newest first, and where the week stands. */
 export function outboxView(
   records: readonly OutboxRecord[], state: ReturnType<Core['contribution']> | undefined, stoppedBy: OutboxView['stoppedBy'],
+  disclosure: OutboxView['disclosure'],
 ): OutboxView {
-  const contribution = Object.freeze(Object.fromEntries(
-    Object.entries(state ?? NOTHING).filter(([, value]) => value !== null && value !== undefined),
-  )) as unknown as Contribution;
-  const { epsilonSpent, epsilonLeft, epsilonPerRecord, recordsThisPeriod, nextAllowedAt } = contribution;
-  const budget = {
-    epsilonSpent, epsilonLeft, recordsThisPeriod,
-    ...(epsilonPerRecord === undefined ? {} : { epsilonPerRecord }),
-    ...(nextAllowedAt === undefined ? {} : { nextAllowedAt }),
-  };
-  return Object.freeze({
-    records: Object.freeze(records), budget: Object.freeze(budget), contribution, ...(stoppedBy === undefined ? {} : { stoppedBy }),
+  const contribution = present<Contribution>(state ?? NOTHING);
+  const { epsilonSpent, epsilonLeft, epsilonSpentYear, epsilonLeftYear, epsilonPerRecord, recordsThisPeriod, nextAllowedAt } = contribution;
+  const budget = present<OutboxView['budget']>({
+    epsilonSpent, epsilonLeft, epsilonSpentYear, epsilonLeftYear, epsilonPerRecord, recordsThisPeriod, nextAllowedAt,
   });
+  return present<OutboxView>({ records: Object.freeze(records), budget, disclosure, contribution, stoppedBy });
+}
+
+/** The same, frozen, without what is not there. */
+export function present<T extends object>(of: { [K in keyof T]?: T[K] | null | undefined }): T {
+  return Object.freeze(Object.fromEntries(Object.entries(of).filter(([, value]) => value !== null && value !== undefined))) as T;
 }
 
 const NOTHING: Contribution = { state: 'off', epsilonSpent: 0, epsilonLeft: 0, recordsThisPeriod: 0 };

@@ -74,3 +74,14 @@ same<typeof network.sent, readonly SentRecord[]>();
 clock.advance(1000);
 // @ts-expect-error
 createTestHome({ clock: () => 0 });
+
+// The view of what left.
+import { defineTransparency, type TransparencyElement, type TransparencyExport, type TransparencyTexts } from 'ears-only/transparency';
+defineTransparency();
+defineTransparency('my-transparency');
+declare const left: TransparencyElement;
+left.home = undefined;
+left.texts = { title: 'Was dieses Gerät verlässt', sent: (when) => `Gesendet ${when}` } satisfies Partial<TransparencyTexts>;
+left.addEventListener('ears-only-export', (event) => (event as CustomEvent<TransparencyExport>).detail.records.length);
+// @ts-expect-error
+left.texts = { headline: 'x' };
