@@ -65,32 +65,7 @@ enum Command {
     /// Makes a bundle of a model of XGBoost, LightGBM, PyTorch or scikit-learn.
     Convert(convert::command::Convert),
     /// Measures the votes of simulated devices, and what a server learns from their noisy bits.
-    SimulateVotes {
-        /// Devices of the demo world, four votes each.
-        #[arg(long, default_value_t = 25_000)]
-        devices: u32,
-        /// Worlds drawn from them.
-        #[arg(long, default_value_t = 1_000)]
-        worlds: u32,
-        /// Devices of each world.
-        #[arg(long, default_value_t = 100_000)]
-        world_devices: u32,
-        /// Seed of everything.
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Threads; the result does not depend on it. Default: one for each processor.
-        #[arg(long)]
-        threads: Option<usize>,
-        /// Keeps finished devices in this file.
-        #[arg(long)]
-        partial: Option<PathBuf>,
-        /// Goes on from the devices in that file.
-        #[arg(long, requires = "partial")]
-        resume: bool,
-        /// Where the report goes as JSON.
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+    SimulateVotes(votes::command::SimulateVotes),
     /// Runs the shipped core for simulated listeners, against baselines and the best possible.
     Simulate {
         /// Which world: demo, or lastfm, movielens, kuairand or carousel with --data.
@@ -322,15 +297,7 @@ fn main() -> ExitCode {
         Command::Inspect { file, json } => inspect(&file, json),
         Command::CheckModels(arguments) => arguments.run(),
         Command::Convert(arguments) => arguments.run(),
-        Command::SimulateVotes { devices, worlds, world_devices, seed, threads, partial, resume, json } => {
-            let units = partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, resume))?;
-            let draw = votes::Draw { devices: world_devices, worlds, share: 1.0, clip: 0.2, seed };
-            let report = votes::report(devices, draw, threads.unwrap_or_else(processors), &units)?;
-            if let Some(target) = &json {
-                table::write_json(&report, target)?;
-            }
-            Ok(told(format!("{}\n", votes::table(&report))))
-        }
+        Command::SimulateVotes(arguments) => arguments.run(),
         Command::Simulate {
             world,
             data,

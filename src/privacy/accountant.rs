@@ -91,7 +91,8 @@ impl Composition {
             other += self.other(at);
             let below = if at == 0 { 0.0 } else { self.loss(at - 1).max(0.0) };
             if own - exp(below) * other > delta {
-                return ln((own - delta) / other).clamp(below, self.loss(at));
+                // Not `clamp`, whose message would bring the printing of numbers into the browser's module.
+                return ln((own - delta) / other).max(below).min(self.loss(at));
             }
             if below == 0.0 {
                 break;

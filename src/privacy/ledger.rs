@@ -3,6 +3,7 @@
 //! It is written before a record exists and never gives back. A new ledger starts fully spent, so that wiping a device's
 //! storage cannot buy a fresh budget.
 
+use super::accountant::Composition;
 use super::{BUDGET_PERIOD_MS, CONSENT_YEAR_MS, Coin, EPSILONS, Epsilon, epoch_of, epoch_start};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -217,6 +218,19 @@ impl Ledger {
         }
     }
 
+    /// What all records ever paid for disclose together: the smallest epsilon for which they are (epsilon, delta)-private; see
+    /// [`Composition`]. Beyond [`super::accountant::MAX_COMPOSED`] records the sum of their epsilons, which holds for any delta.
+    #[must_use]
+    pub fn disclosure(&self, delta: f64) -> f64 {
+        let mut milli = Vec::new();
+        for (count, index) in self.ever.iter().zip(0..) {
+            let each = Epsilon::from_index(index).map_or(RECORD_MILLI, Epsilon::milli);
+            milli.resize(milli.len() + *count as usize, each);
+        }
+        let total: u32 = milli.iter().sum();
+        Composition::of(&milli).map_or(f64::from(total) / 1_000.0, |composition| composition.epsilon(delta))
+    }
+
     /// This week's coin, if it was tossed.
     #[must_use]
     pub fn coin(&self) -> Option<&Coin> {
@@ -336,6 +350,27 @@ mod tests {
                 assert_eq!(ledger.allows(one(), day(364)), Err(Refusal::Year));
             }
         }
+    }
+
+    #[test]
+    fn what_was_disclosed_is_composed_exactly_and_counts_no_start() {
+        let mut ledger = Ledger::start(day(0));
+        assert_eq!(ledger.disclosure(1e-6), 0.0);
+        let mut paid = Vec::new();
+        for (week, index) in (4..56).zip([2, 2, 1, 2].into_iter().cycle()) {
+            let epsilon = Epsilon::from_index(index).unwrap();
+            if pay(&mut ledger, epsilon, day(7 * week)).is_ok() {
+                paid.push(epsilon.milli());
+            }
+        }
+        assert!(paid.len() > 40);
+        let want = Composition::of(&paid).unwrap();
+        assert_eq!(ledger.disclosure(1e-6), want.epsilon(1e-6));
+        assert!(ledger.disclosure(1e-6) < ledger.disclosure(0.0));
+        assert_eq!(ledger.disclosure(0.0), want.total());
+        assert_eq!(Ledger::from_bytes(&ledger.to_bytes()).unwrap(), ledger);
+        ledger.ever = [0, 0, 500];
+        assert_eq!(ledger.disclosure(1e-6), 500.0, "beyond what is composed: the sum");
     }
 
     #[test]

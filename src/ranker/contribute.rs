@@ -398,6 +398,12 @@ impl Ranker {
         }
     }
 
+    /// What all records made here disclose together, at `delta`; `None` without a ledger. See [`Ledger::disclosure`].
+    #[must_use]
+    pub fn disclosure(&self, delta: f64) -> Option<f64> {
+        self.contribution.ledger.as_ref().map(|ledger| ledger.disclosure(delta))
+    }
+
     /// Pays for the record of a probe that is over. Returns the ledger's bytes, to be saved durably before
     /// [`Ranker::make_record`]; `None` when there is nothing to pay for. Calling it again before the record is made returns the
     /// bytes again and pays nothing. Nothing is paid while the listener listens privately.

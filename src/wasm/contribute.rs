@@ -41,6 +41,12 @@ impl Core {
         Ok(views::contribution(&self.ranker.contribution(time(now)?)).into())
     }
 
+    /// What all records made here disclose together, as epsilon at `delta`; nothing without a ledger.
+    #[must_use]
+    pub fn disclosure(&self, delta: f64) -> Option<f64> {
+        self.ranker.disclosure(delta)
+    }
+
     /// Pays for the record of a probe that is over; the ledger bytes to save first, or nothing.
     pub fn debit(&mut self, now: f64) -> Result<Option<Vec<u8>>, Error> {
         self.ranker.debit(time(now)?)

@@ -22,6 +22,9 @@ use super::device::Device;
 use super::units::{Units, each};
 use super::{Settings, Stage};
 use crate::error::LabError;
+use crate::noisy::{Channel, Counts, Estimate, vote};
+
+pub mod command;
 
 /// Weeks of each device.
 pub const WEEKS: u32 = 4;
@@ -34,8 +37,6 @@ const UNIT: u32 = 250;
 const IN_FORCE: f64 = 0.3;
 /// And in the candidate.
 const CANDIDATE: f64 = 0.2;
-/// Normal quantile of 95 % intervals.
-const Z: f64 = 1.959_963_984_540_054;
 
 /// One device: what its votes would have said, and the bits that left.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -197,6 +198,10 @@ impl<R: rand_core::Rng> Entropy for Words<R> {
     }
 }
 
+fn epsilon_one() -> Result<Epsilon, LabError> {
+    Epsilon::from_index(2).ok_or_else(|| LabError::failed("expected an epsilon with index 2, got none".to_owned()))
+}
+
 /// Estimates the lift in each of many worlds of devices drawn with replacement.
 ///
 /// # Errors
@@ -210,8 +215,8 @@ pub fn worlds(votes: &[Votes], draw: Draw, threads: usize) -> Result<Verdicts, L
     let clipped = |lift: f64| lift.max(-draw.clip).min(draw.clip);
     let mean = |of: &dyn Fn(f64) -> f64| all.iter().map(|lift| of(*lift)).sum::<f64>() / all.len() as f64;
     let (truth, clipped_truth) = (draw.share * mean(&|lift| lift), draw.share * mean(&clipped));
-    let epsilon = Epsilon::from_index(2).ok_or_else(|| LabError::failed("epsilon 1 is gone".to_owned()))?;
-    let scale = draw.clip / (epsilon.value() / 2.0).tanh();
+    let epsilon = epsilon_one()?;
+    let channel = Channel::bit(epsilon)?;
     let jobs: Vec<u32> = (0..draw.worlds).collect();
     let estimates = each(&jobs, threads, |world| {
         let seed = Seed::from_number(draw.seed << 32 | u64::from(*world));
@@ -225,21 +230,23 @@ pub fn worlds(votes: &[Votes], draw: Draw, threads: usize) -> Result<Verdicts, L
                 count += 1;
             }
         }
-        let (n, share) = (count as f64, yes as f64 / count as f64);
-        let spread = 2.0 * (share * (1.0 - share) / n).sqrt();
-        Ok((scale * (2.0 * share - 1.0), scale * spread, n))
+        let mut counts = Counts::new(1, 1, 2);
+        counts.add(0, 0, 0, (count - yes) as f64);
+        counts.add(0, 0, 1, yes as f64);
+        Ok(vote::lift(&counts, channel, 0, draw.clip))
     })?;
     let worlds = estimates.len() as f64;
-    let average = |of: &dyn Fn(&(f64, f64, f64)) -> f64| estimates.iter().map(of).sum::<f64>() / worlds;
-    let middle = average(&|(estimate, ..)| *estimate);
+    let average = |of: &dyn Fn(&Estimate) -> f64| estimates.iter().map(of).sum::<f64>() / worlds;
+    let share_of = |holds: &dyn Fn(&Estimate) -> bool| average(&|estimate| f64::from(u8::from(holds(estimate))));
+    let middle = average(&|estimate| estimate.value);
     Ok(Verdicts {
         truth,
         clipped: clipped_truth,
         mean: middle,
-        sd: average(&|(estimate, ..)| (estimate - middle) * (estimate - middle)).sqrt(),
-        coverage: average(&|(estimate, error, _)| f64::from(u8::from((estimate - clipped_truth).abs() <= Z * error))),
-        power: average(&|(estimate, error, _)| f64::from(u8::from(estimate - Z * error > 0.0))),
-        bits: average(&|(.., bits)| *bits),
+        sd: average(&|estimate| (estimate.value - middle) * (estimate.value - middle)).sqrt(),
+        coverage: share_of(&|estimate| (estimate.low..=estimate.high).contains(&clipped_truth)),
+        power: share_of(&|estimate| estimate.low > 0.0),
+        bits: average(&|estimate| estimate.records),
     })
 }
 
@@ -288,8 +295,9 @@ pub fn report(devices: u32, draw: Draw, threads: usize, units: &Units) -> Result
     let mean = lifts.iter().sum::<f64>() / n;
     let clipped = lifts.iter().map(|lift| lift.max(-draw.clip).min(draw.clip)).sum::<f64>() / n;
     let sd = (lifts.iter().map(|lift| (lift - mean) * (lift - mean)).sum::<f64>() / n).sqrt();
-    let yes = bits.iter().filter(|bit| **bit).count() as f64 / n;
-    let scale = draw.clip / (0.5f64).tanh();
+    let mut counts = Counts::new(1, 1, 2);
+    bits.iter().for_each(|bit| counts.add(0, 0, usize::from(*bit), 1.0));
+    let released = vote::lift(&counts, Channel::bit(epsilon_one()?)?, 0, draw.clip);
     let share = 0.01 * base / mean;
     if !(0.0..=1.0).contains(&share) {
         return Err(LabError::failed(format!("expected a lift of at least 1 % of the plays, measured {mean:.5} of {base:.3}")));
@@ -304,7 +312,7 @@ pub fn report(devices: u32, draw: Draw, threads: usize, units: &Units) -> Result
         sd,
         cut: lifts.iter().filter(|lift| lift.abs() > draw.clip).count() as f64 / n,
         clip_bias: (clipped - mean) / mean,
-        released: [scale * (2.0 * yes - 1.0), scale * 2.0 * (yes * (1.0 - yes) / n).sqrt()],
+        released: [released.value, released.standard_error],
         worlds: worlds(&votes, Draw { share, ..draw }, threads)?,
     })
 }
