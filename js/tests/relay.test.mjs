@@ -8,7 +8,7 @@ import { makeHome } from './homes.mjs';
 import { FaultyStorage, World } from './world.mjs';
 
 const HOUR = 3_600_000;
-const MANIFEST = new TextEncoder().encode(JSON.stringify({ format: 1, epochs: [40, 60] }));
+const MANIFEST = new TextEncoder().encode(JSON.stringify({ format: 2, epochs: [40, 60] }));
 const URL_BEHIND = 'https://collector.example:8443/v1/records?lane=1';
 
 /** A Home with a record that is due, and the gateway behind its relay. */

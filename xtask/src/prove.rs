@@ -18,6 +18,7 @@ mod toolchains;
 mod train;
 pub mod validate;
 mod votes;
+mod wire;
 mod worlds;
 
 pub use worlds::propensity_claims;
@@ -126,6 +127,11 @@ const PROOFS: &[Proof] = &[
         name: "package",
         shows: "every toolchain as it comes: the installed package ranks as the native core does",
         run: toolchains::run,
+    },
+    Proof {
+        name: "wire",
+        shows: "1,000 listeners over 52 weeks in a browser: every request of one size with the same headers, none without consent",
+        run: wire::run,
     },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
 ];
