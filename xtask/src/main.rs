@@ -1,5 +1,6 @@
 //! `cargo xtask`: builds, tests, serves and measures the project, and installs what that needs.
 
+mod audit;
 mod bench;
 mod counts;
 mod evaluators;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   test                   every check and test, as CI runs them
   build                  the wasm module and the npm package, when their inputs changed
   package                build, then pack the npm package; the last line is the tarball's path
+  audit [--json FILE]    what may leave the device, checked in two minutes; exit code 1 when a promise does not hold
   bench [--json FILE]    ours beside plain JavaScript in one Chromium run
   prove [NAME] [--resume]
                          the long proofs; writes docs/results/NAME.json (without NAME: lists them)
@@ -45,6 +47,10 @@ fn main() -> ExitCode {
     }
 }
 
+fn audited(json: Option<PathBuf>) -> Result<ExitCode> {
+    Ok(if audit::run(json)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -56,6 +62,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["test"] => return test::run(),
         ["build"] => package::build()?,
         ["package"] => println!("{}", package::pack()?.display()),
+        ["audit"] => return audited(None),
+        ["audit", "--json", file] => return audited(Some(PathBuf::from(file))),
         ["bench"] => bench::run(None)?,
         ["bench", "--json", file] => bench::run(Some(PathBuf::from(file)))?,
         ["prove"] => prove::list(),

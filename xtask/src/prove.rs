@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod audited;
 mod bundles;
 pub mod carousel;
 pub mod evaluate;
@@ -121,6 +122,16 @@ const PROOFS: &[Proof] = &[
         name: "noise",
         shows: "estimators that undo the noise: bias and coverage over 2,000 data sets; a biased shortcut is caught",
         run: privacy::noise,
+    },
+    Proof {
+        name: "privacy",
+        shows: "what may leave the device: exact law, 1e7 draws from the wasm module, twins, ledger, encoding, planted faults, sizes",
+        run: audited::run,
+    },
+    Proof {
+        name: "attacks",
+        shows: "attacks on the records: linking, naming, batches, 10,000 listeners re-identified from ordinary logs, favourites",
+        run: audited::attacks,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {

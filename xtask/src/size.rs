@@ -185,7 +185,7 @@ fn normal(path: &Path) -> Option<String> {
 }
 
 /// Compresses with Node's zlib: gzip at level 9, brotli at quality 11, as a static host would.
-fn compress(paths: &[PathBuf]) -> Result<Vec<Size>> {
+pub fn compress(paths: &[PathBuf]) -> Result<Vec<Size>> {
     const SCRIPT: &str = "\
 const zlib = require('node:zlib'), fs = require('node:fs');
 for (const path of process.argv.slice(1)) {

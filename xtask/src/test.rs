@@ -3,7 +3,7 @@
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
 use crate::results::Claim;
-use crate::{Result, counts, install, package, process, project, prove, results, size, tracked, wasm};
+use crate::{Result, audit, counts, install, package, process, project, prove, results, size, tracked, wasm};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -42,8 +42,8 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: world, lab, verifier, relay, xtask", &["lint: core"], |desk| {
-        desk.checks(["world", "lab", "verify", "relay", "xtask"].map(|member| {
+    stage("lint: world, lab, verifier, relay, audit, xtask", &["lint: core"], |desk| {
+        desk.checks(["world", "lab", "verify", "relay", "audit", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
             clippy
@@ -69,6 +69,7 @@ const STAGES: &[Stage] = &[
     stage("package types", &["npm package"], |desk| desk.check(npm("js", &["run", "test:types"]))),
     stage("package checks", &["npm package"], |desk| desk.check(npm("js", &["run", "lint:package"]))),
     stage("size", &["npm package"], sizes),
+    stage("audit of what may leave", &["npm package"], audited),
     stage("demo in the browser", &["npm package"], demo),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("toolchains", &["npm package"], toolchains),
@@ -326,6 +327,17 @@ fn sizes(_: &Desk) -> Outcome {
         Ok(sizes) => Outcome::Ran { counts: Counts::one(sizes.passes()), show: sizes.table() },
         Err(problem) => Outcome::failed(problem),
     }
+}
+
+/// The checks of `cargo xtask audit`, each counted, and every planted fault.
+fn audited(desk: &Desk) -> Outcome {
+    let draws = desk.log.with_file_name("draws.json");
+    if let Err(problem) = desk.step(&mut audit::sampled_draw(&draws)) {
+        return Outcome::failed(problem);
+    }
+    // Optimised, as the checks are: they draw a lot.
+    let own = desk.tests(cargo(&["test", "--release", "--package", "ears-audit", "--tests"]));
+    own.and(desk.claims("audit.json", audit::checks(&audit::CHECKS, &draws), audit::claims))
 }
 
 fn demo(desk: &Desk) -> Outcome {

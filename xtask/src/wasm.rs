@@ -13,6 +13,9 @@ pub const OUT: &str = "js/build/wasm";
 /// The same of the small core.
 pub const SMALL_OUT: &str = "js/build/wasm/small";
 
+/// The same of the core that takes bundles and makes no records, which is measured and not shipped.
+pub const WITHOUT_CONTRIBUTION_OUT: &str = "js/build/wasm/bundles";
+
 /// Post-MVP features that current Rust and `+simd128` use; wasm-opt refuses what is not named.
 pub const FEATURES: [&str; 7] = [
     "--enable-simd",
@@ -38,6 +41,8 @@ enum Core {
     Full,
     /// What ranking and learning by the built-in model or one written by hand need: no bundles, no contribution.
     Small,
+    /// All but the contribution.
+    WithoutContribution,
 }
 
 impl Core {
@@ -45,6 +50,7 @@ impl Core {
         match self {
             Self::Full => &[],
             Self::Small => &["--no-default-features"],
+            Self::WithoutContribution => &["--no-default-features", "--features", "bundles"],
         }
     }
 
@@ -52,6 +58,7 @@ impl Core {
         match self {
             Self::Full => "",
             Self::Small => "small",
+            Self::WithoutContribution => "bundles",
         }
     }
 
@@ -59,6 +66,7 @@ impl Core {
         match self {
             Self::Full => OUT,
             Self::Small => SMALL_OUT,
+            Self::WithoutContribution => WITHOUT_CONTRIBUTION_OUT,
         }
     }
 
@@ -66,6 +74,7 @@ impl Core {
         match self {
             Self::Full => "wasm",
             Self::Small => "wasm-small",
+            Self::WithoutContribution => "wasm-bundles",
         }
     }
 }
@@ -76,6 +85,11 @@ pub fn build(run: Runner) -> Result<()> {
     build_core(Core::Small, run)?;
     build_plain("verify", run)?;
     build_plain("relay", run)
+}
+
+/// Builds the core without what makes records, to see what that takes.
+pub fn build_without_contribution(run: Runner) -> Result<()> {
+    build_core(Core::WithoutContribution, run)
 }
 
 /// Builds `js/build/wasm/NAME.wasm` from the package `ears-NAME`, which exports plain functions and needs no glue.
