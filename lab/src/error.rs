@@ -7,6 +7,11 @@ use std::path::Path;
 pub const EXIT_UNREADABLE: u8 = 64;
 /// Exit code when the work itself went wrong, or a check failed.
 pub const EXIT_FAILED: u8 = 1;
+/// Exit code when something elsewhere that was asked for did not answer (`EX_UNAVAILABLE` of BSD's sysexits).
+pub const EXIT_UNAVAILABLE: u8 = 69;
+
+/// Exit code when data were refused because of errors in them.
+pub const EXIT_REFUSED: u8 = 2;
 
 /// Why a command stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,12 @@ impl LabError {
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
         Self { exit: EXIT_FAILED, message: message.into() }
+    }
+
+    /// Data that have errors.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { exit: EXIT_REFUSED, message: message.into() }
     }
 
     /// The exit code of the process.

@@ -170,6 +170,9 @@ enum Command {
         /// Where the report goes as one HTML page.
         #[arg(long)]
         html: Option<PathBuf>,
+        /// Validation before anything is judged, when one of these is given.
+        #[command(flatten)]
+        gate: validate::gate::Gate,
     },
     /// How good are the estimates? Many logs of worlds that know the truth, eight target policies each.
     CheckEstimates {
@@ -353,6 +356,7 @@ fn main() -> ExitCode {
             threads,
             json,
             html,
+            gate,
         } => command::evaluate(
             &files,
             &command::Evaluation {
@@ -366,6 +370,7 @@ fn main() -> ExitCode {
                 mixed: mixed_policies,
                 fast,
                 threads,
+                gate,
             },
             json.as_deref(),
             html.as_deref(),

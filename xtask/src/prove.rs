@@ -84,8 +84,13 @@ const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "validate",
-        shows: "data validation: a missing tier over 1,000 draws, and false alarms on as many equal pairs",
+        shows: "data validation: a missing tier over 1,000 draws, false alarms on as many equal pairs, planted faults (needs the reference data)",
         run: validate::run,
+    },
+    Proof {
+        name: "validate-speed",
+        shows: "data validation: rows per CPU-second and memory over 100 million rows, beside TensorFlow Data Validation and whylogs",
+        run: validate::speed::run,
     },
     Proof {
         name: "bundles",
@@ -445,6 +450,24 @@ pub fn json_of(make: impl FnOnce(&Path) -> Result<Command>) -> Result<Value> {
     let _ = std::fs::remove_file(&file);
     shown(&mut make(&file)?)?;
     serde_json::from_str(&project::read(&file)?).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// What one run of the lab's program took.
+struct Timed {
+    cpu: f64,
+    bytes: f64,
+    seconds: f64,
+}
+
+/// Runs the optimised program, which is built, alone: no cargo between. GNU time tells user, system and memory.
+fn timed(arguments: &[std::ffi::OsString], folder: &Path) -> Result<Timed> {
+    let mut run = command("/usr/bin/time");
+    run.args(["--format", "%U %S %M %e", "--output"]).arg(folder.join("time"));
+    captured(run.arg(project::root().join("target/release/ears-lab")).args(arguments))?;
+    let text = project::read(&folder.join("time"))?;
+    let numbers: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [user, system, kilobytes, seconds] = numbers[..] else { return Err(format!("expected four numbers, got {text}")) };
+    Ok(Timed { cpu: user + system, bytes: kilobytes * 1e3, seconds })
 }
 
 /// The commit the result belongs to; `+changes` when the files differ from it.

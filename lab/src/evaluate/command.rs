@@ -11,6 +11,7 @@ use super::target::Target;
 use crate::error::{EXIT_FAILED, LabError};
 use crate::logs::PREDICTED;
 use crate::logs::parquet::LogFile;
+use crate::validate::gate::Gate;
 use crate::{progress, table};
 
 /// The arguments, as words.
@@ -36,6 +37,8 @@ pub struct Evaluation {
     pub fast: bool,
     /// Threads.
     pub threads: Option<usize>,
+    /// Validation before anything is judged, when it was asked for.
+    pub gate: Gate,
 }
 
 /// Evaluates, prints and writes; exit 1 when no policy can be judged.
@@ -64,6 +67,10 @@ pub fn evaluate(logs: &[PathBuf], asked: &Evaluation, json: Option<&Path>, page:
         mixed: asked.mixed,
         blocks: !asked.fast,
     };
+    // Without it, rows are still checked one by one while they are read.
+    if asked.gate.is_asked() {
+        asked.gate.pass(logs, true, &mut |line| eprintln!("ears-lab: {line}"))?;
+    }
     let bar = progress::bar("row groups");
     let answer = run::evaluate(logs, &settings, &|done, all| progress::show(&bar, done, all))?;
     bar.finish_and_clear();

@@ -7,6 +7,7 @@ use super::objective::Objective;
 use super::{Settings, fitted, train};
 use crate::error::LabError;
 use crate::train::log::Log;
+use crate::validate::gate::Gate;
 use crate::{progress, table};
 
 /// Trains a reward model on a log and writes it as a bundle.
@@ -83,6 +84,9 @@ pub struct Arguments {
     /// Most passes over the rows.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Validation before training: always of the log by itself, and more when asked for.
+    #[command(flatten)]
+    gate: Gate,
 }
 
 /// Puts an argument in place of a default.
@@ -154,6 +158,8 @@ impl Arguments {
     /// When an argument is wrong, the log cannot be read, or training fails.
     pub fn run(&self) -> Result<(), LabError> {
         let log = Log::read(&self.log)?;
+        // Several rows of such a log share a decision.
+        self.gate.pass(std::slice::from_ref(&self.log), false, &mut |line| eprintln!("ears-lab: {line}"))?;
         let settings = Settings {
             model: self.model(&log)?,
             objective: Objective::from_name(&self.objective)?,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -9,14 +10,16 @@ use serde_json::json;
 use super::report::html::page;
 use super::report::junit::junit;
 use super::report::report;
-use super::{Outcome, Settings, faults, run, schema, simulate};
+use super::webhook::{self, Webhook};
+use super::{Outcome, Settings, faults, run, sample, schema, simulate};
 use crate::error::{EXIT_FAILED, LabError};
+use crate::evaluate::target::Target;
 use crate::table;
 
 /// Arguments of `validate`.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
-    /// The data set to judge: CSV or JSON lines, also gzipped, or Parquet.
+    /// The data set to judge: CSV or JSON lines, also gzipped, or Parquet; or a folder of such files.
     train: PathBuf,
     /// The data set to compare it with, for example the one that a model is evaluated on.
     #[arg(long)]
@@ -39,6 +42,12 @@ pub struct Arguments {
     /// Tells which column has a role in the decision log, ROLE=COLUMN; may be given several times.
     #[arg(long = "role", value_name = "ROLE=COLUMN")]
     roles: Vec<String>,
+    /// The policy that is said to have made the log: uniform, scored:NAME or table:FILE. Its propensities are recomputed and compared.
+    #[arg(long, value_name = "POLICY")]
+    replay: Option<Target>,
+    /// A bundle whose columns the data are to hold, by the rules of devices.
+    #[arg(long)]
+    bundle: Option<PathBuf>,
     /// Counts texts that are not UTF-8, in place of refusing the file.
     #[arg(long)]
     any_bytes: bool,
@@ -51,6 +60,9 @@ pub struct Arguments {
     /// Where the findings go as test results (JUnit XML).
     #[arg(long)]
     junit: Option<PathBuf>,
+    /// An address that is told when there are findings, by a POST of JSON; tried five times within 15 seconds and the answers' time.
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
 }
 
 /// Validates, prints and writes what was found.
@@ -58,8 +70,12 @@ pub struct Arguments {
 /// # Errors
 /// When the data cannot be read or a report cannot be written.
 pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
+    let webhook = arguments.webhook.as_deref().map(Webhook::new).transpose()?;
     let outcome = run(&Settings {
         train: arguments.train.clone(),
+        more: Vec::new(),
+        replay: arguments.replay.clone().map(Arc::new),
+        bundle: arguments.bundle.clone(),
         against: arguments.against.clone(),
         schema: arguments.schema.clone(),
         environment: arguments.environment.clone(),
@@ -79,12 +95,19 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
     if let Some(target) = &arguments.json {
         table::write_json(&report, target)?;
     }
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(target) = &arguments.html {
-        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         write(target, &page(&report, &name(&arguments.train), arguments.against.as_deref().map(name).as_deref()))?;
     }
     if let Some(target) = &arguments.junit {
         write(target, &junit(&outcome))?;
+    }
+    if let Some(webhook) = webhook.filter(|_| !outcome.findings.is_empty()) {
+        let message = webhook::message(&outcome, &name(&arguments.train));
+        if let Err(error) = webhook.post(&message, &webhook::PAUSES, &std::thread::sleep) {
+            eprintln!("ears-lab: {error}");
+            return Ok(ExitCode::from(webhook::exit_undelivered(outcome.exit())));
+        }
     }
     Ok(ExitCode::from(outcome.exit()))
 }
@@ -117,6 +140,12 @@ pub struct CheckArguments {
     /// Rows of each drawn log.
     #[arg(long, default_value_t = 10_000)]
     rows: u64,
+    /// Writes a table of as many rows as --rows says to time with, CSV or Parquet by its name, and checks nothing.
+    #[arg(long)]
+    sample: Option<PathBuf>,
+    /// Writes it as so many CSV files into a folder of that name.
+    #[arg(long, requires = "sample")]
+    parts: Option<u64>,
     /// Where the report goes as JSON; - for standard output, in place of the table.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -127,6 +156,13 @@ pub struct CheckArguments {
 /// # Errors
 /// When a comparison fails or the report cannot be written.
 pub fn check(arguments: &CheckArguments) -> Result<ExitCode, LabError> {
+    if let Some(target) = &arguments.sample {
+        match arguments.parts {
+            Some(parts) => sample::write_parts(arguments.rows, 1, target, parts.max(1))?,
+            None => sample::write(arguments.rows, 1, target)?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let draws = simulate::draws(arguments.draws, arguments.rows)?;
     let faults = arguments.faults.as_deref().map(faults::plant).transpose()?;
     if arguments.json.as_deref() != Some(Path::new("-")) {

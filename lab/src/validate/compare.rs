@@ -10,12 +10,12 @@ mod shares;
 
 use std::collections::BTreeMap;
 
-pub use distances::{Distance, Distances, distances, jensen_shannon_bits, largest_difference};
+pub use distances::{Distance, Distances, TESTS, distances, jensen_shannon_bits, largest_difference};
 
 use super::finding::{Dataset, Finding};
 use super::sketch::mix;
 use super::source::Cell;
-use super::stats::{DatasetStats, Kind, label};
+use super::stats::{ColumnStats, DatasetStats, Kind, label};
 use crate::error::LabError;
 
 /// How often the data may be read again to tell causes from consequences.
@@ -81,6 +81,8 @@ pub struct Pair<'a> {
 /// When the data cannot be read again.
 pub fn compare(pair: &Pair<'_>, again: [&dyn Again; 2]) -> Result<Vec<Finding>, LabError> {
     let mut findings = cells::columns(pair);
+    findings.extend(cells::policies(pair));
+    findings.extend(cells::became_unique(pair));
     if let Some(empty) = cells::empty(pair) {
         findings.push(empty);
         return Ok(findings);
@@ -116,7 +118,9 @@ pub fn compare(pair: &Pair<'_>, again: [&dyn Again; 2]) -> Result<Vec<Finding>, 
     let [train, against] = [held[0].as_ref().unwrap_or(pair.train), held[1].as_ref().unwrap_or(pair.against)];
     let now = Pair { train, against };
     let told: Vec<String> = findings.iter().filter_map(|finding| finding.column.clone()).collect();
-    let more = cells::counts(&now).into_iter().chain(distances::drift(&now)).chain(cells::copies(&now));
+    // Where a column tells the rows of one side apart, the rows of the other are copies beside them.
+    let copies = findings.iter().all(|finding| finding.code != "values_became_unique").then(|| cells::copies(&now)).flatten();
+    let more = cells::counts(&now).into_iter().chain(distances::drift(&now)).chain(copies);
     let mut known = told.clone();
     for finding in more {
         // One finding for each column: the first, which is the plainest.
@@ -144,15 +148,17 @@ fn has_few_values(pair: &Pair<'_>, name: &str) -> bool {
 /// Whether a column tells rows apart: identities, times, numbers of rows. Two data sets differ in those as they should.
 fn tells_rows_apart(pair: &Pair<'_>, name: &str) -> bool {
     use super::roles::Role;
-    if matches!(pair.train.roles().of(name), Some(Role::Time | Role::Decision)) {
+    // A change of the logging policy is told as such.
+    if matches!(pair.train.roles().of(name), Some(Role::Time | Role::Decision | Role::Policy)) {
         return true;
     }
-    [pair.train, pair.against].iter().any(|stats| {
-        stats.column(name).is_some_and(|column| {
-            let unique = column.distinct() > 0.9 * column.values() as f64;
-            unique && column.values() > 100 && matches!(column.kind(), Kind::Int | Kind::Text)
-        })
-    })
+    [pair.train, pair.against].iter().any(|stats| stats.column(name).is_some_and(is_unique))
+}
+
+/// Whether nearly every row has a value of its own.
+fn is_unique(column: &ColumnStats) -> bool {
+    let unique = column.distinct() > 0.9 * column.values() as f64;
+    unique && column.values() > 100 && matches!(column.kind(), Kind::Int | Kind::Text)
 }
 
 /// The side of a pair.

@@ -9,7 +9,7 @@ use super::sketch::Moments;
 use super::stats::{Broken, DatasetStats, Hour};
 
 /// Checks in this family that may raise an alarm by chance.
-const TESTS: f64 = 8.0;
+const TESTS: f64 = 10.0;
 
 /// An hour that has rows on every other day must have so many there before its absence counts.
 const BUSY: u64 = 50;
@@ -25,6 +25,8 @@ pub fn check(stats: &DatasetStats, dataset: Dataset) -> Vec<Finding> {
     findings.extend(unreadable(stats, dataset));
     findings.extend(gap(stats, dataset));
     findings.extend(unripe(stats, dataset));
+    findings.extend(replay(stats, dataset));
+    findings.extend(policies(stats, dataset));
     findings
 }
 
@@ -104,8 +106,92 @@ fn probabilities(stats: &DatasetStats, dataset: Dataset) -> Vec<Finding> {
         let weights =
             [(&held.target, Role::TargetPropensity, "the target policy"), (&held.uniform, Role::Propensity, "a uniform policy")];
         findings.extend(weights.into_iter().filter_map(|(weights, role, policy)| mean(weights, policy, &column(role), dataset)));
+        findings.extend(calibration(stats, &column(Role::Probabilities), dataset));
     }
     findings
+}
+
+/// Candidates that were taken more or less often than their probabilities say (Bernstein 1924, for sums of bounded variables).
+fn calibration(stats: &DatasetStats, column: &str, dataset: Dataset) -> Option<Finding> {
+    let calibration = &stats.propensities().calibration;
+    let classes = calibration.classes().filter(|(_, class)| class.candidates > 0).count();
+    let cost = -log(FAMILY / TESTS / classes.max(1) as f64 / 2.0);
+    let worst = calibration
+        .classes()
+        .map(|(most, class)| {
+            let limit = sqrt(2.0 * class.variance * cost) + 2.0 / 3.0 * cost;
+            (most, class, (class.taken as f64 - class.expected).abs() / limit)
+        })
+        .filter(|(_, _, size)| *size > 1.0)
+        .max_by(|a, b| a.2.total_cmp(&b.2));
+    let (most, class, _) = worst?;
+    let rate = |count: f64| count / class.candidates as f64;
+    let message = format!(
+        "candidates of {} with a probability up to {} are taken in {} of the cases where their probabilities say {}",
+        dataset.name(),
+        short(most),
+        percent(rate(class.taken as f64)),
+        percent(rate(class.expected))
+    );
+    Some(
+        Finding::error("propensity_calibration", dataset, message)
+            .in_column(column)
+            .figures(rate(class.expected), rate(class.taken as f64))
+            .fix("log the probabilities of the draw itself, after every floor, filter and fallback"),
+    )
+}
+
+/// Propensities that are not those of the policy that is said to have drawn.
+fn replay(stats: &DatasetStats, dataset: Dataset) -> Option<Finding> {
+    let replay = stats.replay()?;
+    let name = stats.names().iter().find(|name| stats.roles().of(name) == Some(Role::Propensity));
+    let named = |finding: Finding| match name {
+        Some(name) => finding.in_column(name),
+        None => finding,
+    };
+    if replay.compared == 0 && stats.rows() > 0 {
+        let message = format!("no row of {} says enough to replay {}", dataset.name(), replay.policy());
+        let fix = "log what the policy reads: candidates for uniform, the context and action for a table, its column for scored";
+        return Some(named(Finding::warning("replay_impossible", dataset, message).fix(fix)));
+    }
+    let (logged, replayed) = replay.first?;
+    let share = replay.differ.rows as f64 / replay.compared as f64;
+    let message = format!(
+        "{} rows of {} ({}) have a propensity that is not the one of {}; the first is row {}: {} where the policy has {}",
+        replay.differ.rows,
+        dataset.name(),
+        percent(share),
+        replay.policy(),
+        replay.differ.first,
+        short(logged),
+        short(replayed)
+    );
+    let fix = "find the version of the policy that drew these rows, or the step that changed their propensities";
+    Some(named(Finding::error("propensity_replay", dataset, message).figures(replayed, logged).fix(fix)))
+}
+
+/// Several logging policies in one log.
+fn policies(stats: &DatasetStats, dataset: Dataset) -> Option<Finding> {
+    let name = stats.names().iter().find(|name| stats.roles().of(name) == Some(Role::Policy))?;
+    let held = stats.column(name)?.top.sorted();
+    let [first, second, ..] = held.as_slice() else { return None };
+    let share = |count: u64| count as f64 / stats.rows().max(1) as f64;
+    let message = format!(
+        "{} was made by {} policies: {} ({}), {} ({}){}",
+        dataset.name(),
+        held.len(),
+        first.value,
+        percent(share(first.count)),
+        second.value,
+        percent(share(second.count)),
+        if held.len() > 2 { " and others" } else { "" }
+    );
+    Some(
+        Finding::warning("logging_policy_mixed", dataset, message)
+            .in_column(name)
+            .figures(1.0, held.len() as u64)
+            .fix("judge the rows of each policy apart, or make sure that each row has its own propensity"),
+    )
 }
 
 /// The mean weight of any policy that stays within the support is 1. The limit has room for a few large weights (Bernstein 1924).
@@ -162,20 +248,22 @@ fn gap(stats: &DatasetStats, dataset: Dataset) -> Option<Finding> {
     let day = if timeline.width() == 1 { 24 } else { 1 };
     // Dates without hours: a day is the step.
     let step = if day == 24 && hours.keys().all(|hour| hour % 24 == 0) && hours.len() > 1 { 24 } else { 1 };
-    let rows = |hour: i64| hours.get(&hour).map_or(0, |hour| hour.rows);
-    let days = (last - first) / day;
+    // Where there are several days an hour is held against the same hour of other days, the first and last row's aside; else against all.
+    let daily = step == 1 && day == 24 && (last - first) / day >= 3;
+    let place = |hour: i64| if daily { hour.rem_euclid(24) as usize } else { 0 };
+    let mut others = [(0_u64, u64::MAX); 24];
+    for (hour, held) in hours.iter().filter(|(hour, _)| !daily || (**hour > first && **hour < last)) {
+        let (count, least) = &mut others[place(*hour)];
+        *count += 1;
+        *least = held.rows.min(*least);
+    }
+    let busy = others.map(|(count, least)| count >= 2 && least >= BUSY);
+    if !busy.contains(&true) {
+        return None;
+    }
     let missing: Vec<i64> = (1..(last - first) / step)
-        .map(|place| first + place * step)
-        .filter(|hour| !hours.contains_key(hour))
-        .filter(|hour| {
-            let others: Vec<u64> = if step == 1 && day == 24 && days >= 3 {
-                let same = (1..=days).flat_map(|days| [hour - days * 24, hour + days * 24]);
-                same.filter(|other| *other > first && *other < last).map(rows).filter(|rows| *rows > 0).collect()
-            } else {
-                hours.values().map(|hour| hour.rows).collect()
-            };
-            others.len() >= 2 && others.iter().all(|rows| *rows >= BUSY)
-        })
+        .map(|steps| first + steps * step)
+        .filter(|hour| busy[place(*hour)] && !hours.contains_key(hour))
         .collect();
     let start = *missing.first()?;
     let length = missing.iter().zip(0_i64..).take_while(|(hour, place)| **hour == start + place * step).count();

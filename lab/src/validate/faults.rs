@@ -1,7 +1,7 @@
 //! Faults planted in real data, to count how many are found.
 //!
 //! A data set is cut at random into two halves that are alike; one is broken in one way. A fault counts as found when a finding names the
-//! column that was broken, or, for faults of rows and files, when there is any finding or the file is refused.
+//! column that was broken or the file is refused; for faults of rows and files, when there is any finding.
 
 use std::io::Read;
 use std::path::Path;
@@ -100,7 +100,7 @@ pub fn plant(data: &Path) -> Result<Faults, LabError> {
             let found = match run(&settings) {
                 Err(_) => true,
                 Ok(outcome) => outcome.findings.iter().any(|finding| {
-                    *target == Target::Rows || finding.column.as_ref().is_none_or(|named| *named == source.table.names[column])
+                    *target == Target::Rows || finding.column.as_ref().is_some_and(|named| *named == source.table.names[column])
                 }),
             };
             all.planted += 1;
@@ -249,7 +249,11 @@ fn kinds() -> Vec<(&'static str, Target, Break)> {
         ("a tenth more", Number, |t, c| t.number(c, 1000, |x| 1.1 * x)),
         ("the sign of 5 % turned", Number, |t, c| t.number(c, 50, |x| -x - 1e-3)),
         ("all plus 10", Number, |t, c| t.number(c, 1000, |x| x + 10.0)),
-        ("rounded to whole numbers", Number, |t, c| t.number(c, 1000, |x| (x + 0.2).trunc())),
+        ("cut to a coarser unit", Number, |t, c| {
+            // Whole numbers are cut to thousands.
+            let fractions = t.rows.iter().any(|row| row[c].contains('.'));
+            t.number(c, 1000, if fractions { f64::trunc } else { |x: f64| (x / 1000.0).trunc() * 1000.0 })
+        }),
         ("rounded to tens", Number, |t, c| t.number(c, 1000, |x| (x / 10.0).round() * 10.0)),
         ("cut at the upper quarter", Number, |t, c| {
             let limit = t.quantile(c, 0.75);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::chance::FAMILY;
-use super::compare::{Distances, distances};
+use super::compare::{Distances, TESTS, distances};
 use super::finding::{Finding, short};
 use super::sketch::{Bins, aligned};
 use super::stats::{ColumnStats, DatasetStats, Kind};
@@ -160,7 +160,7 @@ pub fn report(outcome: &Outcome) -> Report<'_> {
     let mut names: Vec<&String> = train.names().iter().collect();
     let more = against.map(DatasetStats::names).unwrap_or_default();
     names.extend(more.iter().filter(|name| train.column(name).is_none()));
-    let rate = FAMILY / (names.len().max(1) * 9) as f64;
+    let rate = FAMILY / (names.len().max(1) * TESTS) as f64;
     let mut columns: Vec<Column> = names
         .into_iter()
         .map(|name| {

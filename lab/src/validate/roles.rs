@@ -21,6 +21,8 @@ pub enum Role {
     Candidates,
     /// The probability of each of them.
     Probabilities,
+    /// The logging policy, with its version.
+    Policy,
 }
 
 const NAMES: &[(Role, &str, &[&str])] = &[
@@ -51,12 +53,15 @@ const NAMES: &[(Role, &str, &[&str])] = &[
     (Role::Action, "action", &["action"]),
     (Role::Candidates, "candidates", &["candidates"]),
     (Role::Probabilities, "probabilities", &["probs", "probabilities"]),
+    (Role::Policy, "policy", &["policy", "logging_policy", "policy_version"]),
 ];
 
 /// The columns of each role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
     told: Vec<(Role, String)>,
+    /// Roles that no column has.
+    without: Vec<Role>,
 }
 
 impl Roles {
@@ -74,7 +79,14 @@ impl Roles {
             let (role, ..) = NAMES.iter().find(|(_, known, _)| *known == name).ok_or_else(wrong)?;
             roles.push((*role, column.to_owned()));
         }
-        Ok(Self { told: roles })
+        Ok(Self { told: roles, without: Vec::new() })
+    }
+
+    /// The same where no column has this role.
+    #[must_use]
+    pub fn without(mut self, role: Role) -> Self {
+        self.without.push(role);
+        self
     }
 
     /// The role of a column, if it has one.
@@ -84,6 +96,6 @@ impl Roles {
             return Some(*role);
         }
         let (role, ..) = NAMES.iter().find(|(_, _, names)| names.contains(&column))?;
-        (!self.told.iter().any(|(told, _)| told == role)).then_some(*role)
+        (!self.told.iter().any(|(told, _)| told == role) && !self.without.contains(role)).then_some(*role)
     }
 }

@@ -9,7 +9,7 @@ mod parquet;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
@@ -53,6 +53,31 @@ pub struct Reading {
     pub any_bytes: bool,
 }
 
+/// The files of a data set in the order of their names: `path` itself, or what stands in the folder. Names that begin with a dot or an underscore
+/// are those of other programs.
+///
+/// # Errors
+/// When the folder cannot be read or has no files.
+pub fn parts(path: &Path) -> Result<Vec<PathBuf>, LabError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let unreadable = |error| LabError::file(path, "a readable folder", error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        let other = file.file_name().and_then(|name| name.to_str()).is_none_or(|name| name.starts_with(['.', '_']));
+        if file.is_file() && !other {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(LabError::file(path, "a folder with files", "none"));
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Reads the table at `path`, of the kind its name and its first bytes say.
 ///
 /// # Errors
@@ -83,6 +108,9 @@ fn read_plain(path: &Path, name: &Path, bytes: impl Read, reading: Reading, take
         [0xef, 0xbb, 0xbf, ..] => 3,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Err(LabError::file(path, "UTF-8 text", "UTF-16 text (byte 0)")),
         [b'P', b'A', b'R', b'1', ..] => return Err(LabError::file(path, "CSV or JSON lines", "gzipped Parquet (byte 0)")),
+        [b'P', b'A', b'R', b'E', ..] => {
+            return Err(LabError::file(path, "CSV, JSON lines or Parquet", "encrypted Parquet (byte 0)"));
+        }
         [b'P', b'K', 3, 4, ..] => return Err(LabError::file(path, "CSV, JSON lines or Parquet", "a zip archive (byte 0)")),
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] => {
             return Err(LabError::file(path, "CSV, JSON lines or Parquet", "Arrow (byte 0)"));

@@ -1,13 +1,17 @@
 //! What is known of a data set after one pass.
 
+mod calibration;
 mod column;
 mod propensities;
+mod replay;
 mod slices;
 mod timeline;
 mod watches;
 
+pub use calibration::{Calibration, Class};
 pub use column::{ColumnStats, Kind, Sizes};
 pub use propensities::{Broken, Propensities};
+pub use replay::Replay;
 pub use slices::{SliceColumn, SliceStats, label};
 pub use timeline::{Hour, Timeline};
 pub use watches::Watches;
@@ -32,6 +36,7 @@ pub struct DatasetStats {
     timeline: Timeline,
     propensities: Propensities,
     watches: Watches,
+    replay: Option<Replay>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +70,7 @@ impl DatasetStats {
             timeline: Timeline::default(),
             propensities: Propensities::default(),
             watches: Watches::default(),
+            replay: None,
         }
     }
 
@@ -72,6 +78,13 @@ impl DatasetStats {
     #[must_use]
     pub fn watching(mut self, watches: Watches) -> Self {
         self.watches = watches;
+        self
+    }
+
+    /// Compares the propensities also with those of a policy.
+    #[must_use]
+    pub fn replaying(mut self, replay: Option<Replay>) -> Self {
+        self.replay = replay;
         self
     }
 
@@ -118,6 +131,10 @@ impl DatasetStats {
         if !self.watches.is_empty() {
             self.watches.add(cells);
         }
+        if let Some(replay) = &mut self.replay {
+            let places = &self.places;
+            replay.add(self.rows, cells, cell(places.propensity), cell(places.action), cell(places.candidates));
+        }
         self.rows += 1;
     }
 
@@ -142,6 +159,9 @@ impl DatasetStats {
         self.timeline.merge(&other.timeline);
         self.propensities.merge(&other.propensities);
         self.watches.merge(&other.watches);
+        if let (Some(replay), Some(more)) = (&mut self.replay, &other.replay) {
+            replay.merge(more, ours);
+        }
     }
 
     /// How many rows.
@@ -209,6 +229,12 @@ impl DatasetStats {
         &self.watches
     }
 
+    /// What came of comparing with a policy, when that was asked for.
+    #[must_use]
+    pub fn replay(&self) -> Option<&Replay> {
+        self.replay.as_ref()
+    }
+
     /// Takes in names that are new at the end.
     fn meet(&mut self, names: &[String]) {
         for name in &names[self.names.len().min(names.len())..] {
@@ -221,6 +247,9 @@ impl DatasetStats {
             slice.meet(&self.names);
         }
         self.watches.meet(&self.names);
+        if let Some(replay) = &mut self.replay {
+            replay.meet(&self.names);
+        }
         let of = |role| self.names.iter().position(|name| self.roles.of(name) == Some(role));
         let all = |wanted: &[&str]| (0..self.names.len()).filter(|place| wanted.contains(&self.names[*place].as_str())).collect();
         self.places = Places {

@@ -159,3 +159,102 @@ fn the_page_needs_nothing_else_says_the_worst_first_and_stays_small() {
     let xml = junit.text();
     assert!(xml.contains("failures=\"1\"") && xml.contains("<failure type=\"missing_slice\""), "{xml}");
 }
+
+#[test]
+fn a_schema_that_contradicts_itself_is_told_with_its_place() {
+    let data = Scratch::new("data.csv", "tier,plays\npremium,1\nfree,2\n");
+    for (text, message) in [
+        ("format = 1\n[[feature]]\nname = \"plays\"\ntype = \"number\"\n", "line 4"),
+        ("format = 1\n[[feature]]\nname = \"plays\"\nmaximum = 3\n", "line 4"),
+        ("format = 2\n", "format"),
+    ] {
+        let schema = Scratch::new("schema.toml", text);
+        let (code, _, errors) = ears_lab(&["validate", data.path(), "--schema", schema.path()]);
+        assert!(code == 64 && errors.contains(message) && errors.contains(schema.path()), "{code} {errors}");
+    }
+    for (rules, code) in [
+        ("type = \"int\"\nint_range = { min = 5, max = 1 }", "invalid_domain_specification"),
+        ("type = \"float\"\nint_range = { min = 0 }", "domain_invalid_for_type"),
+        ("type = \"int\"\nmin_fraction = 1.5", "invalid_schema_specification"),
+    ] {
+        let text = format!("format = 1\n[[feature]]\nname = \"tier\"\n[[feature]]\nname = \"plays\"\n{rules}\n");
+        let schema = Scratch::new("schema.toml", &text);
+        let (exit, out, _) = ears_lab(&["validate", data.path(), "--schema", schema.path()]);
+        assert!(exit == 2 && out.contains(code) && out.contains("plays"), "{rules}: {exit} {out}");
+    }
+}
+
+#[test]
+fn a_folder_of_parts_is_one_data_set() {
+    let text = log(4000, 0, |_| true);
+    let whole = Scratch::new("whole.csv", &text);
+    let folder = PathBuf::from(format!("{}.parts", whole.path()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    for (place, part) in rows.chunks(63).enumerate() {
+        std::fs::write(folder.join(format!("part-{place:03}.csv")), format!("{header}\n{}\n", part.join("\n"))).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 64);
+    let parts = folder.to_str().unwrap();
+    let report = |path: &str| -> Value {
+        let (code, out, errors) = ears_lab(&["validate", path, "--slice", "tier", "--json", "-"]);
+        assert_eq!((code, errors.as_str()), (0, ""));
+        serde_json::from_str(&out).unwrap()
+    };
+    let (one, other) = (report(whole.path()), report(parts));
+    let counts = |report: &Value| -> Vec<Value> {
+        report["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|column| json!([column["train"]["top"], column["train"]["quantiles"], column["chart"]]))
+            .collect()
+    };
+    assert_eq!((counts(&one), &one["rows"]), (counts(&other), &other["rows"]));
+    let (code, out, _) = ears_lab(&["validate", parts, "--against", whole.path()]);
+    assert_eq!((code, out.as_str()), (0, "0 findings in 4000 rows against 4000\n"));
+    std::fs::write(folder.join("part-010.csv"), "tier\n\"open\n").unwrap();
+    let (code, _, errors) = ears_lab(&["validate", parts]);
+    assert!(
+        code == 64 && errors.contains("part-010.csv: expected a closing quote, found the end of the file (line 2, byte 5)"),
+        "{errors}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_webhook_is_told_what_was_found() {
+    let (whole, cut) =
+        (Scratch::new("whole.csv", &log(4000, 0, |_| true)), Scratch::new("cut.csv", &log(4000, 4000, |tier| tier == "free")));
+    let (code, _, errors) = ears_lab(&["validate", cut.path(), "--webhook", "hooks.example.com"]);
+    assert!(code == 64 && errors.contains("expected --webhook https://HOST/PATH"), "{errors}");
+    // A listener that takes the message.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/alerts", listener.local_addr().unwrap());
+    let taker = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&bytes).ends_with("\"warnings\":0}") {
+            let read = std::io::Read::read(&mut stream, &mut buffer).unwrap();
+            assert!(read > 0);
+            bytes.extend_from_slice(&buffer[..read]);
+        }
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        String::from_utf8(bytes).unwrap()
+    });
+    let (code, _, errors) = ears_lab(&["validate", cut.path(), "--against", whole.path(), "--webhook", &address]);
+    assert_eq!((code, errors.as_str()), (2, ""));
+    let request = taker.join().unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.starts_with("POST /alerts HTTP/1.1") && head.to_ascii_lowercase().contains("content-type: application/json"),
+        "{head}"
+    );
+    let message: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(message["findings"][0]["code"], "missing_slice");
+    assert!(
+        message["text"].as_str().unwrap().contains("1 error, 0 warnings\nslice tier=premium is missing from train"),
+        "{message}"
+    );
+}

@@ -40,8 +40,13 @@ async function startPuppeteer(name) {
     version: await browser.version(),
     async open(address) {
       const page = await browser.newPage();
+      const asked = [];
+      page.on('request', (request) => asked.push(request.url()));
       await page.goto(address, { waitUntil: 'load' });
       return {
+        asked: () => asked,
+        press: (key) => page.keyboard.press(key),
+        resize: (width, height) => page.setViewport({ width, height }),
         ask: (expression) => page.evaluate(expression),
         goto: (to) => page.goto(to, { waitUntil: 'load' }),
         back: () => page.goBack({ waitUntil: 'load' }),

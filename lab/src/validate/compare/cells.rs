@@ -1,8 +1,9 @@
 //! Columns that are missing, and cells that are not what they were: absent, of another type, NaN, copied.
 
-use super::{Pair, side};
+use super::{Pair, is_unique, side};
 use crate::validate::chance::{FAMILY, log_chance};
-use crate::validate::finding::{Dataset, Finding, percent};
+use crate::validate::finding::{Dataset, Finding, percent, short};
+use crate::validate::roles::Role;
 use crate::validate::stats::{ColumnStats, DatasetStats, Kind};
 use libm::log;
 
@@ -10,75 +11,66 @@ use libm::log;
 struct Fault {
     code: &'static str,
     cells: &'static str,
-    count: fn(&ColumnStats) -> u64,
-    of: fn(&ColumnStats) -> u64,
+    count: Count,
+    of: Count,
     fix: &'static str,
 }
 
+type Count = fn(&ColumnStats) -> u64;
+
+const fn fault(code: &'static str, cells: &'static str, count: Count, of: Count, fix: &'static str) -> Fault {
+    Fault { code, cells, count, of, fix }
+}
+
+const VALUES: Count = ColumnStats::values;
+const PRESENT: Count = |column| column.present;
+
 const FAULTS: &[Fault] = &[
-    Fault {
-        code: "unexpected_type",
-        cells: "texts",
-        count: |column| column.texts,
-        of: ColumnStats::values,
-        fix: "look for a field that shifted, a placeholder like N/A, or a number written with a unit",
-    },
-    Fault {
-        code: "unexpected_type",
-        cells: "lists",
-        count: |column| column.lists,
-        of: |column| column.present,
-        fix: "write either one value or a list in every row",
-    },
-    Fault {
-        code: "unexpected_type",
-        cells: "true or false",
-        count: |column| column.bools,
-        of: ColumnStats::values,
-        fix: "write truths the same way on both sides",
-    },
-    Fault {
-        code: "missing_values",
-        cells: "missing",
-        count: |column| column.missing,
-        of: ColumnStats::rows,
-        fix: "look for a join or a default that changed; a column that may be absent needs a presence in the schema",
-    },
-    Fault {
-        code: "nan_values",
-        cells: "NaN",
-        count: |column| column.nan,
-        of: ColumnStats::values,
-        fix: "find the division or logarithm that makes NaN, and write a missing value instead",
-    },
-    Fault {
-        code: "infinite_values",
-        cells: "infinite",
-        count: |column| column.infinite,
-        of: ColumnStats::values,
-        fix: "find the division by zero or the overflow that makes it",
-    },
-    Fault {
-        code: "invalid_utf8",
-        cells: "not UTF-8",
-        count: |column| column.not_utf8,
-        of: ColumnStats::values,
-        fix: "write the texts as UTF-8",
-    },
-    Fault {
-        code: "empty_values",
-        cells: "of no length",
-        count: |column| column.empty,
-        of: |column| column.present,
-        fix: "look for a default that is written in place of the value",
-    },
-    Fault {
-        code: "null_items",
-        cells: "null items",
-        count: |column| column.nulls,
-        of: |column| column.values() + column.nulls,
-        fix: "leave items that are not known out of the list",
-    },
+    fault(
+        "unexpected_type",
+        "texts",
+        |column| column.texts,
+        VALUES,
+        "look for a field that shifted, a placeholder like N/A, or a number written with a unit",
+    ),
+    fault("unexpected_type", "lists", |column| column.lists, PRESENT, "write either one value or a list in every row"),
+    fault("unexpected_type", "true or false", |column| column.bools, VALUES, "write truths the same way on both sides"),
+    fault(
+        "missing_values",
+        "missing",
+        |column| column.missing,
+        ColumnStats::rows,
+        "look for a join or a default that changed; a column that may be absent needs a presence in the schema",
+    ),
+    fault(
+        "nan_values",
+        "NaN",
+        |column| column.nan,
+        VALUES,
+        "find the division or logarithm that makes NaN, and write a missing value instead",
+    ),
+    fault(
+        "infinite_values",
+        "infinite",
+        |column| column.infinite,
+        VALUES,
+        "find the division by zero or the overflow that makes it",
+    ),
+    fault("invalid_utf8", "not UTF-8", |column| column.not_utf8, VALUES, "write the texts as UTF-8"),
+    fault(
+        "empty_values",
+        "of no length",
+        |column| column.empty,
+        PRESENT,
+        "look for a default that is written in place of the value",
+    ),
+    fault(
+        "null_items",
+        "null items",
+        |column| column.nulls,
+        |column| column.values() + column.nulls,
+        "leave items that are not known out of the list",
+    ),
 ];
 
 /// A data set without rows: nothing else can be said.
@@ -117,6 +109,62 @@ pub fn columns(pair: &Pair<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Columns that tell the rows of one side apart and not those of the other, where a value stands many times.
+pub fn became_unique(pair: &Pair<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for name in pair.train.names() {
+        let (Some(train), Some(against)) = (pair.train.column(name), pair.against.column(name)) else { continue };
+        let (dataset, one, other) = match (is_unique(train), is_unique(against)) {
+            (true, false) => (Dataset::Train, train, against),
+            (false, true) => (Dataset::Against, against, train),
+            _ => continue,
+        };
+        // Fewer rows repeat less: only more different values than the other side has are no chance.
+        let (many, few) = (one.distinct(), other.distinct());
+        let repeats = other.values() >= 100 && few < 0.5 * other.values() as f64;
+        if repeats && many > 1.5 * few && other.lists == 0 && one.lists == 0 {
+            let message = format!(
+                "column {name}: nearly every row of {} has a value of its own, {} has {} different values",
+                dataset.name(),
+                dataset.other().name(),
+                short(few.round())
+            );
+            findings.push(
+                Finding::error("values_became_unique", dataset, message)
+                    .in_column(name)
+                    .figures(few, many)
+                    .fix("look for a column that was exchanged with an identity, a rank or a row number"),
+            );
+        }
+    }
+    findings
+}
+
+/// Logging policies that only one side has.
+pub fn policies(pair: &Pair<'_>) -> Option<Finding> {
+    let name = pair.train.names().iter().find(|name| pair.train.roles().of(name) == Some(Role::Policy))?;
+    let names = |stats: &DatasetStats| -> Option<Vec<String>> {
+        let column = stats.column(name)?;
+        (column.top.error() == 0).then(|| column.top.sorted().into_iter().map(|held| held.value.to_string()).collect())
+    };
+    let (ours, theirs) = (names(pair.train)?, names(pair.against)?);
+    let more = |one: &[String], other: &[String]| one.iter().find(|name| !other.contains(name)).cloned();
+    let (dataset, policy) = match (more(&ours, &theirs), more(&theirs, &ours)) {
+        (Some(policy), _) => (Dataset::Train, policy),
+        (None, Some(policy)) => (Dataset::Against, policy),
+        (None, None) => return None,
+    };
+    let (here, there) = if dataset == Dataset::Train { (&ours, &theirs) } else { (&theirs, &ours) };
+    let message =
+        format!("the logging policy changed: {policy} made rows of {} and none of {}", dataset.name(), dataset.other().name());
+    Some(
+        Finding::warning("logging_policy_change", dataset, message)
+            .in_column(name)
+            .figures(there.join(", "), here.join(", "))
+            .fix("what depends on the policy differs as it should: weigh by the propensities, or compare logs of one policy"),
+    )
 }
 
 fn kind(name: &str, train: &ColumnStats, against: &ColumnStats) -> Option<Finding> {

@@ -17,6 +17,9 @@ const FULL_BUCKET: f64 = 400.0;
 /// Buckets of the stability index.
 const BUCKETS: usize = 10;
 
+/// Tests of a column: five distances, two tails, single values, lengths, three steps of numbers.
+pub const TESTS: usize = 12;
+
 /// Values of a long list that are looked at one by one.
 const LOOKED_AT: usize = 200;
 
@@ -100,15 +103,16 @@ pub fn drift(pair: &Pair<'_>) -> Vec<Finding> {
         .iter()
         .filter(|name| pair.against.column(name).is_some() && !has_few_values(pair, name) && !tells_rows_apart(pair, name))
         .collect();
-    // Per column: five distances, two tails, single values, lengths.
-    let rate = FAMILY / (names.len().max(1) * 9) as f64;
+    let rate = FAMILY / (names.len().max(1) * TESTS) as f64;
     let mut findings = Vec::new();
     for name in names {
         let (Some(train), Some(against)) = (pair.train.column(name), pair.against.column(name)) else { continue };
         if train.values() == 0 || against.values() == 0 {
             continue;
         }
-        let found = spike(train, against, rate)
+        // What explains more comes first: rounding makes single values frequent and ends the range elsewhere.
+        let found = resolution(train, against, rate)
+            .or_else(|| spike(train, against, rate))
             .or_else(|| tails(train, against, rate))
             .or_else(|| moved(train, against, rate))
             .or_else(|| lengths(train, against, rate));
@@ -237,6 +241,29 @@ fn lengths(train: &ColumnStats, against: &ColumnStats, rate: f64) -> Option<Find
         Finding::warning("length_drift", Dataset::Train, message)
             .figures(distance.limit, distance.value)
             .fix("look for texts that are cut or padded, or lists that are filled up")
+    })
+}
+
+/// Numbers that were rounded on one side.
+fn resolution(train: &ColumnStats, against: &ColumnStats, rate: f64) -> Option<Finding> {
+    let steps: [(&str, fn(&ColumnStats) -> (u64, u64)); 3] = [
+        ("multiples of 1000", |column| (column.thousands, column.ints)),
+        ("multiples of 10", |column| (column.tens, column.ints)),
+        ("without a fraction", |column| (column.wholes, column.floats)),
+    ];
+    steps.into_iter().find_map(|(step, of)| {
+        let ((some, all), (less, whole)) = (of(train), of(against));
+        let (found, expected) = (some as f64 / all.max(1) as f64, less as f64 / whole.max(1) as f64);
+        let (n, m) = (all.min(train.present) as f64, whole.min(against.present) as f64);
+        // Rounding makes nearly all of them so.
+        let rounded = found.max(expected) > 0.9 && found.min(expected) < 0.5;
+        (rounded && log_chance(found * n, n, expected * m, m) < log(rate)).then(|| {
+            let dataset = if found > expected { Dataset::Train } else { Dataset::Against };
+            let message = format!("{} of train are {step}, {} of against", percent(found), percent(expected));
+            Finding::warning("resolution_drift", dataset, message)
+                .figures(expected, found)
+                .fix("look for numbers that are rounded on the way, or a unit that changed")
+        })
     })
 }
 

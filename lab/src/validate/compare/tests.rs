@@ -115,3 +115,47 @@ fn thinning_keeps_the_asked_share_and_depends_on_the_row_alone() {
     assert_eq!((kept(b"y"), kept(b"z")), (0, 10_000));
     assert_eq!(kept(b"x"), kept(b"x"));
 }
+
+/// The findings of two data sets whose column of whole numbers and policy are as told.
+fn codes(
+    names: [&str; 2],
+    train: impl Fn(u64) -> (i64, &'static str),
+    against: impl Fn(u64) -> (i64, &'static str),
+) -> Vec<String> {
+    struct Nothing;
+    impl Again for Nothing {
+        fn again(&self, _: &Thinning) -> Result<DatasetStats, LabError> {
+            Err(LabError::failed("nothing to read again"))
+        }
+    }
+    let names = names.map(str::to_owned);
+    let stats = |row: &dyn Fn(u64) -> (i64, &'static str)| {
+        let mut stats = DatasetStats::new(Roles::default(), &[]);
+        for i in 0..3000 {
+            let (number, text) = row(i);
+            stats.add(&names, &[Cell::Int(number), Cell::Text(text.as_bytes())]);
+        }
+        stats
+    };
+    let (train, against) = (stats(&train), stats(&against));
+    let findings = compare(&Pair { train: &train, against: &against }, [&Nothing, &Nothing]).unwrap();
+    findings.iter().map(|finding| format!("{} {}", finding.code, finding.dataset.name())).collect()
+}
+
+#[test]
+fn numbers_that_were_rounded_and_columns_that_became_identities_are_found() {
+    let random = |i: u64, seed: u64| (mix(i ^ (seed << 32)) % 100_000) as i64;
+    let names = ["length", "tier"];
+    assert!(codes(names, |i| (random(i, 1) / 50, "a"), |i| (random(i, 2) / 50, "a")).is_empty());
+    assert_eq!(codes(names, |i| (random(i, 1) / 50 / 10 * 10, "a"), |i| (random(i, 2) / 50, "a")), ["resolution_drift train"]);
+    assert_eq!(codes(names, |i| (random(i, 1) / 200, "a"), |i| (i as i64, "a")), ["values_became_unique against"]);
+}
+
+#[test]
+fn a_change_of_the_logging_policy_is_told_and_no_slice_is_missing() {
+    let names = ["x", "policy"];
+    assert!(codes(names, |_| (1, "v1"), |_| (1, "v1")).is_empty());
+    assert_eq!(codes(names, |_| (1, "v2"), |_| (1, "v1")), ["logging_policy_change train"]);
+    let half = |i: u64| (1, if i.is_multiple_of(2) { "v1" } else { "v2" });
+    assert_eq!(codes(names, |_| (1, "v1"), half), ["logging_policy_change against"]);
+}

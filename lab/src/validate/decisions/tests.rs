@@ -2,6 +2,7 @@ use super::*;
 use crate::validate::roles::Roles;
 use crate::validate::sketch::mix;
 use crate::validate::source::Cell;
+use crate::validate::stats::Replay;
 
 fn codes(names: &[&str], rows: impl Iterator<Item = Vec<Cell<'static>>>) -> Vec<&'static str> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -91,4 +92,74 @@ fn identities_gaps_and_rewards_to_come_are_found() {
     assert_eq!(codes(&["decision", "position"], ids(true)), ["duplicate_decisions"]);
     assert_eq!(date(0), "1970-01-01 00:00");
     assert_eq!(date(11_016 * 24 + 7), "2000-02-29 07:00");
+}
+
+#[test]
+fn rows_that_lie_thin_over_many_years_have_no_gaps_and_take_no_time() {
+    let rows = (0..15_000_i64).map(|i| vec![Cell::Int(800_000_000 + i * 13 * 3600)]);
+    assert!(codes(&["t"], rows).is_empty());
+    // Every day at noon, five hundred rows; one day is missing.
+    let daily = (0..400 * 500_i64).map(|i| i / 500).filter(|day| *day != 300);
+    assert_eq!(codes(&["t"], daily.map(|day| vec![Cell::Int(800_000_000 + day * 24 * 3600)])), ["time_gap"]);
+}
+
+#[test]
+fn actions_are_taken_as_often_as_their_probabilities_say() {
+    const THREE: [Cell<'static>; 3] = [Cell::Int(4), Cell::Int(5), Cell::Int(6)];
+    const PROBS: [Cell<'static>; 3] = [Cell::Float(0.6), Cell::Float(0.3), Cell::Float(0.1)];
+    let names = ["action", "candidates", "probs"];
+    let log = |drawn: [f64; 2]| {
+        (0..5000).map(move |i| {
+            let at = unit(i);
+            let action = 4 + i64::from(at >= drawn[0]) + i64::from(at >= drawn[1]);
+            vec![Cell::Int(action), Cell::List { items: &THREE, depth: 1 }, Cell::List { items: &PROBS, depth: 1 }]
+        })
+    };
+    assert!(codes(&names, log([0.6, 0.9])).is_empty());
+    // A floor that was applied after the probabilities were written.
+    assert_eq!(codes(&names, log([0.5, 0.8])), ["propensity_calibration"]);
+}
+
+#[test]
+fn a_replay_tells_the_first_row_that_another_policy_drew() {
+    const TWO: [Cell<'static>; 2] = [Cell::Int(4), Cell::Int(5)];
+    let path = std::env::temp_dir().join(format!("ears-replay-{}.csv", std::process::id()));
+    std::fs::write(&path, "ctx_tier,action,probability\nfree,4,0.25\nfree,5,0.75\npaid,4,1\n").unwrap();
+    let table = format!("table:{}", path.display());
+    let names: Vec<String> = ["ctx_tier", "action", "propensity", "candidates", "target_old"].map(str::to_owned).to_vec();
+    let check = |policy: &str, propensities: &[f64]| {
+        let replay = Replay::new(std::sync::Arc::new(policy.parse().unwrap()));
+        let part = |some: &[f64]| {
+            let mut stats = DatasetStats::new(Roles::default(), &[]).replaying(Some(replay.clone()));
+            for p in some {
+                let candidates = Cell::List { items: &TWO, depth: 1 };
+                stats.add(&names, &[Cell::Text(b"free"), Cell::Int(4), Cell::Float(*p), candidates, Cell::Float(0.25)]);
+            }
+            stats
+        };
+        // In two parts, so that rows are counted over both.
+        let (mut stats, more) = (part(&propensities[..1]), part(&propensities[1..]));
+        stats.merge(&more);
+        super::replay(&stats, Dataset::Train)
+    };
+    assert_eq!(check(&table, &[0.25, 0.25]), None);
+    assert_eq!(check("scored:old", &[0.25, 0.250_000_1]), None);
+    assert_eq!(check("uniform", &[0.5, 0.5]), None);
+    assert_eq!(check("logging", &[0.5, 0.5]).unwrap().code, "replay_impossible");
+    assert_eq!(check("scored:new", &[0.5, 0.5]).unwrap().code, "replay_impossible");
+    for (policy, right) in [(table.as_str(), 0.25), ("scored:old", 0.25), ("uniform", 0.5)] {
+        let finding = check(policy, &[right, right, 0.3]).unwrap();
+        assert_eq!((finding.code, finding.column.as_deref()), ("propensity_replay", Some("propensity")));
+        assert!(finding.message.contains("the first is row 3: 0.3 where the policy has"), "{}", finding.message);
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn several_logging_policies_are_told() {
+    let rows = |policies: &'static [&'static str]| {
+        (0..10).map(move |i| vec![Cell::Text(policies[i % policies.len()].as_bytes()), Cell::Float(0.5)])
+    };
+    assert!(codes(&["policy", "propensity"], rows(&["a"])).is_empty());
+    assert_eq!(codes(&["policy", "propensity"], rows(&["a", "b"])), ["logging_policy_mixed"]);
 }

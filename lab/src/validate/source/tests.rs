@@ -114,12 +114,72 @@ fn what_cannot_be_read_is_named_with_its_place() {
             "expected UTF-8 text, found the byte 0xe9 after 6 bytes (Latin-1 or Windows-1252?) (line 1, byte 0)",
         ),
         ("t.csv", b"PK\x03\x04", "expected CSV, JSON lines or Parquet, found a zip archive (byte 0)"),
+        ("t.parquet", b"PARE\0\0", "expected CSV, JSON lines or Parquet, found encrypted Parquet (byte 0)"),
+        ("t.parquet", b"PAR1 and then something else", "expected a whole Parquet file, found "),
+        ("t.arrow", b"ARROW1\0\0", "expected CSV, JSON lines or Parquet, found Arrow (byte 0)"),
+        (
+            "t.json",
+            b"[\n {\"a\":1}\n]\n",
+            "expected one JSON object a line, found invalid type: sequence, expected an object at column 0 (line 1, byte 0)",
+        ),
+        (
+            "t.json",
+            b"{\n \"a\":1\n}\n",
+            "expected one JSON object a line, found EOF while parsing an object at column 1 (line 1, byte 0)",
+        ),
     ] {
         let error = rows(name, bytes).unwrap_err();
         assert!(error.contains(message), "{name}: {error}\nwanted {message}");
     }
     let nowhere = read(&PathBuf::from("/nowhere/t.csv"), Reading::default(), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(nowhere.exit(), 64);
+}
+
+/// Bytes without an end, and how many were taken.
+struct Endless<'c> {
+    start: &'static [u8],
+    taken: &'c std::cell::Cell<u64>,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let at = self.taken.get() as usize;
+        buffer.fill(b'7');
+        let rest = self.start.get(at..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.taken.set((at + buffer.len()) as u64);
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn a_line_of_a_gigabyte_is_refused_before_it_is_read() {
+    for (name, start, message) in [
+        ("t.csv", &b"a,b\n1,2\n"[..], "expected a line of at most 16 MiB, found a longer one (line 3, byte 8)"),
+        ("t.csv", b"a,b\n1,\"", "expected a line of at most 16 MiB, found a longer one (line 2, byte 4)"),
+        ("t.csv", b"", "expected a line of at most 16 MiB, found a longer one (line 1, byte 0)"),
+        ("t.jsonl", b"{\"a\":1}\n{\"a\":", "expected a line of at most 16 MiB, found a longer one (line 2, byte 8)"),
+    ] {
+        let taken = std::cell::Cell::new(0);
+        let gigabyte = Endless { start, taken: &taken }.take(1 << 30);
+        let path = PathBuf::from(name);
+        let error = read_plain(&path, &path, gigabyte, Reading::default(), &mut |_, _| Ok(())).unwrap_err();
+        assert_eq!(error.to_string(), format!("{name}: {message}"));
+        assert!(taken.get() < 20 << 20, "{} bytes were read", taken.get());
+    }
+}
+
+#[test]
+fn a_folder_is_its_files_in_the_order_of_their_names() {
+    let folder = std::env::temp_dir().join(format!("ears-parts-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("inner")).unwrap();
+    assert!(parts(&folder).unwrap_err().to_string().ends_with("expected a folder with files, found none"));
+    ["b.csv", "a.csv", "_SUCCESS", ".crc"].iter().for_each(|name| std::fs::write(folder.join(name), "x\n1\n").unwrap());
+    let names: Vec<_> = parts(&folder).unwrap().iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    assert_eq!(names, ["a.csv", "b.csv"]);
+    assert_eq!(parts(&folder.join("a.csv")).unwrap(), [folder.join("a.csv")]);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// A Parquet file of two row groups, written column by column.

@@ -80,6 +80,12 @@ pub struct ColumnStats {
     pub negative_infinite: u64,
     /// Numbers that are 0.
     pub zeros: u64,
+    /// Whole numbers that are multiples of 10.
+    pub tens: u64,
+    /// Those of 1,000.
+    pub thousands: u64,
+    /// Other numbers without a fraction.
+    pub wholes: u64,
     /// Texts that are not UTF-8.
     pub not_utf8: u64,
     /// Texts that are images: BMP, GIF, JPEG or PNG by their first bytes.
@@ -121,6 +127,9 @@ impl ColumnStats {
             infinite: 0,
             negative_infinite: 0,
             zeros: 0,
+            tens: 0,
+            thousands: 0,
+            wholes: 0,
             not_utf8: 0,
             images: 0,
             moments: Moments::new(),
@@ -172,6 +181,9 @@ impl ColumnStats {
         self.infinite += other.infinite;
         self.negative_infinite += other.negative_infinite;
         self.zeros += other.zeros;
+        self.tens += other.tens;
+        self.thousands += other.thousands;
+        self.wholes += other.wholes;
         self.not_utf8 += other.not_utf8;
         self.images += other.images;
         self.moments.merge(&other.moments);
@@ -246,6 +258,10 @@ impl ColumnStats {
         let hash = match *cell {
             Cell::Int(number) => {
                 self.ints += 1;
+                if number % 10 == 0 {
+                    self.tens += 1;
+                    self.thousands += u64::from(number % 1000 == 0);
+                }
                 self.number(number as f64);
                 self.top.add_int(number)
             }
@@ -257,6 +273,7 @@ impl ColumnStats {
                     self.infinite += 1;
                     self.negative_infinite += u64::from(number < 0.0);
                 } else {
+                    self.wholes += u64::from(number == number.trunc());
                     self.number(number);
                 }
                 hash_number(number)

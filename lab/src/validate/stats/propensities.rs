@@ -1,6 +1,6 @@
 //! What must hold of the probabilities in a decision log.
 
-use super::as_number;
+use super::{Calibration, as_number};
 use crate::validate::sketch::Moments;
 use crate::validate::source::Cell;
 
@@ -17,14 +17,14 @@ pub struct Broken {
 }
 
 impl Broken {
-    fn note(&mut self, row: u64) {
+    pub(super) fn note(&mut self, row: u64) {
         self.rows += 1;
         if self.first == 0 {
             self.first = row + 1;
         }
     }
 
-    fn merge(&mut self, other: &Broken, before: u64) {
+    pub(super) fn merge(&mut self, other: &Broken, before: u64) {
         if self.first == 0 && other.first > 0 {
             self.first = other.first + before;
         }
@@ -59,6 +59,8 @@ pub struct Propensities {
     pub uniform: Moments,
     /// Target propensities above 0 where the logged one is 0.
     pub no_support: Broken,
+    /// Whether actions are taken as often as the probabilities say.
+    pub calibration: Calibration,
 }
 
 impl Propensities {
@@ -113,6 +115,9 @@ impl Propensities {
         } else if (sum - 1.0).abs() > TOLERANCE * (items.len() as f64).max(1.0) {
             self.sum.note(row);
         }
+        if let (Some(place), false) = (place, outside) {
+            self.calibration.add(items, place);
+        }
         if list(candidates).is_some_and(|count| count != items.len()) {
             self.length.note(row);
         } else if let (Some(place), Some(p)) = (place, usable) {
@@ -138,6 +143,7 @@ impl Propensities {
         self.logged.merge(&other.logged);
         self.target.merge(&other.target);
         self.uniform.merge(&other.uniform);
+        self.calibration.merge(&other.calibration);
     }
 
     /// Where the logged action stands among the candidates.
