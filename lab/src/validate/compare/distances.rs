@@ -244,9 +244,12 @@ fn lengths(train: &ColumnStats, against: &ColumnStats, rate: f64) -> Option<Find
     })
 }
 
+/// How many numbers of a column are so, and of how many.
+type Part = fn(&ColumnStats) -> (u64, u64);
+
 /// Numbers that were rounded on one side.
 fn resolution(train: &ColumnStats, against: &ColumnStats, rate: f64) -> Option<Finding> {
-    let steps: [(&str, fn(&ColumnStats) -> (u64, u64)); 3] = [
+    let steps: [(&str, Part); 3] = [
         ("multiples of 1000", |column| (column.thousands, column.ints)),
         ("multiples of 10", |column| (column.tens, column.ints)),
         ("without a fraction", |column| (column.wholes, column.floats)),
