@@ -39,6 +39,8 @@ export class Contributor {
   #manifest: Uint8Array | undefined;
   /** The ledger as it is on disk, as far as this tab knows. */
   #known: Uint8Array | undefined;
+  /** Whether there was a ledger on disk on this page. */
+  #begun = false;
   #stopped = false;
   #ledgerTurn: Promise<unknown> = Promise.resolve();
   #failures = 0;
@@ -105,7 +107,9 @@ export class Contributor {
     const { withCore } = this.#host;
     this.#known = undefined;
     await this.#underLedgerLock(async () => {
-      if (await this.#readLedger() === undefined) await this.#writeLedger(withCore((core) => core.startLedger(this.#host.now())));
+      if (this.#begun) await this.#ledgerOnDisk();
+      else if (await this.#readLedger() === undefined) await this.#writeLedger(withCore((core) => core.startLedger(this.#host.now())));
+      this.#begun = true;
     });
     const manifest = this.#manifest ??= await this.#fetchManifest();
     if (manifest === undefined) {
@@ -144,7 +148,7 @@ export class Contributor {
       const now = this.#host.now();
       // Drawn first: where there is no entropy, nothing is spent. Never from the seed: a nonce that could be told would name the device.
       const nonce = this.#host.platform.entropy(NONCE_BYTES);
-      await this.#readLedger();
+      await this.#ledgerOnDisk();
       const { sendAfter } = withCore((core) => core.contribution(now));
       const debited = withCore((core) => core.debit(now));
       if (debited === undefined) return;
@@ -200,7 +204,7 @@ export class Contributor {
     if (!this.#prepared || !this.#host.mayContribute()) return;
     try {
       await this.#underLedgerLock(async () => {
-        await this.#readLedger();
+        await this.#ledgerOnDisk();
         const ledger = this.#host.withCore((core) => core.ledger());
         if (ledger !== undefined && !sameBytes(ledger, this.#known)) await this.#writeLedger(ledger);
       });
@@ -221,6 +225,16 @@ export class Contributor {
       this.#known = saved;
     }
     return saved;
+  }
+
+  /**
+   * The same, once there was one: this tab's own may be older than what was deleted, so nothing is made on this page any more. The next
+   * one begins a ledger that is fully spent.
+   */
+  async #ledgerOnDisk(): Promise<void> {
+    if (await this.#readLedger() !== undefined) return;
+    this.#prepared = false;
+    throw new Error('the privacy ledger is gone from the storage');
   }
 
   async #writeLedger(bytes: Uint8Array): Promise<void> {

@@ -155,6 +155,25 @@ describe('making a record', () => {
     await c.home.close();
   });
 
+  test('a ledger that is deleted while the page is open is not put back from memory: nothing is made until the next page', async () => {
+    const c = contributing();
+    await c.home.ready;
+    await c.world.settle();
+    c.storage.values.delete('ledger');
+    outcomeIsReady(c);
+    await c.home.flush();
+    assert.ok(!c.storage.log.includes('debit'));
+    assert.ok(!c.storage.values.has('ledger'));
+    assert.ok(c.errors.some(({ message }) => /ledger is gone/.test(message)));
+    await c.home.close();
+    assert.ok(!c.storage.values.has('ledger'));
+    const next = contributing({ storage: c.storage, world: c.world });
+    await next.home.ready;
+    await c.world.settle();
+    assert.ok(c.storage.values.has('ledger'));
+    await next.home.close();
+  });
+
   test('the coin of the week is saved on leaving', async () => {
     const c = contributing();
     await c.home.ready;
