@@ -587,6 +587,8 @@ export interface Contribution {
   readonly epsilonSpentYear?: number;
   /** Privacy budget left in the year of consent. */
   readonly epsilonLeftYear?: number;
+  /** Records ever paid for on this device, by privacy level; absent where the core does not say. */
+  readonly recordsEver?: readonly number[];
   /** Absent without a manifest. */
   readonly epsilonPerRecord?: number;
   /** Records made in this period. */

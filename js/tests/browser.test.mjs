@@ -107,7 +107,10 @@ if (hasBrowser()) describe('in the browser', () => {
     const first = await open();
     const listened = await run(first, `async ({ createHome, page }) => {
       const home = createHome();
-      const { state, storage, writer } = await home.ready;
+      await home.ready;
+      // On a busy machine the lock may come later.
+      for (let tries = 0; tries < 200 && !home.status.writer; tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      const { state, storage, writer } = home.status;
       const ranked = home.rankSync(page);
       for (const cardId of ['a', 'b', 'c']) home.track({ type: 'finish', cardId, decisionId: ranked.decisionId, shelfId: 'morning', msPlayed: 60000 });
       const { saved } = await home.flush();
@@ -165,7 +168,10 @@ if (hasBrowser()) describe('in the browser', () => {
       const first = createHome({ namespace: 'strict' });
       first.close();
       const second = createHome({ namespace: 'strict' });
-      const { state, writer } = await second.ready;
+      await second.ready;
+      // On a busy machine the lock may come later.
+      for (let tries = 0; tries < 200 && !second.status.writer; tries++) await new Promise((resolve) => setTimeout(resolve, 25));
+      const { state, writer } = second.status;
       await second.close();
       return [state, writer, first.status.state];
     }`);

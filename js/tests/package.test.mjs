@@ -365,12 +365,16 @@ describe('the whole loop, on IndexedDB', () => {
     now += 31 * 60_000;
     const { waiting, sent } = await home.flush();
     assert.deepEqual([waiting, sent, delivered.length], [1, 0, 0]);
-    const { records: [record], budget } = await home.outbox();
+    const { records: [record], budget, disclosure } = await home.outbox();
+    // One record: all of its epsilon, at any delta this small. Four of the year are those that a new ledger begins with.
+    assert.ok(Math.abs(disclosure.epsilon - 1) < 1e-4 && disclosure.delta === 1e-6, JSON.stringify(disclosure));
+    assert.ok(budget.epsilonSpentYear >= 1 && budget.epsilonSpentYear + budget.epsilonLeftYear === 52, JSON.stringify(budget));
+    assert.deepEqual([record.fields.kind, record.fields.questionName, record.fields.answers], ['card', 'played_30s', 2]);
     assert.equal(record.bytes.length, 16);
     assert.equal(record.fields.propensityNumerator, 32768);
     assert.equal(record.fields.epsilon, 1);
     assert.equal(record.fields.epoch, Math.floor((now - Date.UTC(2026, 0, 5)) / (7 * DAY)));
-    assert.match(record.sentence, /chance 50 %\).*27 % of the time this answer is a lie/);
+    assert.match(record.sentence, /chance 50 %\) put the card “album:(kind-of-blue|blue-train)” in place 1 of shelf 1\..*27 % of the time this answer is a lie/);
     assert.ok(record.sendAfter - now > 22 * HOUR && record.sendAfter - now < 73 * HOUR);
     assert.equal(budget.recordsThisPeriod >= 1, true);
     await home.close();

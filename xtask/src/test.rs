@@ -77,7 +77,7 @@ const STAGES: &[Stage] = &[
     stage("lab: golden files", &[], golden),
     stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
-    stage("bundle attacks in the browser", &["npm package"], bundle_attacks),
+    stage("bundle attacks in the browser, and records to the collector", &["npm package"], bundle_attacks),
     stage("lab: real listeners", &[], replay),
     stage("lab: carousel", &[], carousel),
     stage("lab: data validation", &[], validation),
@@ -373,7 +373,7 @@ fn bundle_attacks(desk: &Desk) -> Outcome {
         return Outcome::failed(problem);
     }
     let mut tests = command("node");
-    tests.args(["--test", "tests/delivery.test.mjs"]).current_dir(project::root().join("js"));
+    tests.args(["--test", "tests/delivery.test.mjs", "tests/collector.test.mjs"]).current_dir(project::root().join("js"));
     tests.env("EARS_LAB", project::target().join("release/ears-lab")).env("CHROME_PATH", &browser.chromium);
     desk.tests(tests)
 }

@@ -54,10 +54,11 @@ for (const [name, found] of Object.entries(ENGINES)) {
       assert.match(message, /wasm-unsafe-eval/);
     });
 
-    test('the storage conforms', async () => {
-      const { cases, failed } = await ask('none', 'suite.conformance()');
-      assert.ok(cases > 5);
+    test('the storage conforms, plain and sealed', async () => {
+      const { cases, failed, encrypted } = await ask('none', 'suite.conformance()');
+      assert.ok(cases > 10);
       assert.deepEqual(failed, []);
+      assert.equal(encrypted, true, 'and what is kept of the listener is encrypted');
     });
 
     test('half a card for a second is seen, what is below is not', async () => {

@@ -65,10 +65,10 @@ const DISTURBANCES = {
     const open = (version) => new Promise((opened) => {
       const request = indexedDB.open('ears-only', version);
       request.onblocked = () => opened();
-      request.onsuccess = () => { if (version === 1) opened(request.result); else request.result.close(); };
+      request.onsuccess = () => { if (version === 2) opened(request.result); else request.result.close(); };
     });
-    globalThis.stubborn = await open(1);
-    await open(2);
+    globalThis.stubborn = await open(2);
+    await open(3);
   },
   async 'the disk is full'() {
     IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError'); };
@@ -101,9 +101,16 @@ globalThis.suite = {
   async conformance() {
     const [{ storageConformance }, { openIndexedDb }] = await Promise.all([import('/js/tests/storage-conformance.mjs'), import('/js/build/modules/storage/indexeddb.js')]);
     const failed = [];
-    const cases = storageConformance(openIndexedDb, { persistent: true });
+    const sealing = { prefix: '', subtle: crypto.subtle, entropy: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)) };
+    const cases = [
+      ...storageConformance(openIndexedDb, { persistent: true }), ...storageConformance((name) => openIndexedDb(`sealed ${name}`, sealing), { persistent: true }),
+    ];
     for (const one of cases) await one.run().catch((thrown) => failed.push(`${one.title}: ${thrown.message}`));
-    return { cases: cases.length, failed };
+    const home = createHome({ namespace: 'sealed' });
+    await home.ready;
+    const { encrypted } = home.status;
+    await home.close();
+    return { cases: cases.length, failed, encrypted };
   },
 
   /** Three cards, one of them below the fold: which were seen after a second. */
