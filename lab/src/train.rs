@@ -26,6 +26,7 @@ pub mod trees;
 
 use crate::bundle::{self, Draft, Start};
 use crate::error::LabError;
+use crate::noisy::Channel;
 use fitted::{Fitted, Model};
 use log::Log;
 use objective::Objective;
@@ -141,11 +142,15 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
         }
     }
     let fitted = fitted::fit(&learn, &judge, &settings.model, &threads, progress)?;
+    // The loss is a straight line in the target: with the noise undone its mean is that of the true rewards.
+    let channel = noise(log, settings)?;
+    let (learn, judge) = (undone(learn, channel), undone(judge, channel));
     let margins = fitted.margins(&judge, &threads);
     let columns = fitted.columns(&log.columns, &learn);
     let body = fitted.body()?;
     let (prior, spread) = match (lived(log, &judge)?, lived(log, &learn)?) {
-        (Some(lived), Some(others)) => {
+        // What one listener's rewards have in common cannot be told from bits that nothing links.
+        (Some(lived), Some(others)) if channel.is_none() => {
             let (prior, spread) = spread::find(&columns, &body, &learn, [&lived, &others], &threads)?;
             (Some(prior), Some(spread))
         }
@@ -170,6 +175,31 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     };
     let golden = (0..judge.rows().min(GOLDEN)).map(|row| judge.row(row).to_vec()).collect();
     Ok(Trained { columns, fitted, body, prior, golden, report })
+}
+
+/// The channel that the rewards went through, if any; checked against the log.
+fn noise(log: &Log, settings: &Settings) -> Result<Option<Channel>, LabError> {
+    let fitted::Settings::Linear(linear::Settings { channel: Some(channel), .. }) = &settings.model else { return Ok(None) };
+    if settings.objective == Objective::Dr {
+        return Err(LabError::unreadable("expected the objective naive, ips, snips or mtr with noisy rewards, found dr"));
+    }
+    let bit = |reward: f64| reward.is_nan() || reward == 0.0 || reward == 1.0;
+    match log.reward.iter().position(|reward| !bit(*reward)) {
+        Some(row) => Err(LabError::unreadable(format!(
+            "row {}: expected a noisy bit as reward, 0 or 1, found {}",
+            row + 1,
+            log.reward[row]
+        ))),
+        None => Ok(Some(*channel)),
+    }
+}
+
+/// Targets with the noise undone; they may lie outside [0, 1].
+fn undone(mut sample: Sample, channel: Option<Channel>) -> Sample {
+    if let Some(channel) = channel {
+        sample.target.iter_mut().for_each(|bit| *bit = channel.undo_bit(usize::from(*bit > 0.5)));
+    }
+    sample
 }
 
 /// The outcomes of a part's listeners as their devices would learn from them; `None` when hardly any has two.
@@ -325,6 +355,42 @@ mod tests {
             assert_eq!(bundle::read(&bytes).unwrap().bundle.version(), "1");
             assert!(report.spread.is_some());
         }
+    }
+
+    #[test]
+    fn noisy_rewards_train_the_model_of_the_true_ones_and_are_judged_by_them() {
+        use ears_only::privacy::{Epsilon, randomise};
+        use ears_only::random::{Purpose, Seed, SeededEntropy};
+        let clean = log(40_000);
+        let mut noisy = clean.clone();
+        let epsilon = Epsilon::from_index(2).unwrap();
+        let mut flips = SeededEntropy::new(Seed::from_number(1), Purpose::Flip);
+        for reward in &mut noisy.reward {
+            *reward = f64::from(randomise((*reward > 0.5).into(), 2, epsilon, &mut flips).unwrap());
+        }
+        let with = |channel| Settings {
+            objective: Objective::Naive,
+            ..Settings::new(fitted::Settings::Linear(linear::Settings { channel, ..linear::Settings::default() }))
+        };
+        let channel = Some(Channel::bit(epsilon).unwrap());
+        let trained = |log: &Log, channel| train(log, &with(channel), &mut |_, _| ()).unwrap();
+        let (true_one, found, naive) = (trained(&clean, None), trained(&noisy, channel), trained(&noisy, None));
+        let ends = Sample { width: 1, values: vec![3.0, -3.0], target: vec![0.0; 2], weight: vec![1.0; 2], group: vec![0, 1] };
+        let weight = |trained: &Trained| {
+            let margins = trained.fitted.margins(&ends, &Threads::new(1).unwrap());
+            margins[0] - margins[1]
+        };
+        // The weight of the fit has a standard error of about 3 %.
+        assert!((weight(&found) / weight(&true_one) - 1.0).abs() < 0.15, "{} {}", weight(&found), weight(&true_one));
+        assert!(weight(&naive) < 0.6 * weight(&true_one), "{}", weight(&naive));
+        // The loss is that of true rewards: 8,000 undone bits of variance about 1.2 and margins of about 1.5.
+        assert!((found.report.judged.log_loss - true_one.report.judged.log_loss).abs() < 0.1, "{:?}", found.report.judged);
+        assert!(found.report.spread.is_none() && found.draft("test", "1").write().is_ok());
+        let mut wrong = noisy.clone();
+        wrong.reward[3] = 0.5;
+        let message = train(&wrong, &with(channel), &mut |_, _| ()).unwrap_err().to_string();
+        assert_eq!(message, "row 4: expected a noisy bit as reward, 0 or 1, found 0.5");
+        assert!(train(&noisy, &Settings { objective: Objective::Dr, ..with(channel) }, &mut |_, _| ()).is_err());
     }
 
     #[test]

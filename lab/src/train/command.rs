@@ -6,6 +6,8 @@ use super::network::Activation;
 use super::objective::Objective;
 use super::{Settings, fitted, train};
 use crate::error::LabError;
+use crate::noisy::Channel;
+use crate::noisy::channel::epsilon_of;
 use crate::train::log::Log;
 use crate::validate::gate::Gate;
 use crate::{progress, table};
@@ -78,6 +80,9 @@ pub struct Arguments {
     /// For factorization machines: factors of a column for triples.
     #[arg(long)]
     third: Option<usize>,
+    /// For linear: the rewards are bits of released records, randomised at this epsilon; the likelihood undoes it.
+    #[arg(long)]
+    noisy: Option<f64>,
     /// For linear: names of two columns whose product is an input of its own, as A:B.
     #[arg(long, value_delimiter = ',')]
     cross: Vec<String>,
@@ -107,11 +112,13 @@ impl Arguments {
         let of_trees = [("trees", self.trees.is_some()), ("depth", self.depth.is_some()), ("leaves", self.leaves.is_some())];
         let of_networks = [("hidden", !self.hidden.is_empty()), ("activation", self.activation.is_some())];
         let of_machines = [("rank", self.rank.is_some()), ("third", self.third.is_some())];
-        let (crosses, epochs) = ([("cross", !self.cross.is_empty())], [("epochs", self.epochs.is_some())]);
+        let crosses = [("cross", !self.cross.is_empty()), ("noisy", self.noisy.is_some())];
+        let epochs = [("epochs", self.epochs.is_some())];
         match &mut model {
             fitted::Settings::Linear(settings) => {
                 unused(&[&of_trees[..], &of_networks, &of_machines, &epochs, &[("rate", self.rate.is_some())]].concat())?;
                 set(&mut settings.ridge, self.ridge);
+                settings.channel = self.noisy.map(|epsilon| Channel::bit(epsilon_of(epsilon)?)).transpose()?;
                 settings.crosses = self.cross.iter().map(|pair| cross(log, pair)).collect::<Result<_, _>>()?;
             }
             fitted::Settings::Factorization(settings) => {
@@ -250,6 +257,8 @@ mod tests {
             "network --depth 3",
             "oblivious --leaves 4",
             "linear --cross a:z",
+            "linear --noisy 3",
+            "fm --noisy 1",
             "svm",
         ] {
             assert!(model(wrong).unwrap_err().starts_with("expected"), "{wrong}");

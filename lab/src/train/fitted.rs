@@ -267,7 +267,7 @@ mod tests {
     fn the_device_evaluates_every_body_as_the_trainer_does() {
         let (learn, judge) = sample(400).split(0.3, 1);
         let threads = Threads::new(1).unwrap();
-        let crossed = Settings::Linear(linear::Settings { ridge: 1.0, crosses: vec![(0, 1), (2, 2)] });
+        let crossed = Settings::Linear(linear::Settings { crosses: vec![(0, 1), (2, 2)], ..linear::Settings::default() });
         let mut third = factorization::Settings { third: 2, ..factorization::Settings::default() };
         third.descent.epochs = 3;
         let mut all = vec![crossed, Settings::Factorization(third)];

@@ -6,6 +6,7 @@ use nalgebra::{DMatrix, DVector};
 use super::parallel::Threads;
 use super::sample::{Sample, log_loss};
 use crate::error::LabError;
+use crate::noisy::Channel;
 
 /// What to fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +15,13 @@ pub struct Settings {
     pub ridge: f64,
     /// Pairs of columns whose products are inputs of their own.
     pub crosses: Vec<(u16, u16)>,
+    /// What the rewards went through: they are then bits that lie with a known chance, and P(1) = q + (p - q) sigmoid(margin).
+    pub channel: Option<Channel>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ridge: 1.0, crosses: Vec::new() }
+        Self { ridge: 1.0, crosses: Vec::new(), channel: None }
     }
 }
 
@@ -71,7 +74,30 @@ struct Sums {
     hessian: Vec<f64>,
 }
 
-/// Fits by iteratively reweighted least squares (Newton's method), with steps halved while they do not help.
+/// Loss of a target under log-odds `margin`, its slope and its curvature.
+///
+/// Through a channel the likelihood is that of the bit sent, b: L = -b ln P - (1 - b) ln(1 - P), P = q + (p - q) s, s = sigmoid(margin). Its
+/// slope is (P - b) (p - q) s (1 - s) / (P (1 - P)); for the curvature stands its expectation, Fisher's information
+/// ((p - q) s (1 - s))^2 / (P (1 - P)), which is never negative, as L is not convex. Taking flipped bits at face value pulls all chances
+/// towards one half.
+///
+/// # References
+/// J. A. Hausman, J. Abrevaya, F. M. Scott-Morton (1998), "Misclassification of the dependent variable in a discrete-response setting",
+/// Journal of Econometrics 87(2), equation 5.
+fn likelihood(margin: f64, target: f64, channel: Option<Channel>) -> [f64; 3] {
+    let s = sigmoid(margin);
+    let Some(channel) = channel else {
+        return [log_loss(margin, target), s - target, s * (1.0 - s)];
+    };
+    // Within [q, p], so never 0 or 1.
+    let sent = channel.other() + channel.signal() * s;
+    let (turn, doubt) = (channel.signal() * s * (1.0 - s), sent * (1.0 - sent));
+    let loss = -target * ears_only::math::ln(sent) - (1.0 - target) * ears_only::math::ln(1.0 - sent);
+    [loss, (sent - target) * turn / doubt, turn * turn / doubt]
+}
+
+/// Fits by iteratively reweighted least squares (Newton's method, Fisher scoring through a channel), with steps halved while they do not
+/// help.
 ///
 /// `sample` holds no missing values; targets may lie outside [0, 1].
 ///
@@ -95,7 +121,13 @@ pub fn fit(sample: &Sample, settings: &Settings, threads: &Threads) -> Result<Li
     let width = 1 + sample.width + settings.crosses.len();
     let problem = Problem { sample, settings, threads, width };
     let mut weights = vec![0.0; width];
-    weights[0] = super::sample::base_margin(sample);
+    weights[0] = match settings.channel {
+        // A mean that only luck can have made counts as a rare event.
+        Some(channel) => {
+            ears_only::math::logit(((sample.mean_target() - channel.other()) / channel.signal()).clamp(1e-3, 1.0 - 1e-3))
+        }
+        None => super::sample::base_margin(sample),
+    };
     let mut sums = problem.sums(&weights);
     let flat = FLAT * sample.total_weight().max(1.0);
     for steps in 0..MOST_STEPS {
@@ -187,9 +219,9 @@ impl Problem<'_> {
                 values.iter().copied().map(f64::from).chain(self.settings.crosses.iter().map(|pair| product(values, *pair)));
             x[1..].iter_mut().zip(inputs).for_each(|(x, value)| *x = value);
             let margin = weights.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
-            let p = sigmoid(margin);
-            sums.loss += weight * log_loss(margin, target);
-            let (slope, curve) = (weight * (p - target), weight * p * (1.0 - p));
+            let [loss, slope, curve] = likelihood(margin, target, self.settings.channel);
+            sums.loss += weight * loss;
+            let (slope, curve) = (weight * slope, weight * curve);
             let mut cell = 0;
             for i in 0..self.width {
                 sums.gradient[i] += slope * x[i];
@@ -255,7 +287,7 @@ mod tests {
     fn finds_the_weights_that_made_the_data() {
         let weights = [-1.5, 0.8, -0.3, 0.0, 0.25];
         let sample = known(&weights, &[(0, 2)]);
-        let settings = Settings { ridge: 0.0, crosses: vec![(0, 2)] };
+        let settings = Settings { ridge: 0.0, crosses: vec![(0, 2)], ..Settings::default() };
         let found = fit(&sample, &settings, &Threads::new(1).unwrap()).unwrap();
         for (got, want) in found.weights.iter().zip(weights) {
             assert!((got - want).abs() < 1e-9, "{:?}", found.weights);
@@ -266,7 +298,7 @@ mod tests {
     #[test]
     fn the_gradient_and_hessian_are_those_of_finite_differences() {
         let sample = known(&[-0.4, 0.8, -0.3, 0.2], &[(0, 1)]);
-        let settings = Settings { ridge: 0.7, crosses: vec![(0, 1)] };
+        let settings = Settings { ridge: 0.7, crosses: vec![(0, 1)], ..Settings::default() };
         let threads = Threads::new(1).unwrap();
         let problem = Problem { sample: &sample, settings: &settings, threads: &threads, width: 4 };
         let at = [0.1, -0.2, 0.3, 0.4];
@@ -286,6 +318,71 @@ mod tests {
                 assert!((curve - want).abs() < 1e-5 * want.abs().max(1.0), "{curve} {want}");
             }
         }
+    }
+
+    fn channel(epsilon: f64) -> Channel {
+        Channel::bit(crate::noisy::channel::epsilon_of(epsilon).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn through_a_channel_slopes_are_those_of_finite_differences_and_curves_their_expectation() {
+        for epsilon in [0.25, 0.5, 1.0] {
+            let channel = Some(channel(epsilon));
+            for margin in [-6.0, -1.2, 0.0, 0.7, 4.0] {
+                let mut mean = [0.0; 2];
+                for target in [0.0, 1.0] {
+                    let of = |by: f64| likelihood(margin + by, target, channel);
+                    let slope = (of(1e-5)[0] - of(-1e-5)[0]) / 2e-5;
+                    assert!((slope - of(0.0)[1]).abs() < 1e-8, "{epsilon} {margin} {target}: {slope}");
+                    let curve = (of(1e-5)[1] - of(-1e-5)[1]) / 2e-5;
+                    let sent = channel.unwrap().other() + channel.unwrap().signal() * sigmoid(margin);
+                    let chance = if target == 1.0 { sent } else { 1.0 - sent };
+                    mean[0] += chance * of(0.0)[1];
+                    mean[1] += chance * curve;
+                }
+                let [_, _, information] = likelihood(margin, 0.0, channel);
+                assert!(mean[0].abs() < 1e-12 && (mean[1] - information).abs() < 1e-8, "{epsilon} {margin}: {mean:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn noise_is_undone_in_the_weights_where_a_naive_fit_is_biased() {
+        let weights = [-1.0, 0.8, -0.5, 0.3];
+        let mut sample = known(&weights, &[]);
+        let threads = Threads::new(1).unwrap();
+        let settings = |channel| Settings { ridge: 0.0, channel, ..Settings::default() };
+        // At the exact chances of the bits sent, exactly.
+        for epsilon in [0.25, 0.5, 1.0] {
+            let channel = channel(epsilon);
+            let mut sent = sample.clone();
+            sent.target.iter_mut().for_each(|chance| *chance = channel.other() + channel.signal() * *chance);
+            let found = fit(&sent, &settings(Some(channel)), &threads).unwrap();
+            for (got, want) in found.weights.iter().zip(weights) {
+                assert!((got - want).abs() < 1e-6, "{epsilon}: {:?}", found.weights);
+            }
+            let naive = fit(&sent, &settings(None), &threads).unwrap();
+            assert!(naive.weights[1] < 0.5 * weights[1], "{:?}", naive.weights);
+        }
+        // From bits of the product's own randomiser, within what the fit says of itself; five standard deviations, four weights.
+        let epsilon = crate::noisy::channel::epsilon_of(1.0).unwrap();
+        let mut flips =
+            ears_only::random::SeededEntropy::new(ears_only::random::Seed::from_number(3), ears_only::random::Purpose::Flip);
+        let mut state = 9u64;
+        for chance in &mut sample.target {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let played = ((state >> 11) as f64 / (1u64 << 53) as f64) < *chance;
+            *chance = f64::from(ears_only::privacy::randomise(played.into(), 2, epsilon, &mut flips).unwrap());
+        }
+        sample.weight.fill(1.0);
+        let found = fit(&sample, &settings(Some(channel(1.0))), &threads).unwrap();
+        let naive = fit(&sample, &settings(None), &threads).unwrap();
+        for at in 0..4 {
+            let off = (found.weights[at] - weights[at]).abs() / found.sds()[at];
+            assert!(off < 5.0, "{at}: {:?} {:?}", found.weights, found.sds());
+        }
+        // The naive fit is off by many of its own standard deviations, and knows nothing of it.
+        assert!((naive.weights[1] - weights[1]).abs() > 8.0 * naive.sds()[1], "{:?} {:?}", naive.weights, naive.sds());
     }
 
     #[test]
