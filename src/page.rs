@@ -386,6 +386,12 @@ impl Catalogue {
         self.dimensions
     }
 
+    /// The number of a shelf's kind, as [`crate::features::FeatureMaker::write`] takes it.
+    #[must_use]
+    pub fn kind_of(&self, shelf: ShelfHandle) -> u32 {
+        self.shelf(shelf).kind
+    }
+
     pub(crate) fn shelf(&self, handle: ShelfHandle) -> &ShelfIdentity {
         &self.shelves[handle.0 as usize]
     }

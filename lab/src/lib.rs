@@ -18,6 +18,7 @@
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
 //! | `collect` | [`collect`]: takes records from devices and releases them in cells that are big enough |
 //! | `estimate-probes` | [`noisy::probes`]: what released records say, noise undone |
+//! | `train-probes` | [`evolution`]: a model trained from one noisy bit for each device and week |
 //! | `check-noise` | [`noisy`]: estimators that undo the noise of released records; their bias and coverage |
 //! | `disclosure` | [`disclosure`]: what records disclose together, and what a crowd hides of one |
 //! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
@@ -29,6 +30,7 @@ pub mod data;
 pub mod disclosure;
 pub mod error;
 pub mod evaluate;
+pub mod evolution;
 pub mod golden;
 pub mod interval;
 pub mod logs;

@@ -266,6 +266,8 @@ enum Command {
     Collect(ears_lab::collect::command::Collect),
     /// What released records say, noise undone: an estimate with its interval for each probe, arm and question.
     EstimateProbes(ears_lab::collect::command::EstimateProbes),
+    /// Trains a model from one noisy bit for each device and week, in the demo world, beside the same loop without noise.
+    TrainProbes(ears_lab::evolution::Arguments),
     /// Measures bias and coverage of the estimators for noisy records, in a world that knows the truth.
     CheckNoise(ears_lab::noisy::command::CheckArguments),
     /// What a listener discloses by several records, and what a crowd hides of one.
@@ -401,6 +403,7 @@ fn main() -> ExitCode {
         }),
         Command::Collect(arguments) => arguments.run(),
         Command::EstimateProbes(arguments) => arguments.run(),
+        Command::TrainProbes(arguments) => arguments.run(),
         Command::CheckNoise(arguments) => arguments.run(),
         Command::Disclosure(arguments) => arguments.run(),
         Command::Keygen(keygen) => keygen.run().map(told),

@@ -26,7 +26,7 @@ use crate::table::Comparison;
 
 mod baseline;
 pub mod carousel;
-mod device;
+pub(crate) mod device;
 pub mod exposure;
 pub mod families;
 pub mod judge;
@@ -189,11 +189,11 @@ pub fn watched(bundle: Bundle, told: Told<'_>) -> Result<(), LabError> {
 }
 
 /// What a policy runs on.
-struct Stage<'a> {
-    world: &'a World,
-    candidates: &'a Candidates<'a>,
-    seed: u64,
-    settings: &'a Settings,
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) candidates: &'a Candidates<'a>,
+    pub(crate) seed: u64,
+    pub(crate) settings: &'a Settings,
 }
 
 fn report(seeds: Vec<u64>, runs: &[Run]) -> Report {

@@ -138,6 +138,11 @@ const PROOFS: &[Proof] = &[
         shows: "attacks on the records: linking, naming, batches, 10,000 listeners re-identified from ordinary logs, favourites",
         run: audited::attacks,
     },
+    Proof {
+        name: "probes-training",
+        shows: "a model trained from one noisy bit for each device and week, beside the same loop without noise",
+        run: privacy::training,
+    },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
     Proof {
         name: "package",

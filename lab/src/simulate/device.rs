@@ -39,27 +39,27 @@ pub(super) fn run(stage: &Stage<'_>, told: Told<'_>) -> Result<u64, LabError> {
     Ok(streams)
 }
 
-pub(super) struct Device {
-    pub(super) ranker: Ranker,
-    pub(super) cards: Vec<CardHandle>,
+pub(crate) struct Device {
+    pub(crate) ranker: Ranker,
+    pub(crate) cards: Vec<CardHandle>,
 }
 
 /// A ranked page and what its places hold.
-pub(super) struct Shown {
-    pub(super) id: DecisionId,
-    pub(super) shelves: Vec<ShelfHandle>,
-    pub(super) items: Vec<Vec<u32>>,
+pub(crate) struct Shown {
+    pub(crate) id: DecisionId,
+    pub(crate) shelves: Vec<ShelfHandle>,
+    pub(crate) items: Vec<Vec<u32>>,
 }
 
 impl Device {
-    pub(super) fn new(stage: &Stage<'_>, number: u32) -> Result<Self, LabError> {
+    pub(crate) fn new(stage: &Stage<'_>, number: u32) -> Result<Self, LabError> {
         let mut ranker = Ranker::seeded(stage.settings.bundle.clone(), Seed::from_number(stage.seed << 32 | u64::from(number)))?;
         let items = stage.world.catalogue().items();
         let cards = items.iter().map(|item| ranker.catalogue_mut().register(item.card.clone())).collect::<Result<_, _>>()?;
         Ok(Self { ranker, cards })
     }
 
-    pub(super) fn import(&mut self, listener: &Listener<'_>) -> Result<(), LabError> {
+    pub(crate) fn import(&mut self, listener: &Listener<'_>) -> Result<(), LabError> {
         let now = listener.visit(0, 0).at;
         for play in listener.history() {
             let card = self.cards[play.item as usize];
@@ -68,7 +68,7 @@ impl Device {
         Ok(())
     }
 
-    pub(super) fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
+    pub(crate) fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), LabError> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut handles = Vec::with_capacity(page.len());
         for shelf in page {
@@ -94,7 +94,7 @@ impl Device {
 
     /// Tells the ranker what was seen and played, as it happened. `seen` hears of each look when the ranker knows that it was seen and
     /// not yet what came of it.
-    pub(super) fn observe(
+    pub(crate) fn observe(
         &mut self,
         shown: &Shown,
         looks: &[Look],

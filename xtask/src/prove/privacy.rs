@@ -114,6 +114,61 @@ pub fn noise_claims(report: &Value, (least, most): (f64, f64)) -> Result<Vec<Cla
     Ok(claims)
 }
 
+pub(super) fn training(units: &Units) -> Result<Record> {
+    let report = json_of(|file| {
+        let mut command = test::lab(&["train-probes", "--seeds", SEEDS, "--resume", "--partial"]);
+        command.arg(&units.file).arg("--json").arg(file);
+        Ok(command)
+    })?;
+    Ok(Record {
+        name: "probes-training".to_owned(),
+        command: "cargo xtask prove probes-training".to_owned(),
+        seeds: super::seeds(&report),
+        claims: training_claims(&report)?,
+    })
+}
+
+/// Runs of the training.
+const SEEDS: &str = "5";
+
+fn training_claims(report: &Value) -> Result<Vec<Claim>> {
+    let runs = report["runs"].as_array().filter(|runs| !runs.is_empty()).ok_or("the report has no runs")?;
+    let mean =
+        |key: &str| -> Result<f64> { Ok(runs.iter().map(|run| number(run, key)).sum::<Result<f64>>()? / runs.len() as f64) };
+    let weights = number(report, "parameters")?;
+    let mut claims = vec![judged("weights", weights, format!("{weights:.0}"), "at least 32", weights >= 32.0)];
+    let bits = runs.iter().map(|run| number(run, "bits")).collect::<Result<Vec<f64>>>()?.into_iter().fold(0.0, f64::max);
+    claims.push(judged("bits of a run", bits, format!("{:.1} million", bits / 1e6), "at most 5 million", bits <= 5e6));
+    for (claim, key) in [
+        ("value at the start", "start"),
+        ("value, trained from randomised bits", "private"),
+        ("value, trained from bits told in truth", "plain"),
+        ("value, best of the class", "best"),
+        ("value, built-in model", "built_in"),
+        ("value, pages ordered by the truth", "truth"),
+    ] {
+        let value = mean(key)?;
+        claims.push(measured(claim, format!("{value:.3}"), vec![("number".to_owned(), value)]));
+    }
+    for (claim, key, least) in [
+        ("gap to the class's best closed without noise", "plain_share", Some(0.8)),
+        ("gain with noise over gain without", "private_over_plain", Some(0.9)),
+        ("gap to the class's best closed with noise", "private_share", None),
+    ] {
+        let of = |at: usize| report[key][at].as_f64().ok_or_else(|| format!("the report has no \"{key}\""));
+        let interval = super::Interval { middle: of(0)?, low: of(1)?, high: of(2)? };
+        let shown = format!("{:.1} % [{:.1}, {:.1}]", 100.0 * interval.middle, 100.0 * interval.low, 100.0 * interval.high);
+        claims.push(Claim {
+            claim: claim.to_owned(),
+            value: shown,
+            wanted: least.map_or(super::AS_MEASURED.to_owned(), |least| format!("at least {:.0} %", 100.0 * least)),
+            pass: least.is_none_or(|least| interval.middle >= least),
+            numbers: interval.numbers("share"),
+        });
+    }
+    Ok(claims)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +186,22 @@ mod tests {
             |report: &Value| noise_claims(report, (0.93, 0.97)).unwrap().iter().map(|claim| claim.pass).collect::<Vec<bool>>();
         assert_eq!(passes(&of(0.95, 0.03, 0.4)), [true; 6]);
         assert_eq!(passes(&of(0.92, 0.05, 0.22)), [true, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn training_is_held_to_its_gains_and_bits() {
+        let of = |plain: f64, ratio: f64, bits: f64| {
+            let run = serde_json::json!({
+                "start": 0.4, "private": 0.5, "plain": 0.55, "best": 0.6, "built_in": 0.5, "truth": 0.7, "bits": bits,
+            });
+            serde_json::json!({
+                "parameters": 33, "runs": [run], "plain_share": [plain, 0.7, 0.9], "private_over_plain": [ratio, 0.8, 1.0],
+                "private_share": [0.1, 0.0, 0.2],
+            })
+        };
+        let failed = |report: &Value| training_claims(report).unwrap().iter().filter(|claim| !claim.pass).count();
+        assert_eq!((failed(&of(0.85, 0.95, 4e6)), failed(&of(0.75, 0.85, 6e6))), (0, 3));
+        assert!(training_claims(&serde_json::json!({"parameters": 33, "runs": []})).is_err());
     }
 
     #[test]
