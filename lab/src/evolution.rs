@@ -47,13 +47,13 @@ pub struct Arguments {
     #[arg(long, default_value_t = 1)]
     first_seed: u64,
     /// Listeners whose weeks are trained on; half as many others judge.
-    #[arg(long, default_value_t = 800)]
+    #[arg(long, default_value_t = 400)]
     listeners: u32,
     /// Rounds, each with a manifest of its own.
     #[arg(long, default_value_t = 24)]
     rounds: u32,
     /// Bits of all rounds.
-    #[arg(long, default_value_t = 4_800_000)]
+    #[arg(long, default_value_t = 2_400_000)]
     bits: u64,
     /// Pairs of directions of a round, a power of two up to 256.
     #[arg(long, default_value_t = 256)]

@@ -291,7 +291,7 @@ fn rows_that_are_no_records_are_located() {
         probes::write(&file, rows).unwrap();
         read_released(&desk.manifests, std::slice::from_ref(&file)).map_err(|error| error.to_string())
     };
-    assert_eq!(read(std::slice::from_ref(&fields)).unwrap(), [fields.clone()]);
+    assert_eq!(read(std::slice::from_ref(&fields)).unwrap(), std::slice::from_ref(&fields));
     let wrong = RecordFields { propensity_numerator: 3, ..fields.clone() };
     let message = read(&[fields.clone(), wrong]).unwrap_err();
     assert!(message.contains("in row 2") && message.contains("wrong_propensity"), "{message}");
