@@ -242,7 +242,13 @@ fn slices(train: &DatasetStats, against: Option<&DatasetStats>) -> Vec<Slices> {
                 train.names().iter().cloned().zip(slice.columns.iter().map(|column| summary(column, 3))).collect()
             }),
         });
-        all.push(Slices { column: column.name.clone(), slices: slices.collect() });
+        let mut slices: Vec<SliceLine> = slices.collect();
+        // Those that differ most come first, with one data set the largest.
+        slices.sort_by(|a, b| {
+            let weight = |slice: &SliceLine| (slice.train - slice.against.unwrap_or(0.0)).abs();
+            weight(b).total_cmp(&weight(a)).then_with(|| a.value.cmp(&b.value))
+        });
+        all.push(Slices { column: column.name.clone(), slices });
     }
     all
 }

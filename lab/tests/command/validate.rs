@@ -258,3 +258,49 @@ fn a_webhook_is_told_what_was_found() {
         "{message}"
     );
 }
+
+#[test]
+fn train_and_evaluate_refuse_data_with_errors_unless_told_to_go_on() {
+    let rows = |tiers: &[&str]| {
+        let mut text = "listener,slice:tier,tempo,reward,propensity\n".to_owned();
+        for i in 0..2000_usize {
+            let random = (i * 2_654_435_761) % 1_000_003;
+            let reward = u8::from(random % 100 < 20 + i % 10);
+            text.push_str(&format!("l{},{},{},{reward},0.5\n", i % 200, tiers[random % tiers.len()], i % 10));
+        }
+        text
+    };
+    let (whole, cut) = (Scratch::new("both.csv", &rows(&["free", "premium"])), Scratch::new("free.csv", &rows(&["free"])));
+    let bundle = Scratch::new("home.bundle", "");
+    let train = |more: &[&str]| {
+        let arguments = ["train", cut.path(), "--body", "linear", "-o", bundle.path(), "--against", whole.path()];
+        ears_lab(&[&arguments[..], more].concat())
+    };
+    let (code, _, errors) = train(&[]);
+    assert!(code == 2 && errors.contains("slice slice:tier=premium is missing from train (expected about 50 %)"), "{errors}");
+    assert!(errors.contains("found 1; mend the data, suppress what is known, or go on with --allow-findings"), "{errors}");
+    assert_eq!(std::fs::metadata(bundle.path()).unwrap().len(), 0);
+    let (code, _, errors) = train(&["--allow-findings"]);
+    assert!(code == 0 && errors.contains("missing_slice"), "{errors}");
+
+    // The bundle's columns are those of the data it was trained on, and not of others.
+    let (code, out, _) = ears_lab(&["validate", cut.path(), "--bundle", bundle.path()]);
+    assert_eq!((code, out.as_str()), (0, "0 findings in 2000 rows\n"));
+    let other = Scratch::new("other.csv", &rows(&["free"]).replace("tempo", "mood"));
+    let (code, out, _) = ears_lab(&["validate", other.path(), "--bundle", bundle.path()]);
+    assert!(code == 2 && out.contains("bundle_schema_mismatch") && out.contains("column tempo of the bundle"), "{out}");
+    let (code, _, errors) = ears_lab(&["validate", cut.path(), "--bundle", whole.path()]);
+    assert!(code == 64 && errors.contains("expected a bundle"), "{errors}");
+
+    let log = Scratch::new("log.parquet", "");
+    let schema = Scratch::new("rows.toml", "format = 1\n[dataset]\nmin_rows = 3000\n");
+    assert_eq!(ears_lab(&["sample-log", "--rows", "2000", "--output", log.path()]).0, 0);
+    let evaluate = |more: &[&str]| ears_lab(&[&["evaluate", log.path(), "--policy", "uniform"][..], more].concat());
+    assert_eq!(evaluate(&[]).0, 0);
+    let (code, _, errors) = evaluate(&["--schema", schema.path()]);
+    assert!(code == 2 && errors.contains("dataset_low_num_examples"), "{errors}");
+    assert_eq!(evaluate(&["--schema", schema.path(), "--allow-findings"]).0, 0);
+    // The log's policy is the one of its own world, and not another.
+    let (code, out, _) = ears_lab(&["validate", log.path(), "--replay", "uniform"]);
+    assert!(code == 2 && out.contains("propensity_replay"), "{out}");
+}

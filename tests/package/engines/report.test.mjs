@@ -56,7 +56,9 @@ for (const name of ['Chromium', 'Firefox']) {
     after(() => engine?.close());
 
     test('nothing but the file is asked for', async () => {
-      assert.deepEqual(tab.asked(), [pathToFileURL(report).href]);
+      // A data: address asks nobody; Firefox has fonts of its own there.
+      const asked = tab.asked().filter((address) => address !== pathToFileURL(report).href && !address.startsWith('data:'));
+      assert.deepEqual(asked, []);
       // The same ears hear a page that does ask.
       const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
       await new Promise((done) => { server.once('listening', done); });
@@ -109,7 +111,7 @@ for (const name of ['Chromium', 'Firefox']) {
       assert.notEqual(await tab.ask('getComputedStyle(document.body).backgroundColor'), paper);
       assert.ok(await tab.ask(contrast) >= 4.5, `contrast ${await tab.ask(contrast)}`);
       await tab.resize(390, 844);
-      assert.equal(await tab.ask('document.documentElement.scrollWidth'), 390);
+      assert.ok(await tab.ask('innerWidth === 390 && document.documentElement.scrollWidth <= innerWidth'));
     });
 
     test('every control and every picture has a name', async () => {

@@ -10,9 +10,9 @@ pub(super) mod speed;
 /// Runs the proof in full.
 pub(super) fn run(units: &Units) -> Result<Record> {
     let folder = project::reference_data()?.ok_or("this proof needs the reference data: set EARS_SHARED to its folder")?;
-    let report = units.unit("1,000 draws of 50,000 rows, faults in three data sets", || {
+    let report = units.unit("1,000 draws of 10,000 rows, faults in three data sets", || {
         json_of(|file| {
-            let mut command = test::lab(&["check-validate", "--draws", "1000", "--rows", "50000", "--json"]);
+            let mut command = test::lab(&["check-validate", "--draws", "1000", "--rows", "10000", "--json"]);
             command.arg(file).arg("--faults").arg(folder.join("data"));
             Ok(command)
         })

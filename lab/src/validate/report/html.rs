@@ -96,12 +96,15 @@ fn slice_table(page: &mut String, slices: &Slices) {
         "<section>\n<h2>Slices of {name}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Slices of {name}\">\n<table>\n<thead><tr><th scope=\"col\">{name}</th><th scope=\"col\">train</th>{}<td></td></tr></thead>\n<tbody>\n",
         if two { "<th scope=\"col\">against</th>" } else { "" }
     );
+    let top = slices.slices.iter().map(|slice| slice.train.max(slice.against.unwrap_or(0.0))).fold(f64::MIN_POSITIVE, f64::max);
     for slice in slices.slices.iter().take(DRAWN) {
-        let _ = write!(page, "<tr><th scope=\"row\">{}</th><td>{}</td>", escape(&slice.value), percent(slice.train));
+        // Names of pairs may break behind the star.
+        let value = escape(&slice.value).replace('*', "*<wbr>");
+        let _ = write!(page, "<tr><th scope=\"row\">{value}</th><td>{}</td>", percent(slice.train));
         if let Some(against) = slice.against {
             let _ = write!(page, "<td>{}</td>", percent(against));
         }
-        let _ = writeln!(page, "<td class=\"wide\">{}</td></tr>", bars(slice.train, slice.against, 1.0));
+        let _ = writeln!(page, "<td class=\"wide\">{}</td></tr>", bars(slice.train, slice.against, top));
     }
     page.push_str("</tbody>\n</table>\n</div>\n");
     if slices.slices.len() > DRAWN {
@@ -113,7 +116,7 @@ fn slice_table(page: &mut String, slices: &Slices) {
 fn columns(page: &mut String, report: &Report<'_>) {
     page.push_str(
         "<section aria-labelledby=\"columns\">\n<h2 id=\"columns\">Columns</h2>\n<div class=\"tools\">\n\
-         <label>Search <input type=\"search\" id=\"search\" autocomplete=\"off\" aria-describedby=\"shown\"></label>\n\
+         <label>Search <input type=\"search\" id=\"search\" aria-keyshortcuts=\"/\" placeholder=\"press /\" autocomplete=\"off\" aria-describedby=\"shown\"></label>\n\
          <label>Order <select id=\"order\"><option value=\"difference\">most different first</option><option value=\"name\">by name</option><option value=\"missing\">most missing first</option></select></label>\n\
          <output id=\"shown\" for=\"search\"></output>\n</div>\n<div id=\"cards\">\n",
     );
