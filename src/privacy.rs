@@ -9,6 +9,8 @@
 
 pub mod accountant;
 mod coin;
+#[cfg(test)]
+mod edges;
 mod ledger;
 mod manifest;
 mod perturbation;

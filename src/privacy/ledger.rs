@@ -181,8 +181,8 @@ impl Ledger {
         self.debits.push(Debit { epoch, at: probe_at, milli: epsilon.milli() });
         let ever = &mut self.ever[usize::from(epsilon.index())];
         *ever = ever.saturating_add(1);
-        // Debits older than a year no longer count for anything.
-        self.debits.retain(|debit| now.since(debit.at) <= 2 * CONSENT_YEAR_MS);
+        // What is older than that counts for no later probe. By the probe's time: a clock far ahead must not make it forget.
+        self.debits.retain(|debit| probe_at.since(debit.at) <= 2 * CONSENT_YEAR_MS);
         Ok(Permit { epsilon })
     }
 
