@@ -193,7 +193,7 @@ pub enum Mishap {
 }
 
 /// A probe that is over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// Its week.
     pub week: u16,
@@ -208,7 +208,7 @@ pub struct Probe {
 pub struct Tab {
     ledger: Option<Ledger>,
     known: Option<Vec<u8>>,
-    permit: Option<(Timestamp, Permit)>,
+    permit: Option<(Probe, Permit)>,
 }
 
 impl Tab {
@@ -304,9 +304,9 @@ pub fn shipped_contribute(disk: &mut Option<Vec<u8>>, tab: &mut Tab, probe: Prob
         tab.known = Some(bytes);
     }
     let Some(ledger) = tab.ledger.as_mut() else { return 0 };
-    if tab.permit.as_ref().is_none_or(|(at, _)| *at != probe.at) {
+    if tab.permit.as_ref().is_none_or(|(paid, _)| *paid != probe) {
         match ledger.debit(probe.epsilon, probe.week, probe.at, now) {
-            Ok(permit) => tab.permit = Some((probe.at, permit)),
+            Ok(permit) => tab.permit = Some((probe, permit)),
             Err(_) => {
                 tab.permit = None;
                 return 0;

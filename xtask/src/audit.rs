@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Draws from the wasm module for the default setting; the others get a tenth each.
+/// Draws from the wasm module for the default setting; the others get a twentieth each.
 const DRAWS: u64 = 200_000;
 
 /// The checks, in the order in which one would ask. `wasm` needs the draws' file.

@@ -67,6 +67,16 @@ pub fn wasm_pack(run: Runner) -> Result<PathBuf> {
     Ok(project::target().join("tools/bin/wasm-pack"))
 }
 
+/// `cargo-mutants`, which changes code a little to see whether a test notices.
+pub fn cargo_mutants(run: Runner) -> Result<PathBuf> {
+    if let Some(program) = find("cargo-mutants") {
+        return Ok(program);
+    }
+    announce("cargo-mutants into target/tools", "it changes the code that makes records, to see whether a test notices");
+    run(cargo_install().args(["cargo-mutants", "--locked"]))?;
+    Ok(project::target().join("tools/bin/cargo-mutants"))
+}
+
 /// `wasm-opt`, from the npm package binaryen.
 pub fn wasm_opt(run: Runner) -> Result<PathBuf> {
     let folder = project::root().join("xtask");

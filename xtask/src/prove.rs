@@ -14,6 +14,7 @@ mod bundles;
 pub mod carousel;
 pub mod evaluate;
 mod models;
+mod mutants;
 mod privacy;
 mod toolchains;
 mod train;
@@ -132,6 +133,11 @@ const PROOFS: &[Proof] = &[
         name: "privacy",
         shows: "what may leave the device: exact law, 1e7 draws from the wasm module, twins, ledger, encoding, planted faults, sizes",
         run: audited::run,
+    },
+    Proof {
+        name: "mutants",
+        shows: "every small change of what makes records turns a test red (installs cargo-mutants)",
+        run: mutants::run,
     },
     Proof {
         name: "attacks",
