@@ -5,12 +5,13 @@
 use std::fs::File;
 use std::path::Path;
 
-use parquet::basic::ConvertedType;
+use parquet::basic::{Compression, ConvertedType, Repetition};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType, FixedLenByteArray};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::schema::types::{ColumnDescriptor, Type};
 
 use super::{Cell, MAX_COLUMNS, TakeRow};
 use crate::error::LabError;
@@ -28,13 +29,16 @@ pub fn read(path: &Path, file: File, take: &mut TakeRow<'_>) -> Result<(), LabEr
     if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
         return Err(LabError::file(path, "different names of columns", format!("{} twice", twice.1)));
     }
-    let mut columns: Vec<Column> = schema.columns().iter().map(|column| Column::new(column)).collect();
+    let mut columns: Vec<Column> =
+        schema.columns().iter().enumerate().map(|(place, column)| Column::new(column, schema.get_column_root(place))).collect();
     let mut before = 0_u64;
     for (number, about) in reader.metadata().row_groups().iter().enumerate() {
         let first = before + 1;
         let wrong = |error: ParquetError| {
             LabError::file(path, "readable Parquet", format!("{error} (row group {number}, from row {first})"))
         };
+        packed(about)
+            .map_err(|found| LabError::file(path, PACKINGS, format!("{found} (row group {number}, from row {first})")))?;
         let group = reader.get_row_group(number).map_err(wrong)?;
         let mut readers =
             (0..names.len()).map(|place| group.get_column_reader(place)).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
@@ -54,6 +58,21 @@ pub fn read(path: &Path, file: File, take: &mut TakeRow<'_>) -> Result<(), LabEr
         }
     }
     Ok(())
+}
+
+/// What this program unpacks.
+const PACKINGS: &str = "columns that are plain or packed by Snappy, Gzip, LZ4 or Zstandard";
+
+/// Refuses a column that is packed in another way.
+fn packed(group: &RowGroupMetaData) -> Result<(), String> {
+    let known = |packing: Compression| {
+        use Compression::{GZIP, LZ4, LZ4_RAW, SNAPPY, UNCOMPRESSED, ZSTD};
+        matches!(packing, UNCOMPRESSED | SNAPPY | GZIP(_) | LZ4 | LZ4_RAW | ZSTD(_))
+    };
+    match group.columns().iter().find(|column| !known(column.compression())) {
+        Some(column) => Err(format!("{} in the column {}", column.compression_codec(), column.column_path().string())),
+        None => Ok(()),
+    }
 }
 
 /// Hands over the rows that the columns hold.
@@ -124,6 +143,8 @@ struct Column {
     repeated: i16,
     /// The level from which on a list is there, if empty.
     list: i16,
+    /// The level from which on an item is there, be it null.
+    item: i16,
     meaning: Meaning,
     definition: Vec<i16>,
     repetition: Vec<i16>,
@@ -134,9 +155,9 @@ struct Column {
 }
 
 impl Column {
-    fn new(descriptor: &ColumnDescriptor) -> Self {
+    fn new(descriptor: &ColumnDescriptor, root: &Type) -> Self {
         let (full, repeated) = (descriptor.max_def_level(), descriptor.max_rep_level());
-        let optional_item = descriptor.self_type().is_optional();
+        let (list, item) = list_levels(root, descriptor.path().parts());
         let meaning = match descriptor.converted_type() {
             ConvertedType::DECIMAL => Meaning::Decimal(descriptor.type_scale()),
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64 => Meaning::Unsigned,
@@ -146,8 +167,8 @@ impl Column {
             name: name(descriptor),
             full,
             repeated,
-            // A repeated group that is there counts one level, an item that may be null another.
-            list: full - i16::from(optional_item) - 1,
+            list,
+            item,
             meaning,
             definition: Vec::new(),
             repetition: Vec::new(),
@@ -231,8 +252,7 @@ impl Column {
             if *repeat == 0 {
                 self.lists.push((*level >= self.list).then_some((at, at)));
             }
-            // One level above the list there is an item, be it null.
-            if *level > self.list {
+            if *level >= self.item {
                 self.cells.push(held);
                 if let Some(Some((_, end))) = self.lists.last_mut() {
                     *end = at + 1;
@@ -240,6 +260,28 @@ impl Column {
             }
         }
     }
+}
+
+/// The levels from which on the outermost list of a column and the items of its innermost list are there: each group that may be missing counts
+/// one level, each repeated one another.
+fn list_levels(root: &Type, path: &[String]) -> (i16, i16) {
+    let (mut at, mut level, mut list, mut item) = (root, 0, None, 0);
+    for (depth, part) in path.iter().enumerate() {
+        if depth > 0 {
+            let Some(field) = at.get_fields().iter().find(|field| field.name() == part) else { break };
+            at = field;
+        }
+        match at.get_basic_info().repetition() {
+            Repetition::REPEATED => {
+                list.get_or_insert(level);
+                level += 1;
+                item = level;
+            }
+            Repetition::OPTIONAL => level += 1,
+            Repetition::REQUIRED => {}
+        }
+    }
+    (list.unwrap_or(0), item)
 }
 
 fn of_bytes(bytes: &impl AsBytes, meaning: Meaning, held: &mut Vec<ByteArray>) -> Held {

@@ -242,6 +242,36 @@ fn parquet_with_lists_groups_and_decimals() {
 }
 
 #[test]
+fn parquet_of_other_writers() {
+    // Written by pyarrow 10.
+    let foreign = |name: &str| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/foreign").join(name);
+        rows(name, &std::fs::read(path).unwrap())
+    };
+    for packing in ["gzip", "lz4"] {
+        assert_eq!(foreign(&format!("{packing}.parquet")).unwrap(), ["i=i1 s=\"a\"", "i=i2 s=\"b\"", "i=i3 s=-"]);
+    }
+    assert_eq!(
+        foreign("brotli.parquet").unwrap_err(),
+        "FILE: expected columns that are plain or packed by Snappy, Gzip, LZ4 or Zstandard, found BROTLI in the column i (row group 0, from row 1)"
+    );
+    assert_eq!(
+        foreign("map.parquet").unwrap(),
+        [
+            "m.key_value.key=1[\"a\"] m.key_value.value=1[i1]",
+            "m.key_value.key=1[\"b\",\"c\"] m.key_value.value=1[i2,i3]",
+            "m.key_value.key=- m.key_value.value=-"
+        ]
+    );
+    assert_eq!(
+        foreign("liststruct.parquet").unwrap(),
+        ["l.list.item.a=1[i1] l.list.item.b=2[i1,i2]", "l.list.item.a=1[] l.list.item.b=2[]", "l.list.item.a=- l.list.item.b=-"]
+    );
+    assert_eq!(foreign("time.parquet").unwrap()[0], "ts=i1577836800000000 d=i18262 dec=f1.25 t=i3600000000");
+    assert_eq!(foreign("odd.parquet").unwrap(), ["u=f18446744073709552000 f16=-", "u=i1 f16=-", "u=i2 f16=-"]);
+}
+
+#[test]
 fn types_of_texts() {
     for (text, cell) in [
         ("", Cell::Missing),
