@@ -34,10 +34,10 @@ type Possible = (usize, usize, usize, f64);
 /// A bit that asks whether it was played.
 fn played(channel: Channel) -> Vec<Possible> {
     let mut all = Vec::new();
-    for arm in 0..3 {
+    for (arm, weight) in COIN.iter().enumerate() {
         for sent in 0..2 {
             let chance = arm_mean(arm) * channel.chance(sent, 1) + (1.0 - arm_mean(arm)) * channel.chance(sent, 0);
-            all.push((arm, 0, sent, COIN[arm] * chance));
+            all.push((arm, 0, sent, weight * chance));
         }
     }
     all
@@ -104,9 +104,9 @@ fn arms_are_unbiased() {
         let all = played(channel);
         unbiased(expected(1, 2, &all, |counts| arms::ips(counts, channel, &COIN, &POLICY).unwrap()), value);
         // Given two records of an arm: every outcome of both.
-        for arm in 0..3 {
+        for (arm, weight) in COIN.iter().enumerate() {
             let of: Vec<Possible> =
-                all.iter().filter(|one| one.0 == arm).map(|one| (one.0, one.1, one.2, one.3 / COIN[arm])).collect();
+                all.iter().filter(|one| one.0 == arm).map(|one| (one.0, one.1, one.2, one.3 / weight)).collect();
             unbiased(expected(1, 2, &of, |counts| arms::mean(counts, channel, arm)), arm_mean(arm));
         }
         // Two records of each of two arms: differences.

@@ -327,20 +327,20 @@ mod tests {
     #[test]
     fn through_a_channel_slopes_are_those_of_finite_differences_and_curves_their_expectation() {
         for epsilon in [0.25, 0.5, 1.0] {
-            let channel = Some(channel(epsilon));
+            let channel = channel(epsilon);
             for margin in [-6.0, -1.2, 0.0, 0.7, 4.0] {
                 let mut mean = [0.0; 2];
                 for target in [0.0, 1.0] {
-                    let of = |by: f64| likelihood(margin + by, target, channel);
+                    let of = |by: f64| likelihood(margin + by, target, Some(channel));
                     let slope = (of(1e-5)[0] - of(-1e-5)[0]) / 2e-5;
                     assert!((slope - of(0.0)[1]).abs() < 1e-8, "{epsilon} {margin} {target}: {slope}");
                     let curve = (of(1e-5)[1] - of(-1e-5)[1]) / 2e-5;
-                    let sent = channel.unwrap().other() + channel.unwrap().signal() * sigmoid(margin);
+                    let sent = channel.other() + channel.signal() * sigmoid(margin);
                     let chance = if target == 1.0 { sent } else { 1.0 - sent };
                     mean[0] += chance * of(0.0)[1];
                     mean[1] += chance * curve;
                 }
-                let [_, _, information] = likelihood(margin, 0.0, channel);
+                let [_, _, information] = likelihood(margin, 0.0, Some(channel));
                 assert!(mean[0].abs() < 1e-12 && (mean[1] - information).abs() < 1e-8, "{epsilon} {margin}: {mean:?}");
             }
         }
@@ -377,8 +377,8 @@ mod tests {
         sample.weight.fill(1.0);
         let found = fit(&sample, &settings(Some(channel(1.0))), &threads).unwrap();
         let naive = fit(&sample, &settings(None), &threads).unwrap();
-        for at in 0..4 {
-            let off = (found.weights[at] - weights[at]).abs() / found.sds()[at];
+        for (at, want) in weights.iter().enumerate() {
+            let off = (found.weights[at] - want).abs() / found.sds()[at];
             assert!(off < 5.0, "{at}: {:?} {:?}", found.weights, found.sds());
         }
         // The naive fit is off by many of its own standard deviations, and knows nothing of it.
