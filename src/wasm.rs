@@ -220,10 +220,11 @@ impl Core {
         self.ranker.excluded().flat_map(pair).collect()
     }
 
-    /// What the listener agrees to.
+    /// What the listener agrees to; and whether contributing is paused for now, for a fault of the host.
     #[wasm_bindgen(js_name = setConsent)]
-    pub fn set_consent(&mut self, personalize: bool, contribute: bool) {
+    pub fn set_consent(&mut self, personalize: bool, contribute: bool, paused: bool) {
         self.ranker.set_consent(Consent { personalize, contribute });
+        self.ranker.pause_contribution(paused);
     }
 }
 

@@ -12,6 +12,9 @@ import type { RecordFields, StorageAdapter, UploadOptions } from './types.js';
 /** Privacy ledger: one per origin, whatever the namespace. */
 const LEDGER_KEY = 'ledger';
 
+const HOUR_MS = 3_600_000;
+/** Probes that may be over and waiting at once, one more than the core keeps. */
+const MOST_PROBES = 5;
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
@@ -84,7 +87,9 @@ export class Contributor {
     if (this.#stopped || !this.#host.mayContribute()) return 0;
     try {
       if (!this.#prepared) await this.#prepareInTime();
-      if (this.#prepared && !this.#stopped && this.#host.mayContribute()) await this.#make();
+      for (let probes = 0; probes < MOST_PROBES && this.#prepared && !this.#stopped && this.#host.mayContribute(); probes++) {
+        if (!await this.#make()) break;
+      }
     } catch (thrown) {
       this.#host.report(this.#host.error(thrown, 'contribution_failed'));
     }
@@ -140,10 +145,10 @@ export class Contributor {
     }
   }
 
-  /** Probe, debit, save, make, keep. */
-  async #make(): Promise<void> {
+  /** Probe, debit, save, make, keep. Whether there was one that is over. */
+  async #make(): Promise<boolean> {
     const { outbox, withCore } = this.#host;
-    if (withCore((core) => core.contribution(this.#host.now())).state !== 'ready') return;
+    if (withCore((core) => core.contribution(this.#host.now())).state !== 'ready') return false;
     await this.#underLedgerLock(async () => {
       const now = this.#host.now();
       // Drawn first: where there is no entropy, nothing is spent. Never from the seed: a nonce that could be told would name the device.
@@ -159,8 +164,11 @@ export class Contributor {
         throw new Error(`expected a record of ${RECORD_BYTES} bytes, got ${record.length}`);
       }
       const fields = present<RecordFields>(withCore((core) => core.describeRecord(record)));
-      await outbox.add(nonce, record, fields, sendAfter ?? now + sendingDelay(this.#host.random()));
+      // A record made late, after a vote or a long absence, does not leave with the visit that made it.
+      const drawn = sendAfter ?? now + sendingDelay(this.#host.random());
+      await outbox.add(nonce, record, fields, drawn > now + HOUR_MS ? drawn : now + apart(this.#host.random()));
     });
+    return true;
   }
 
   async #send(): Promise<number> {
@@ -186,6 +194,10 @@ export class Contributor {
         entry.state = 'sent';
         entry.sentAt = this.#host.now();
         delivered++;
+        // Two that are due do not leave together, which would say that they are of one device.
+        for (const other of outbox.waiting) {
+          if (other !== entry) other.nextTryAt = Math.max(other.nextTryAt, now + apart(this.#host.random()));
+        }
       } catch (thrown) {
         this.#failed(entry, now, this.#host.error(thrown, 'send_failed'));
       }
@@ -203,6 +215,8 @@ export class Contributor {
   async saveLedger(): Promise<void> {
     if (!this.#prepared || !this.#host.mayContribute()) return;
     try {
+      const now = this.#host.withCore((core) => core.ledger());
+      if (now === undefined || sameBytes(now, this.#known)) return;
       await this.#underLedgerLock(async () => {
         await this.#ledgerOnDisk();
         const ledger = this.#host.withCore((core) => core.ledger());
@@ -262,6 +276,9 @@ function underLock<T>(platform: Platform, lockName: string | undefined, work: ()
     if (waits === undefined) reject(new Error('Web Locks are not available here'));
   });
 }
+
+/** Between an hour and a day: far enough from whatever else is seen of this device. */
+function apart(random: number): number { return Math.floor(HOUR_MS + random * 23 * HOUR_MS); }
 
 function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return b !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index]);

@@ -43,7 +43,8 @@ export interface Core {
   include(artist: string, cardId: string): boolean;
   /** Artist and card handle in turn, one of them empty. */
   excluded(): string[];
-  setConsent(personalize: boolean, contribute: boolean): void;
+  /** Paused: no probe starts and none is paid for, and what runs goes on. */
+  setConsent(personalize: boolean, contribute: boolean, paused: boolean): void;
   setManifest(bytes: Uint8Array, parsed: unknown): void;
   ledger(): Uint8Array | undefined;
   restoreLedger(bytes: Uint8Array): void;

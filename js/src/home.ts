@@ -61,7 +61,7 @@ export class HomeRuntime implements Home {
   #consent: Consent;
   #private = false;
   /** Whether the core believes that the listener contributes. */
-  #told = false;
+  #told: OutboxView['stoppedBy'] = 'upload';
   /** What `setConsent` was told on this page. */
   #chosen: Partial<Consent> = {};
   #storage: StorageAdapter = memoryStorage();
@@ -132,7 +132,11 @@ export class HomeRuntime implements Home {
       this.#heed();
       const now = this.#now();
       const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
-      if (!this.#private) this.#saver.touch();
+      if (!this.#private) {
+        // What the coin drew is on disk before anybody can have answered to it: it is not drawn again.
+        void this.#contributor?.saveLedger();
+        this.#saver.touch();
+      }
       this.#bundles?.ranked();
       return ranked;
     } catch (thrown) {
@@ -320,7 +324,7 @@ export class HomeRuntime implements Home {
 
   /** Tells the core of a signal that came or went since it was last told. */
   #heed(): void {
-    if (this.#mayContribute() !== this.#told) this.#tellConsent();
+    if (this.#stoppedBy() !== this.#told) this.#tellConsent();
   }
 
   async #dropWaiting(): Promise<void> {
@@ -339,8 +343,10 @@ export class HomeRuntime implements Home {
   }
 
   #tellConsent(): void {
-    this.#told = this.#mayContribute();
-    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, this.#told));
+    const by = this.#told = this.#stoppedBy();
+    // A storage that fails, perhaps for how much it holds, and another tab that writes, drop no probe that runs.
+    const paused = by === 'storage' || by === 'tab';
+    this.#quietly(() => this.#engine?.core.setConsent(this.#consent.personalize, by === undefined || paused, paused));
   }
 
   async #contribute(): Promise<number> {
@@ -417,6 +423,8 @@ export class HomeRuntime implements Home {
     const engine = this.#mustHaveEngine();
     this.#learned = engine.core.restore(bytes);
     engine.moveTo(engine.core);
+    // A probe that ran where the state comes from is answered there, and not here a second time.
+    engine.core.setConsent(this.#consent.personalize, false, false);
     this.#tellConsent();
     await this.#saver.now();
     this.#refresh();

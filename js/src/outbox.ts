@@ -47,12 +47,11 @@ export class Outbox {
   /** Stores a new record; it is in the outbox only once it is on disk. */
   async add(nonce: Uint8Array, bytes: Uint8Array, fields: RecordFields, sendAfter: number): Promise<void> {
     const entry: OutboxEntry = { hex: toHex(bytes), nonce: toHex(nonce), fields, state: 'waiting', sendAfter, attempts: 0, nextTryAt: sendAfter };
-    const old = this.#entries;
-    this.#entries = [...old, entry].slice(-KEPT);
+    this.#entries = [...this.#entries, entry].slice(-KEPT);
     try {
       await this.save();
     } catch (thrown) {
-      this.#entries = old;
+      this.#entries = this.#entries.filter((other) => other !== entry);
       throw thrown;
     }
   }

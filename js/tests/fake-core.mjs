@@ -157,7 +157,7 @@ class FakeCore {
     return this.state.excluded.length < before.length;
   }
   excluded() { return (this.state.excluded ?? []).flatMap(([artist, cardId]) => [artist, this.byId.has(cardId) ? String(this.byId.get(cardId)) : '']); }
-  setConsent(personalize, contribute) { this.consent = { personalize, contribute }; }
+  setConsent(personalize, contribute, paused) { this.consent = { personalize, contribute: contribute && !paused }; }
   setManifest(bytes, parsed) { if (parsed.format !== 2) throw coded('manifest_invalid'); this.manifest = parsed; }
   ledger() { return this.ledgerBytes; }
   restoreLedger(bytes) { if (bytes[0] !== 0x4c) throw coded('ledger_corrupt'); this.ledgerBytes = bytes; this.spent = bytes[1]; this.permit = false; }

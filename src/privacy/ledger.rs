@@ -139,6 +139,21 @@ impl Ledger {
         self.has_room(epsilon, now)
     }
 
+    /// The same beside probes that took place at these times and will be paid for.
+    ///
+    /// # Errors
+    /// The first rule that forbids it.
+    pub fn allows_beside(&self, epsilon: Epsilon, now: Timestamp, unpaid: &[Timestamp]) -> Result<u16, Refusal> {
+        let mut then = self.clone();
+        for at in unpaid {
+            let epoch = epoch_of(*at).ok_or(Refusal::Calendar)?;
+            if !self.has_paid(epoch) {
+                then.debits.push(Debit { epoch, at: *at, milli: RECORD_MILLI });
+            }
+        }
+        then.allows(epsilon, now)
+    }
+
     fn has_room(&self, epsilon: Epsilon, now: Timestamp) -> Result<u16, Refusal> {
         let milli = epsilon.milli();
         let epoch = epoch_of(now).ok_or(Refusal::Calendar)?;

@@ -20,7 +20,9 @@ use crate::random::Entropy;
 use crate::slate::Candidates;
 
 /// Most plays kept of a probe.
-const MAX_HEARD: usize = 256;
+pub(super) const MAX_HEARD: usize = 256;
+/// Most probes that wait to be paid for: a month of them.
+pub(super) const MAX_OVER: usize = 4;
 
 /// A probe that is running: what was done with the page, and what was played.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +72,23 @@ impl Watch {
         }
     }
 
+    fn hear(&mut self, mut heard: Heard, started_at: Timestamp) {
+        if let Target::Vote(_) = self.target {
+            // What is no reward is nothing to a vote, and would only take the room of what is.
+            if heard.how_long < LISTENED {
+                return;
+            }
+            heard.how_long = LISTENED;
+        }
+        let known = |other: &Heard| {
+            (other.decision, other.shelf, other.card) == (heard.decision, heard.shelf, heard.card)
+                && other.how_long >= heard.how_long
+        };
+        if started_at <= self.ready_at && self.heard.len() < MAX_HEARD && !self.heard.iter().any(known) {
+            self.heard.push(heard);
+        }
+    }
+
     /// Forgets plays, because the listener took them back.
     pub(super) fn take_back(&mut self, gone: impl Fn(CardHandle) -> bool) {
         self.heard.retain(|heard| !gone(heard.card));
@@ -97,6 +116,9 @@ pub(super) struct Lane {
     pub(super) manifest: Option<Manifest>,
     pub(super) ledger: Option<Ledger>,
     pub(super) watch: Option<Watch>,
+    /// Probes that are over and not paid for yet, oldest first: they wait for the host and hold up no other.
+    pub(super) over: Vec<Watch>,
+    paused: bool,
     permit: Option<Permit>,
     coin: Box<dyn Entropy>,
     flip: Box<dyn Entropy>,
@@ -104,11 +126,30 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(coin: Box<dyn Entropy>, flip: Box<dyn Entropy>) -> Self {
-        Self { manifest: None, ledger: None, watch: None, permit: None, coin, flip }
+        Self { manifest: None, ledger: None, watch: None, over: Vec::new(), paused: false, permit: None, coin, flip }
     }
-}
 
-impl Lane {
+    /// The probe to be paid for next: the oldest that is over.
+    fn ready(&self, now: Timestamp) -> Option<&Watch> {
+        self.over.first().or_else(|| self.watch.as_ref().filter(|watch| now >= watch.ready_at))
+    }
+
+    /// Takes it out.
+    fn take_ready(&mut self) -> Option<Watch> {
+        if self.over.is_empty() { self.watch.take() } else { Some(self.over.remove(0)) }
+    }
+
+    /// Every probe that has an outcome to come.
+    pub(super) fn watches(&mut self) -> impl Iterator<Item = &mut Watch> {
+        self.over.iter_mut().chain(&mut self.watch)
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.watch = None;
+        self.over.clear();
+        self.void();
+    }
+
     /// Takes back the right to make a record; what was paid for it stays paid.
     pub(super) fn void(&mut self) {
         self.permit = None;
@@ -219,10 +260,20 @@ impl Ranker {
     /// What the listener agrees to. Taking `contribute` back drops a running probe.
     pub fn set_consent(&mut self, consent: super::Consent) {
         if self.consent.contribute && !consent.contribute {
-            self.contribution.watch = None;
-            self.contribution.void();
+            self.contribution.forget();
         }
         self.consent = consent;
+    }
+
+    /// For now no probe starts and none is paid for, or again; what runs goes on. For faults of the host, which may come of how much was
+    /// listened to and must not decide what is recorded.
+    pub fn pause_contribution(&mut self, paused: bool) {
+        self.contribution.paused = paused;
+    }
+
+    /// Drops the probes that run or wait: a state that was brought from another device has left its probes there.
+    pub fn drop_probes(&mut self) {
+        self.contribution.forget();
     }
 
     /// The consents.
@@ -266,14 +317,22 @@ impl Ranker {
 
     /// This visit's probe, if one is due. Reads clock, manifest, ledger, coin and the page's ids; from the history only whether
     /// the listener has hidden the arm, which then counts as reward 0.
+    ///
+    /// None on a part that a page grows by: how far somebody scrolls must not decide. A probe that is over steps aside, paid for or not:
+    /// when the host pays may depend on what was played.
     pub(super) fn probe_for(&mut self, page: &Page, now: Timestamp) -> Option<Probe> {
-        let lane = &mut self.contribution;
-        if !self.consent.contribute || lane.watch.is_some() {
+        if !self.consent.contribute || self.contribution.paused || page.after.is_some() {
             return None;
         }
+        self.set_aside(now);
+        let lane = &mut self.contribution;
         let (manifest, ledger) = (lane.manifest.as_ref()?, lane.ledger.as_mut()?);
         let epoch = epoch_of(now).filter(|epoch| manifest.covers(*epoch))?;
-        if ledger.allows(manifest.epsilon(), now).is_err() || ledger.probed().is_some_and(|probed| probed >= epoch) {
+        if lane.watch.is_some() || ledger.probed().is_some_and(|probed| probed >= epoch) {
+            return None;
+        }
+        let waiting: Vec<Timestamp> = lane.over.iter().map(|watch| watch.started_at).collect();
+        if ledger.allows_beside(manifest.epsilon(), now, &waiting).is_err() {
             return None;
         }
         let tossed = ledger.coin().filter(|coin| coin.epoch == epoch && coin.fits(manifest)).copied();
@@ -290,7 +349,28 @@ impl Ranker {
         if now < coin.due_at && !vote {
             return None;
         }
-        Some(Probe { coin, deed: self.deed(probe, action, page).unwrap_or(if vote { Deed::Vote } else { Deed::Nothing }) })
+        Some(Probe { coin, deed: self.deed(probe, action, page).unwrap_or(Deed::Nothing) })
+    }
+
+    /// Moves a probe that is over out of the way of the next.
+    fn set_aside(&mut self, now: Timestamp) {
+        if self.contribution.watch.as_ref().is_none_or(|watch| now < watch.ready_at) {
+            return;
+        }
+        self.count_open_play(now);
+        let lane = &mut self.contribution;
+        if lane.over.len() >= MAX_OVER {
+            lane.over.remove(0);
+        }
+        lane.over.extend(lane.watch.take());
+    }
+
+    /// What has passed of a play under way counts.
+    fn count_open_play(&mut self, now: Timestamp) {
+        if let Some(play) = self.open_play {
+            let ms = play.length_ms(now, self.catalogue.card(play.card).duration_ms);
+            self.probe_played(&play, ms);
+        }
     }
 
     /// What an arm does with a page; `None` when it cannot.
@@ -336,29 +416,27 @@ impl Ranker {
         lane.watch = Some(Watch { coin: probe.coin, started_at: now, ready_at, target, heard: Vec::new() });
     }
 
-    /// Notes for the probe that a card was played for `ms` from `started_at`: 30 seconds of it have to lie within the window.
+    /// Notes for the probes that a card was played for `ms` from `started_at`: 30 seconds of it have to lie within the window.
     pub(super) fn probe_played(&mut self, play: &OpenPlay, ms: u32) {
-        let Some(watch) = &self.contribution.watch else { return };
-        let Some(decision) = play.decision.filter(|id| watch.concerns(*id)) else { return };
-        if ms == 0 || play.started_at > watch.ready_at || watch.heard.len() == MAX_HEARD {
+        let Some(decision) = play.decision else { return };
+        if ms == 0 || !self.contribution.watches().any(|watch| watch.concerns(decision)) {
             return;
         }
-        let listened = ms >= LISTEN_MS && play.started_at.plus_ms(LISTEN_MS.into()) <= watch.ready_at;
         let whole = self.catalogue.card(play.card).duration_ms.is_some_and(|whole| 10 * u64::from(ms) >= 9 * u64::from(whole));
-        let how_long = if !listened { 1 } else { LISTENED + u8::from(whole) };
         let shelf = play.shelf.or_else(|| self.shelf_of(decision, play.card));
-        let known = |heard: &Heard| {
-            (heard.decision, heard.shelf, heard.card) == (decision, shelf, play.card) && heard.how_long >= how_long
-        };
-        if let Some(watch) = self.contribution.watch.as_mut().filter(|watch| !watch.heard.iter().any(known)) {
-            watch.heard.push(Heard { decision, shelf, card: play.card, how_long });
+        for watch in self.contribution.watches().filter(|watch| watch.concerns(decision)) {
+            let listened = ms >= LISTEN_MS && play.started_at.plus_ms(LISTEN_MS.into()) <= watch.ready_at;
+            let how_long = if !listened { 1 } else { LISTENED + u8::from(whole) };
+            watch.hear(Heard { decision, shelf, card: play.card, how_long }, play.started_at);
         }
     }
 
-    /// The first shelf of a decision that has the card.
+    /// The topmost shelf of a decision, as shown, that has the card.
     fn shelf_of(&self, id: DecisionId, card: CardHandle) -> Option<ShelfHandle> {
         if let Some(open) = self.open.iter().rev().find(|open| open.id == id) {
-            return open.row(None, card, self.bundle.schema.stride()).map(|(shelf, _)| shelf);
+            let mut shown = open.slate.shelves.iter().map(|placed| placed.placed.index);
+            let has = |s: &u32| open.cards[open.candidates.cards_of(*s)].contains(&card);
+            return shown.find(has).map(|s| open.shelves[s as usize]);
         }
         let shelves = &self.log.find(id)?.shelves;
         shelves.iter().find(|shelf| shelf.cards.iter().any(|placed| placed.card == card)).map(|shelf| shelf.shelf)
@@ -370,7 +448,7 @@ impl Ranker {
         let lane = &self.contribution;
         let epoch = epoch_of(now);
         let manifest = lane.manifest.as_ref().filter(|m| epoch.is_some_and(|epoch| m.covers(epoch)));
-        let watch = lane.watch.as_ref();
+        let watch = lane.ready(now).or(lane.watch.as_ref());
         let coin = lane.ledger.as_ref().and_then(Ledger::coin).filter(|coin| Some(coin.epoch) == epoch);
         let probed = lane.ledger.as_ref().and_then(Ledger::probed);
         let state = match (&lane.ledger, manifest, watch) {
@@ -415,28 +493,24 @@ impl Ranker {
             return Ok(None);
         }
         self.settle(now);
-        if let Some(play) = self.open_play {
-            // Still under way: what has passed of it counts.
-            let ms = play.length_ms(now, self.catalogue.card(play.card).duration_ms);
-            self.probe_played(&play, ms);
-        }
+        self.count_open_play(now);
         let lane = &mut self.contribution;
-        let (Some(watch), Some(manifest), Some(ledger)) = (&lane.watch, &lane.manifest, &mut lane.ledger) else {
-            return Ok(None);
-        };
-        if !self.consent.contribute || now < watch.ready_at {
+        if !self.consent.contribute || lane.paused {
             return Ok(None);
         }
+        let (Some(watch), Some(manifest)) = (lane.ready(now), &lane.manifest) else { return Ok(None) };
+        let (coin, started_at, fits) = (watch.coin, watch.started_at, watch.coin.fits(manifest));
+        let Some(ledger) = &mut lane.ledger else { return Ok(None) };
         if lane.permit.is_none() {
             // Paid for in an earlier life of this page: the record was lost with it and is not made twice.
-            if ledger.has_paid(watch.coin.epoch) || !watch.coin.fits(manifest) {
-                lane.watch = None;
+            if ledger.has_paid(coin.epoch) || !fits {
+                lane.take_ready();
                 return Ok(None);
             }
-            match ledger.debit(manifest.epsilon(), watch.coin.epoch, watch.started_at, now) {
+            match ledger.debit(manifest.epsilon(), coin.epoch, started_at, now) {
                 Ok(permit) => lane.permit = Some(permit),
                 Err(error) => {
-                    lane.watch = None;
+                    lane.take_ready();
                     return Err(error);
                 }
             }
@@ -451,10 +525,10 @@ impl Ranker {
     /// stays paid.
     pub fn make_record(&mut self) -> Result<ProbeRecord, Error> {
         let lane = &mut self.contribution;
-        let (Some(permit), Some(manifest)) = (lane.permit.take(), lane.manifest.as_ref()) else {
+        let Some(permit) = lane.permit.take() else {
             return Err(Error::privacy("not_paid", "expected a debit that was saved, found none"));
         };
-        let Some(watch) = lane.watch.take() else {
+        let (Some(watch), Some(manifest)) = (lane.take_ready(), lane.manifest.as_ref()) else {
             return Err(Error::privacy("not_paid", "expected a probe that is over, found none"));
         };
         let (Some((probe, _)), Some(question)) = (watch.coin.drawn(manifest), watch.coin.question_of(manifest)) else {

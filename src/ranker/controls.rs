@@ -49,8 +49,8 @@ pub(super) struct Replaced {
     pub(super) card: CardHandle,
     pub(super) open_play: Option<OpenPlay>,
     pub(super) last_event_at: Timestamp,
-    /// Plays known to the probe.
-    pub(super) heard: usize,
+    /// The week of the probe that ran, and how many plays it knew.
+    pub(super) heard: Option<(u16, usize)>,
 }
 
 impl Controls {
@@ -168,9 +168,7 @@ impl Ranker {
         if self.open_play.is_some_and(|play| gone(play.card)) {
             self.open_play = None;
         }
-        if let Some(watch) = &mut self.contribution.watch {
-            watch.take_back(gone);
-        }
+        self.contribution.watches().for_each(|watch| watch.take_back(gone));
         for record in &mut self.log.records {
             let before = record.impressions.len();
             record.impressions.retain(|impression| !gone(impression.card));
@@ -191,9 +189,7 @@ impl Ranker {
             return;
         };
         self.history.take_back(&|fact| fact.card == card && fact.at == to && fact.ms == ms, &|_| false, 0);
-        if let Some(watch) = &mut self.contribution.watch
-            && to >= watch.started_at
-        {
+        for watch in self.contribution.watches().filter(|watch| to >= watch.started_at) {
             watch.take_back(|heard| heard == card);
         }
         self.unteach(&|lesson| lesson.card == Some(card) && (from..=to).contains(&lesson.at), false, false);
@@ -223,8 +219,9 @@ impl Ranker {
         if let Some(last) = last.filter(|last| last.kind == undone && last.card == card) {
             self.last_event_at = last.last_event_at;
             self.open_play = last.open_play;
-            if let Some(watch) = &mut self.contribution.watch {
-                watch.heard.truncate(last.heard);
+            for watch in self.contribution.watches().filter(|watch| Some(watch.coin.epoch) == last.heard.map(|(epoch, _)| epoch))
+            {
+                watch.heard.truncate(last.heard.map_or(0, |(_, count)| count));
             }
         }
     }

@@ -54,7 +54,7 @@ impl Ranker {
             card: event.card,
             open_play: self.open_play,
             last_event_at: self.last_event_at,
-            heard: self.contribution.watch.as_ref().map_or(0, |watch| watch.heard.len()),
+            heard: self.contribution.watch.as_ref().map(|watch| (watch.coin.epoch, watch.heard.len())),
         });
         if today {
             self.last_event_at = self.last_event_at.max(at);
@@ -181,6 +181,8 @@ impl Ranker {
     /// Ends the play under way, if any.
     fn close_play(&mut self, at: Timestamp) {
         if let Some(play) = self.open_play.take() {
+            // What came after a hide or a skip is not undone with it.
+            self.controls.last = None;
             let ms = play.length_ms(at, self.catalogue.card(play.card).duration_ms);
             self.probe_played(&play, ms);
             self.heard(play.decision, play.shelf, play.card, ms, at, 0);

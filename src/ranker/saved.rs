@@ -1,6 +1,7 @@
 //! Snapshot and restore: everything that outlives a visit, as one sealed run of bytes.
 
 use super::Ranker;
+use super::contribute::MAX_OVER;
 use crate::bundle::Bundle;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -199,7 +200,12 @@ impl Ranker {
             tape.time(play.started_at);
             tape.whole(play.reported_ms.into());
         });
-        body.maybe(self.contribution.watch.as_ref(), |tape, watch| watch::save(tape, &mut mentions, watch));
+        // Twice the probes that are over, and one more for one that runs.
+        let (over, running) = (&self.contribution.over, &self.contribution.watch);
+        body.count(2 * over.len() + usize::from(running.is_some()));
+        for watch in running.iter().chain(over) {
+            watch::save(&mut body, &mut mentions, watch);
+        }
         body.count(self.controls.artists.len());
         for artist in &self.controls.artists {
             body.whole(mentions.name(ARTISTS, *artist));
@@ -349,7 +355,12 @@ impl Ranker {
             started_at: tape.time(),
             reported_ms: tape.number(),
         });
-        let watch = tape.maybe(|tape| watch::load(tape, &known));
+        let probes = tape.whole();
+        let watch = (probes & 1 == 1).then(|| watch::load(&mut tape, &known));
+        if probes > 2 * MAX_OVER as u64 + 1 {
+            tape.fail();
+        }
+        let over = (0..(probes / 2).min(MAX_OVER as u64)).map(|_| watch::load(&mut tape, &known)).collect();
         let mut excluded = (Vec::new(), Vec::new());
         if tape.version() >= 2 {
             excluded = (tape.list(|tape| placed(tape, &known.names[ARTISTS])), tape.list(|tape| known.card(tape)));
@@ -386,7 +397,7 @@ impl Ranker {
         self.last_event_at = last_event_at;
         self.utc_offset_minutes = utc_offset_minutes;
         // Kept whatever the consent says just now: the host may not have told it yet, and a debit asks again.
-        self.contribution.watch = watch;
+        (self.contribution.watch, self.contribution.over) = (watch, over);
         self.contribution.void();
         Ok(restored)
     }
@@ -423,8 +434,7 @@ impl Ranker {
         self.controls.forget();
         self.safety = Safety::default();
         self.bundle.model.restart();
-        self.contribution.watch = None;
-        self.contribution.void();
+        self.contribution.forget();
     }
 }
 

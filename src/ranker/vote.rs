@@ -127,19 +127,24 @@ impl Ranker {
     fn ballot(&self, page: &Page, open: &OpenDecision) -> Option<Ballot> {
         let (watch, manifest) = (self.contribution.watch.as_ref()?, self.contribution.manifest.as_ref()?);
         let Target::Vote(ballots) = &watch.target else { return None };
-        if ballots.len() == MAX_BALLOTS || open.at >= watch.ready_at || page.after.is_some() {
+        if ballots.len() >= MAX_BALLOTS || open.at >= watch.ready_at || page.after.is_some() {
             return None;
         }
         let (probe, action) = watch.coin.drawn(manifest)?;
         let Action::Vote(_, block) = action else { return None };
-        let way = self.way(&probe.kind, action)?;
+        let mut ballot = Ballot { decision: open.id, places: Vec::new(), shelf: None, ratios: Vec::new() };
+        // Pages that cannot be judged count as no gain, so that which pages count does not depend on what was played before.
+        self.judge(&mut ballot, page, open, &self.way(&probe.kind, action)?, block);
+        Some(ballot)
+    }
+
+    fn judge(&self, ballot: &mut Ballot, page: &Page, open: &OpenDecision, way: &Way, block: &Block) -> Option<()> {
         // Another rule of what may be shown twice makes pages that the other never draws.
         if way.settings.show_once != open.candidates.show_once || LoggingPolicy::new(open.policy, MAX_CARDS).is_err() {
             return None;
         }
-        let judged = self.judged(page, &way, open)?;
+        let judged = self.judged(page, way, open)?;
         let visible = open.candidates.visible;
-        let mut ballot = Ballot { decision: open.id, places: Vec::new(), shelf: None, ratios: Vec::new() };
         let mut product = 1.0;
         let mut note = |place: u32, candidate: f64, drawn: f64| {
             product *= candidate / drawn;
@@ -165,7 +170,7 @@ impl Ranker {
                 ballot.shelf = Some(wanted);
             }
         }
-        Some(ballot)
+        Some(())
     }
 
     /// The page as drawn, with the propensities of another way.

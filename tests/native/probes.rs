@@ -4,7 +4,7 @@ use ears_only::bundle::{Bundle, BundleSettings, PolicyKind, PolicySettings};
 use ears_only::clock::{DAY_MS, HOUR_MS, Timestamp};
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::math::sigmoid;
-use ears_only::page::{CardHandle, Page, ShelfHandle};
+use ears_only::page::{CardHandle, Page, ShelfHandle, Visible};
 use ears_only::privacy::{
     Action, Arm, Block, Candidate, EPSILONS, Epsilon, Place, Probe, ProbeKind, ProbeRecord, Question, RecordFields, epoch_of,
     epoch_start, randomise,
@@ -312,4 +312,104 @@ fn an_arm_that_cannot_be_judged_answers_with_no_lift_and_stays() {
     let end = epoch_start(epoch_of(now).unwrap() + 1);
     assert_eq!(ranker.contribution(now).state, ContributionState::Watching);
     assert!(record(&mut ranker, end).symbol < 2);
+}
+
+/// A vote of the first week, then a card probe in the next.
+fn two_weeks(pay_late: bool) -> (Vec<RecordFields>, Vec<Timestamp>) {
+    let candidate = |name: &str| {
+        let policy = PolicySettings { shelf_temperature: 1.0, ..PolicySettings::default() };
+        (Candidate { name: name.into(), policy, weights: Vec::new() }, Block::Shelves)
+    };
+    let (mut ranker, page) = contributing(ranker(91).unwrap(), vote_probe(vec![candidate("a"), candidate("b")]));
+    let mut records = Vec::new();
+    let mut begun = Vec::new();
+    for visit in 0..3 * 14 {
+        let now = day(28).plus_ms(visit * 12 * HOUR_MS + HOUR_MS);
+        ranker.rank(&page, now).unwrap();
+        begun.extend(ranker.contribution(now).due_at);
+        // The host pays at once, or only days after.
+        if !pay_late || visit % 10 == 9 {
+            while ranker.debit(now.plus_ms(60_000)).unwrap().is_some() {
+                records.push(ProbeRecord::describe(&ranker.make_record().unwrap().bytes()).unwrap());
+            }
+        }
+    }
+    begun.dedup();
+    (records, begun)
+}
+
+#[test]
+fn when_the_host_pays_decides_nothing() {
+    let (at_once, coins) = two_weeks(false);
+    let (late, same_coins) = two_weeks(true);
+    let public = |records: &[RecordFields]| -> Vec<(u16, u8, u16)> {
+        records.iter().map(|record| (record.epoch, record.slot, record.arm)).collect()
+    };
+    assert_eq!(public(&at_once).len(), 2, "the third week is not over");
+    assert_eq!((public(&at_once), coins), (public(&late), same_coins));
+}
+
+#[test]
+fn what_waits_to_be_paid_counts_against_the_budget() {
+    let actions = (0..4).map(|card| Action::Card(format!("card-{card}"))).collect();
+    let probe = Probe {
+        kind: ProbeKind::Card { shelf: "shelf-0".into(), place: Place { shelf_position: 1, card_position: 2 } },
+        questions: vec![Question::Played30s],
+        arms: arms(actions),
+    };
+    let (mut ranker, page) = contributing(ranker(92).unwrap(), probe);
+    let mut probes: Vec<Timestamp> = Vec::new();
+    for hour in 0..24 * 7 * 5 {
+        let now = day(28).plus_ms(hour * HOUR_MS);
+        if ranker.rank(&page, now).unwrap().probe {
+            probes.push(now);
+        }
+    }
+    for (at, probe) in probes.iter().enumerate() {
+        let within = probes[..=at].iter().filter(|other| probe.since(**other) < 28 * DAY_MS).count();
+        assert!(within <= 4, "{probes:?}");
+    }
+    assert!(probes.len() >= 4);
+    let (state, ledger, now) = (ranker.snapshot(), ranker.ledger().unwrap(), day(28 + 35));
+    let mut next = super::scenario::ranker(92).unwrap();
+    super::scenario::page(&mut next).unwrap();
+    next.set_consent(Consent { personalize: true, contribute: true });
+    next.set_manifest(ranker.manifest().unwrap().clone());
+    next.restore_ledger(&ledger).unwrap();
+    next.restore(&state).unwrap();
+    assert!(next.snapshot() == state);
+    for ranker in [&mut ranker, &mut next] {
+        let mut epochs = Vec::new();
+        while ranker.debit(now).unwrap().is_some() {
+            epochs.push(ProbeRecord::describe(&ranker.make_record().unwrap().bytes()).unwrap().epoch);
+        }
+        assert!(epochs.len() >= 4 && epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+    }
+}
+
+#[test]
+fn scrolling_starts_no_probe_and_a_pause_keeps_the_one_that_runs() {
+    let (mut ranker, page) = contributing(ranker(93).unwrap(), shelf_probe());
+    let start = day(28).plus_ms(-HOUR_MS);
+    let first = ranker.rank(&page, start).unwrap();
+    let mut builder = Page::builder(Visible { shelves: 1, cards: 2 }).with_after(Some(first.id));
+    builder.shelf(ranker.catalogue_mut().register_shelf("shelf-0", "popular", "").unwrap(), false);
+    page.cards()[..4].iter().for_each(|place| {
+        builder.card(place.card, false);
+    });
+    let grown = builder.build().unwrap();
+    // The last hour of the week: due, but not for a part that a page grows by.
+    let late = day(28).plus_ms(166 * HOUR_MS);
+    assert!(!ranker.rank(&grown, late).unwrap().probe);
+    ranker.pause_contribution(true);
+    assert!(!ranker.rank(&page, late).unwrap().probe, "none starts in a pause");
+    ranker.pause_contribution(false);
+    assert!(ranker.rank(&page, late).unwrap().probe);
+    ranker.pause_contribution(true);
+    assert!(ranker.debit(late.plus_ms(HOUR_MS)).unwrap().is_none(), "none is paid for in a pause");
+    ranker.pause_contribution(false);
+    assert!(ranker.debit(late.plus_ms(HOUR_MS)).unwrap().is_some(), "and none is lost");
+    assert!(ranker.make_record().is_ok());
+    ranker.drop_probes();
+    assert!(ranker.debit(late.plus_ms(2 * HOUR_MS)).unwrap().is_none());
 }

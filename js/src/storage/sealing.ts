@@ -48,7 +48,7 @@ export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>,
     return next;
   }
 
-  /** Seals and writes; false where the key was wiped in the meantime. */
+  /** Seals and writes; false where another key has taken this one's place in the meantime. */
   async function write(id: string, bytes: Uint8Array<ArrayBuffer>, durability: Durability): Promise<boolean> {
     const one = await ring.key ?? await newKey();
     const nonce = entropy(TEXT_AT - NONCE_AT);
@@ -63,6 +63,8 @@ export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>,
     const uses = await at.get(prefix);
     if (uses?.id !== one.id) {
       void ring.read();
+      // Nothing of before a wipe is written after it.
+      if (uses === undefined) throw new Error('the key was wiped');
       return false;
     }
     await Promise.all([

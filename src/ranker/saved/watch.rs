@@ -4,8 +4,8 @@ use super::{Known, Mentions};
 use crate::log::DecisionId;
 use crate::page::{CardHandle, ShelfHandle};
 use crate::privacy::Coin;
-use crate::ranker::contribute::{Heard, LISTENED, Target, Watch};
-use crate::ranker::vote::Ballot;
+use crate::ranker::contribute::{Heard, LISTENED, MAX_HEARD, Target, Watch};
+use crate::ranker::vote::{Ballot, MAX_BALLOTS};
 use crate::store::{Tape, TapeReader};
 
 pub(super) fn save(tape: &mut Tape, mentions: &mut Mentions, watch: &Watch) {
@@ -63,15 +63,24 @@ pub(super) fn load(tape: &mut TapeReader, known: &Known) -> Watch {
             tape.whole();
             Target::Page(decision)
         }
-        4 => Target::Vote(tape.list(|tape| load_ballot(tape, known))),
-        _ => Target::Nothing,
+        4 => {
+            let mut ballots = tape.list(|tape| load_ballot(tape, known));
+            ballots.truncate(MAX_BALLOTS);
+            Target::Vote(ballots)
+        }
+        0 => Target::Nothing,
+        _ => {
+            tape.fail();
+            Target::Nothing
+        }
     };
-    let heard = tape.list(|tape| Heard {
+    let mut heard = tape.list(|tape| Heard {
         decision: DecisionId(tape.whole()),
         shelf: tape.maybe(|tape| known.shelf(tape)),
         card: known.card(tape),
-        how_long: tape.whole() as u8,
+        how_long: tape.whole().min(3) as u8,
     });
+    heard.truncate(MAX_HEARD);
     Watch { coin, started_at, ready_at, target, heard }
 }
 
