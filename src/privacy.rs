@@ -6,6 +6,103 @@
 //!
 //! This module knows neither the history nor the decision log: the one private value comes in wrapped as [`Private`], which
 //! cannot be printed, copied, compared or serialised, and leaves through [`release`] only.
+//!
+//! # What compiles, and what does not
+//!
+//! An answer becomes a record in one way: through a debit and [`release`].
+//!
+//! ```
+//! use ears_only::privacy::{Answer, BUDGET_PERIOD_MS, Coin, Ledger, Manifest, Private, ProbeRecord, epoch_of, epoch_start, release};
+//! use ears_only::random::{Purpose, Seed, SeededEntropy};
+//!
+//! fn make(manifest: &Manifest) -> Result<ProbeRecord, ears_only::error::Error> {
+//!     let now = epoch_start(50);
+//!     let mut ledger = Ledger::start(now.plus_ms(-BUDGET_PERIOD_MS));
+//!     let mut entropy = SeededEntropy::new(Seed::from_number(1), Purpose::Coin);
+//!     let coin = Coin::toss(manifest, 50, &mut entropy)?;
+//!     let permit = ledger.debit(manifest.epsilon(), 50, now, now)?;
+//!     release(Private::new(Answer::Symbol(1)), permit, manifest, &coin, &mut entropy)
+//! }
+//! ```
+//!
+//! A permit is used up, and there is no second one:
+//!
+//! ```compile_fail,E0382
+//! # use ears_only::privacy::{Answer, Coin, Manifest, Permit, Private, release};
+//! # use ears_only::random::Entropy;
+//! fn twice(permit: Permit, manifest: &Manifest, coin: &Coin, entropy: &mut dyn Entropy) {
+//!     let _ = release(Private::new(Answer::Symbol(1)), permit, manifest, coin, entropy);
+//!     let _ = release(Private::new(Answer::Symbol(1)), permit, manifest, coin, entropy);
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! # use ears_only::privacy::Permit;
+//! fn copied(permit: &Permit) -> Permit {
+//!     permit.clone()
+//! }
+//! ```
+//! ```compile_fail,E0451
+//! # use ears_only::privacy::{Epsilon, Permit};
+//! fn by_hand(epsilon: Epsilon) -> Permit {
+//!     Permit { epsilon }
+//! }
+//! ```
+//! ```compile_fail,E0061
+//! # use ears_only::privacy::{Answer, Coin, Manifest, Private, release};
+//! # use ears_only::random::Entropy;
+//! fn without(manifest: &Manifest, coin: &Coin, entropy: &mut dyn Entropy) {
+//!     let _ = release(Private::new(Answer::Symbol(1)), manifest, coin, entropy);
+//! }
+//! ```
+//!
+//! A record is made nowhere else, and not read back from what was stored or sent:
+//!
+//! ```compile_fail,E0423
+//! let record = ears_only::privacy::ProbeRecord([0; 16]);
+//! ```
+//! ```compile_fail,E0624
+//! # use ears_only::privacy::{Coin, Manifest, Permit, ProbeRecord};
+//! fn by_hand(manifest: &Manifest, coin: &Coin, permit: &Permit) {
+//!     let _ = ProbeRecord::new(manifest, coin, permit, 1);
+//! }
+//! ```
+//! ```compile_fail,E0277
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<ears_only::privacy::ProbeRecord>();
+//! ```
+//!
+//! An answer that was wrapped comes out in no other way:
+//!
+//! ```compile_fail,E0614
+//! let bit: bool = *ears_only::privacy::Private::new(true);
+//! ```
+//! ```compile_fail,E0599
+//! let bit: &bool = ears_only::privacy::Private::new(true).as_ref();
+//! ```
+//! ```compile_fail,E0277
+//! let bit: bool = ears_only::privacy::Private::new(true).into();
+//! ```
+//! ```compile_fail,E0277
+//! fn hashed<T: std::hash::Hash>(value: T) {}
+//! hashed(ears_only::privacy::Private::new(true));
+//! ```
+//! ```compile_fail,E0277
+//! fn read<T: serde::de::DeserializeOwned>() {}
+//! read::<ears_only::privacy::Private<bool>>();
+//! ```
+//! ```compile_fail,E0277
+//! fn empty<T: Default>() {}
+//! empty::<ears_only::privacy::Private<bool>>();
+//! ```
+//! ```compile_fail,E0369
+//! let less = ears_only::privacy::Private::new(1) < ears_only::privacy::Private::new(2);
+//! ```
+//! ```compile_fail,E0277
+//! let text = format!("{}", ears_only::privacy::Private::new(true));
+//! ```
+//! ```compile_fail,E0532
+//! let ears_only::privacy::Private(bit) = ears_only::privacy::Private::new(true);
+//! ```
 
 pub mod accountant;
 mod coin;
