@@ -366,7 +366,7 @@ mod tests {
         // 200 worlds: a coverage of 95 % has a standard error of 1.5 %.
         assert!((worlds.coverage - 0.95).abs() < 0.075, "{}", worlds.coverage);
         assert!((worlds.mean - worlds.clipped).abs() < 5.0 * worlds.sd / 200f64.sqrt());
-        let formula = 0.2 / 0.5f64.tanh() / worlds.bits.sqrt();
+        let formula = 0.2 / Channel::bit(epsilon_one().unwrap()).unwrap().signal() / worlds.bits.sqrt();
         assert!((worlds.sd / formula - 1.0).abs() < 0.25, "{} {formula}", worlds.sd);
     }
 
