@@ -301,8 +301,10 @@ test('with contributing on, exactly the scheduled record leaves, and the page sh
   assert.equal(collector.received.length, 1);
   const [{ body, headers }] = collector.received;
   assert.equal(body.length, 256);
-  assert.equal(body.subarray(0, 16).toString('hex'), hex, 'the page shows the bytes that left');
-  assert.ok(body.subarray(16).every((byte) => byte === 0), 'the rest of the body is zeros');
+  assert.equal(body[0], 1, 'the format');
+  assert.ok(body.subarray(1, 17).some((byte) => byte !== 0), 'random bytes, against duplicates');
+  assert.equal(body.subarray(17, 33).toString('hex'), hex, 'the page shows the bytes that left');
+  assert.ok(body.subarray(33).every((byte) => byte === 0), 'the rest of the body is zeros');
   assert.deepEqual([headers.cookie, headers.referer, headers.authorization], [undefined, undefined, undefined]);
   assert.equal(await page.$$eval('.record:last-child .hex span', (bytes) => bytes.map((byte) => byte.textContent).join('')), hex);
   assert.deepEqual(offOrigin(requests, site.origin), [collector.url], 'one request left the origin');
