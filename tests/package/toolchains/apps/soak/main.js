@@ -83,10 +83,13 @@ globalThis.soak = {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
     });
-    const store = database.transaction('bytes').objectStore('bytes');
-    const all = await Promise.all([store.getAllKeys(), store.getAll()].map((request) => new Promise((resolve) => { request.onsuccess = () => resolve(request.result); })));
+    const names = ['bytes', 'sealed'];
+    const transaction = database.transaction(names);
+    const requests = names.flatMap((name) => [transaction.objectStore(name).getAllKeys(), transaction.objectStore(name).getAll()]);
+    const [plainKeys, plain, sealedKeys, sealed] = await Promise.all(requests.map((request) => new Promise((resolve) => { request.onsuccess = () => resolve(request.result); })));
     database.close();
-    return Object.fromEntries(all[0].map((key, i) => [key, all[1][i].length]));
+    const values = [...plain, ...sealed];
+    return Object.fromEntries([...plainKeys, ...sealedKeys].map((key, i) => [key, values[i].length]));
   },
 };
 soak.home.ready.then(() => { globalThis.result = {}; });
