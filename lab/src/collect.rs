@@ -38,8 +38,9 @@ pub const SHORT_BYTES: usize = 1 + NONCE_BYTES + RECORD_BYTES;
 pub const FULL_CELL: usize = 10_000;
 /// Records that release a cell at the end of an epoch; with fewer it is dropped.
 pub const LEAST_CELL: usize = 1_000;
-/// Epochs after its own in which a record is still taken: it waits up to three days and then for the app to be opened.
-pub const LATE_EPOCHS: u16 = 2;
+/// Epochs after its own in which a record is still taken: a vote is answered at the first visit after its epoch, which may be two weeks
+/// later, and the record then waits.
+pub const LATE_EPOCHS: u16 = 3;
 
 /// Why a body is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

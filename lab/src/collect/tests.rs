@@ -2,7 +2,7 @@
 
 use super::*;
 use ears_only::clock::{DAY_MS, WEEK_MS};
-use ears_only::privacy::{Answer, Coin, FIRST_EPOCH, Ledger, Private, release};
+use ears_only::privacy::{Answer, Coin, FIRST_EPOCH, Ledger, Private, epoch_of, epoch_start, release};
 use ears_only::random::{Purpose, Seed, SeededEntropy};
 
 pub(crate) const EPOCH: u16 = 50;
@@ -79,6 +79,18 @@ fn take(collector: &mut Collector, body: &Body, epoch: u16) -> &'static str {
 }
 
 #[test]
+fn a_vote_of_a_device_that_was_away_for_two_weeks_is_taken() {
+    let desk = Desk::new("late");
+    let vote = (0..)
+        .map(|number| desk.body(number, EPOCH, 1))
+        .find(|body| desk.manifests.fits(&body.record).unwrap().slot == 1)
+        .unwrap();
+    // Last visit in the last millisecond of the vote's week, the next two weeks later, a day until it is sent.
+    let sent = epoch_start(EPOCH + 1).plus_ms(-1 + 15 * DAY_MS);
+    assert_eq!(take(&mut desk.open(), &vote, epoch_of(sent).unwrap()), "taken");
+}
+
+#[test]
 fn each_thing_that_is_wrong_has_its_code_and_is_counted() {
     let desk = Desk::new("codes");
     let mut collector = desk.open();
@@ -112,10 +124,10 @@ fn each_thing_that_is_wrong_has_its_code_and_is_counted() {
     for (change, code) in [(0usize, "bad_format"), (40, "bad_padding"), (255, "bad_padding")] {
         let mut bytes = body.bytes();
         bytes[change] ^= 0x10;
-        assert_eq!(collector.take(&bytes, false, EPOCH + 3).unwrap().unwrap_err().code(), code);
+        assert_eq!(collector.take(&bytes, false, EPOCH + 4).unwrap().unwrap_err().code(), code);
     }
     for length in [0, 33, 255, 257] {
-        assert_eq!(collector.take(&vec![1; length], false, EPOCH + 3).unwrap(), Err(Refusal::Length));
+        assert_eq!(collector.take(&vec![1; length], false, EPOCH + 4).unwrap(), Err(Refusal::Length));
     }
     let tally = collector.tally();
     assert_eq!(tally.refused.values().sum::<u64>(), count + 2 + 3 + 4);
@@ -163,7 +175,7 @@ fn cells_are_released_full_or_at_the_end_and_dropped_when_small() {
     assert_eq!(came.iter().filter(|symbol| **symbol == 1).count(), left.iter().filter(|symbol| **symbol == 1).count());
     // The hour is that of the week's beginning.
     let modified = std::fs::metadata(&files[0]).unwrap().modified().unwrap();
-    let week = ears_only::privacy::epoch_start(EPOCH).ms() as u64;
+    let week = epoch_start(EPOCH).ms() as u64;
     assert_eq!(modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64, week);
     // Nonces of released records are forgotten.
     assert_eq!(take(&mut collector, &full[0], EPOCH), "taken");
