@@ -3,6 +3,7 @@
 use ears_only::bundle::{Bundle, BundleSettings};
 use ears_only::clock::{DAY_MS, Timestamp};
 use ears_only::error::Error;
+use ears_only::log::DecisionId;
 use ears_only::page::{Card, CardKind, Page, Visible};
 use ears_only::privacy::{Action, BUDGET_PERIOD_MS, FIRST_EPOCH, Ledger, Manifest, ManifestSettings};
 use ears_only::ranker::Ranker;
@@ -131,6 +132,20 @@ pub fn page(ranker: &mut Ranker) -> Result<Page, Error> {
             })?;
             builder.card(card, false);
         }
+    }
+    builder.build()
+}
+
+/// A part that the page grows by: its last shelf once more.
+///
+/// # Errors
+/// None: all is within limits.
+pub fn part(ranker: &mut Ranker, after: Option<DecisionId>) -> Result<Page, Error> {
+    let whole = page(ranker)?;
+    let mut builder = Page::builder(Visible { shelves: 1, cards: 4 }).with_after(after);
+    builder.shelf(ranker.catalogue_mut().register_shelf(&format!("shelf-{}", SHELVES - 1), "editorial", "")?, false);
+    for place in &whole.cards()[(SHELVES - 1) * CARDS..] {
+        builder.card(place.card, false);
     }
     builder.build()
 }

@@ -3,10 +3,12 @@
 
 use ears_only::clock::Timestamp;
 use ears_only::error::Error;
+use ears_only::log::DecisionId;
 use ears_only::privacy::{
     Answer, Coin, Epsilon, Ledger, Manifest, Permit, Private, ProbeRecord, RECORD_BYTES, randomise, release,
 };
 use ears_only::random::Entropy;
+use ears_only::ranker::ContributionState;
 use ears_world::chance::{Draw, Key};
 use rand_core::Rng;
 use rand_pcg::Pcg32;
@@ -234,6 +236,16 @@ pub trait Subject: Sync {
     /// Whether the device takes part at this visit, the `visit`-th.
     fn takes_part(&self, _person: Person, _visit: usize) -> bool {
         true
+    }
+
+    /// Whether no probe starts at a visit, given where the contribution stands before it.
+    fn holds_back(&self, _stands: ContributionState) -> bool {
+        false
+    }
+
+    /// The decision that a part grows from, as the ranker hears of it.
+    fn grows_from(&self, decision: DecisionId) -> Option<DecisionId> {
+        Some(decision)
     }
 
     /// The symbol that leaves in place of an answer.

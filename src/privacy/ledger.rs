@@ -139,7 +139,8 @@ impl Ledger {
         self.has_room(epsilon, now)
     }
 
-    /// The same beside probes that took place at these times and will be paid for.
+    /// The same beside probes that took place at these times and will be paid for, with this epsilon each: the answer is the one as if
+    /// they were paid for already.
     ///
     /// # Errors
     /// The first rule that forbids it.
@@ -148,7 +149,7 @@ impl Ledger {
         for at in unpaid {
             let epoch = epoch_of(*at).ok_or(Refusal::Calendar)?;
             if !self.has_paid(epoch) {
-                then.debits.push(Debit { epoch, at: *at, milli: RECORD_MILLI });
+                then.debits.push(Debit { epoch, at: *at, milli: epsilon.milli() });
             }
         }
         then.allows(epsilon, now)
@@ -244,6 +245,12 @@ impl Ledger {
         }
         let total: u32 = milli.iter().sum();
         Composition::of(&milli).map_or(f64::from(total) / 1_000.0, |composition| composition.epsilon(delta))
+    }
+
+    /// What was spent, in the order of the probes.
+    #[must_use]
+    pub fn debits(&self) -> &[Debit] {
+        &self.debits
     }
 
     /// This week's coin, if it was tossed.
@@ -386,6 +393,32 @@ mod tests {
         assert_eq!(Ledger::from_bytes(&ledger.to_bytes()).unwrap(), ledger);
         ledger.ever = [0, 0, 500];
         assert_eq!(ledger.disclosure(1e-6), 500.0, "beyond what is composed: the sum");
+    }
+
+    #[test]
+    fn what_waits_counts_as_if_it_were_paid_for() {
+        let mut refused = 0;
+        for index in 0..EPSILONS.len() as u8 {
+            let epsilon = Epsilon::from_index(index).unwrap();
+            // The fifth probe comes earlier in its week than the first did.
+            let probes = [34, 36, 43, 50].map(day);
+            for hour in 0..7 * 24 {
+                let now = day(56).plus_ms(hour * DAY_MS / 24);
+                let mut answers = Vec::new();
+                for paid in 0..=probes.len() {
+                    let mut ledger = Ledger::start(day(0));
+                    for at in &probes[..paid] {
+                        ledger.debit(epsilon, epoch_of(*at).unwrap(), *at, now).unwrap();
+                    }
+                    answers.push(ledger.allows_beside(epsilon, now, &probes[paid..]));
+                    assert_eq!(answers.last(), Some(&ledger.allows_beside(epsilon, now, &probes)), "what is paid counts once");
+                }
+                answers.dedup();
+                assert_eq!(answers.len(), 1, "epsilon {index}, hour {hour}: {answers:?}");
+                refused += usize::from(answers[0].is_err());
+            }
+        }
+        assert_eq!(refused, 6 * 24, "until the first of four records of 1 is 28 days old, and for no smaller ones");
     }
 
     #[test]

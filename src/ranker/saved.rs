@@ -546,10 +546,17 @@ fn load_decision(tape: &mut TapeReader, known: &Known) -> DecisionRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::PolicySettings;
+    use crate::clock::{DAY_MS, WEEK_MS};
     use crate::feedback::{EventKind, ListeningEvent};
     use crate::page::{Page, Visible};
+    use crate::privacy::{
+        Action, Arm, BUDGET_PERIOD_MS, Block, Candidate, Coin, FIRST_EPOCH, Manifest, ManifestSettings, Place, Probe, ProbeKind,
+        Question, epoch_of,
+    };
     use crate::random::Seed;
-    use crate::ranker::Exclusion;
+    use crate::ranker::contribute::Target;
+    use crate::ranker::{Consent, Exclusion};
     use crate::store::with_number;
 
     fn ranker() -> (Ranker, Page) {
@@ -610,5 +617,87 @@ mod tests {
             }
         }
         assert!(refused > 100 && taken > 100, "{refused} {taken}");
+    }
+
+    /// A listener who contributes, to a card probe or a vote.
+    fn contributing() -> (Ranker, Page) {
+        let (mut ranker, page) = ranker();
+        let arm = |action| Arm { weight: 32_768, action };
+        let vote = |name: &str| {
+            let policy = PolicySettings { temperature: 1.0, ..PolicySettings::default() };
+            arm(Action::Vote(Candidate { name: name.into(), policy, weights: Vec::new() }, Block::Cards("s".into())))
+        };
+        let card = ProbeKind::Card { shelf: "s".into(), place: Place { shelf_position: 0, card_position: 1 } };
+        let cards = ["c1", "c2"].map(|card| arm(Action::Card(card.into())));
+        let settings = ManifestSettings {
+            format: 2,
+            epochs: [0, 100],
+            model_version: "built-in-1".into(),
+            epsilon_index: 2,
+            window_ms: 1_800_000,
+            probes: vec![
+                Probe { kind: card, questions: vec![Question::HowLong], arms: cards.into() },
+                Probe { kind: ProbeKind::Vote { clip: 0.5 }, questions: vec![Question::Vote], arms: vec![vote("a"), vote("b")] },
+            ],
+        };
+        ranker.set_consent(Consent { personalize: true, contribute: true });
+        ranker.set_manifest(Manifest::new(b"{}", settings).unwrap());
+        (ranker, page)
+    }
+
+    /// The same for what a vote and a waiting probe keep: taken or refused, whatever then is paid for makes a record or none.
+    #[test]
+    fn any_wrong_number_of_a_probe_is_refused_or_harmless() {
+        let (mut heard, page) = contributing();
+        let monday = FIRST_EPOCH.plus_ms(40 * WEEK_MS);
+        heard.start_ledger(monday.plus_ms(-BUDGET_PERIOD_MS));
+        let listen = |heard: &mut Ranker, slot: u8, now: Timestamp| {
+            let manifest = heard.manifest().unwrap().id().0;
+            let epoch = epoch_of(now).unwrap();
+            let coin = Coin { epoch, manifest, due_at: now, slot, arm: 0, question: 0, delay_ms: DAY_MS };
+            heard.contribution.ledger.as_mut().unwrap().set_coin(coin);
+            let ranked = heard.rank(&page, now).unwrap();
+            for (placed, kind) in ranked.cards.iter().zip([EventKind::Finish, EventKind::Finish, EventKind::Play]) {
+                let ms_played = (kind == EventKind::Finish).then_some(60_000);
+                let event =
+                    ListeningEvent { kind, decision: Some(ranked.id), shelf: None, card: placed.card, ms_played, at: now };
+                heard.observe(&event, now).unwrap();
+            }
+        };
+        listen(&mut heard, 0, monday.plus_ms(DAY_MS));
+        let now = monday.plus_ms(WEEK_MS + DAY_MS);
+        listen(&mut heard, 1, now);
+        assert!(matches!(&heard.contribution.watch.as_ref().unwrap().target, Target::Vote(ballots) if ballots.len() == 1));
+        assert!(heard.contribution.over.len() == 1 && !heard.contribution.over[0].heard.is_empty());
+        let (bytes, ledger) = (heard.snapshot(), heard.ledger().unwrap());
+        let (mut refused, mut taken, mut made) = (0, 0, 0);
+        for at in 0.. {
+            if with_number(Kind::Snapshot, &bytes, at, 0).is_none() {
+                break;
+            }
+            for value in [0, 1, 5, 1_000, u64::from(u32::MAX), 1 << 40] {
+                let changed = with_number(Kind::Snapshot, &bytes, at, value).unwrap();
+                let (mut other, page) = contributing();
+                other.restore_ledger(&ledger).unwrap();
+                let before = other.snapshot();
+                if let Err(error) = other.restore(&changed) {
+                    refused += 1;
+                    assert_eq!(error.code(), "snapshot_corrupt");
+                    assert!(other.snapshot() == before);
+                    continue;
+                }
+                taken += 1;
+                let again = other.snapshot();
+                other.restore(&again).unwrap();
+                other.rank(&page, now.plus_ms(DAY_MS)).unwrap();
+                for _ in 0..=MAX_OVER {
+                    if let Ok(Some(_)) = other.debit(now.plus_ms(WEEK_MS)) {
+                        made += usize::from(other.make_record().is_ok());
+                    }
+                }
+                other.rank(&page, now.plus_ms(WEEK_MS)).unwrap();
+            }
+        }
+        assert!(refused > 100 && taken > 100 && made > 100, "{refused} {taken} {made}");
     }
 }

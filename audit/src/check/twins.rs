@@ -1,9 +1,9 @@
 //! Twins: two listeners with nothing in common but when they open Home, the coin and the flip. Everything that is sent must be
-//! equal, but for the symbol.
+//! equal, but for the symbol: also where one pays late, scrolls, loads the app anew or is paused by a fault, and the other is not.
 
 use crate::finding::Finding;
 use crate::fixture::{manifest_of, manifest_of_kinds, week};
-use crate::life::{Shared, live};
+use crate::life::{DEEDS, LONGEST_VISIT_MS, Lived, Shared, live};
 use crate::subject::{Person, SYMBOL, Sent, Subject, public_part};
 use ears_only::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use ears_only::privacy::Manifest;
@@ -14,13 +14,16 @@ use rayon::prelude::*;
 pub const NAME: &str = "twins";
 const PROMISE: &str = "what you listen to changes nothing of what is sent, nor whether, nor when: only one noisy symbol";
 
-/// Weeks of a twin's life.
-const WEEKS: i64 = 3;
+/// Weeks of a twin's life: more than the budget looks back, and more than probes may wait.
+const WEEKS: i64 = 7;
 
-/// Times at which Home is opened: about once a day, at any hour, not every day.
+/// Times at which Home is opened: every other day, at any hour, around midnight of Sunday too.
 fn opens(key: Key) -> Vec<Timestamp> {
-    let days = (0..WEEKS * 7).filter(|day| key.with(*day as u64).below(3) > 0);
-    days.map(|day| week(0).plus_ms(day * DAY_MS + key.with(1_000 + day as u64).below(20 * 60) as i64 * MINUTE_MS)).collect()
+    let days = (0..WEEKS * 7).filter(|day| key.with(*day as u64).below(2) > 0);
+    let mut opens: Vec<Timestamp> =
+        days.map(|day| week(0).plus_ms(day * DAY_MS + key.with(1_000 + day as u64).below(24 * 60) as i64 * MINUTE_MS)).collect();
+    opens.dedup_by(|next, last| next.since(*last) <= LONGEST_VISIT_MS);
+    opens
 }
 
 /// What came of one pair.
@@ -28,6 +31,7 @@ fn opens(key: Key) -> Vec<Timestamp> {
 struct Pair {
     sent: u64,
     symbols_differ: u64,
+    deeds: [u64; 5],
     problem: Option<String>,
 }
 
@@ -46,12 +50,14 @@ fn pair(subject: &dyn Subject, manifests: &[Manifest], number: u64) -> Pair {
             return Pair { problem: Some(format!("pair {number}: {error}")), ..Pair::default() };
         }
     };
-    let mut pair = Pair { sent: first.len() as u64, ..Pair::default() };
+    let deeds = std::array::from_fn(|deed| first.deeds[deed] + second.deeds[deed]);
+    let mut pair = Pair { sent: first.sent.len() as u64, deeds, ..Pair::default() };
     pair.problem = compare(&first, &second).map(|what| format!("pair {number}: {what}"));
-    pair.symbols_differ = first.iter().zip(&second).filter(|(a, b)| SYMBOL.of(&a.bytes) != SYMBOL.of(&b.bytes)).count() as u64;
+    pair.symbols_differ =
+        first.sent.iter().zip(&second.sent).filter(|(a, b)| SYMBOL.of(&a.bytes) != SYMBOL.of(&b.bytes)).count() as u64;
     if pair.problem.is_none() {
         // One record a week, whatever is sent.
-        let mut weeks: Vec<u64> = first.iter().map(|sent| crate::subject::EPOCH.of(&sent.bytes)).collect();
+        let mut weeks: Vec<u64> = first.sent.iter().map(|sent| crate::subject::EPOCH.of(&sent.bytes)).collect();
         weeks.sort_unstable();
         if weeks.windows(2).any(|pair| pair[0] == pair[1]) {
             pair.problem = Some(format!("pair {number}: two records of one week were sent"));
@@ -60,7 +66,17 @@ fn pair(subject: &dyn Subject, manifests: &[Manifest], number: u64) -> Pair {
     pair
 }
 
-fn compare(first: &[Sent], second: &[Sent]) -> Option<String> {
+fn compare(first: &Lived, second: &Lived) -> Option<String> {
+    if let Some(visit) = first.visits.iter().zip(&second.visits).position(|(a, b)| a != b) {
+        return Some(format!("visit {visit} carries the probe of one twin, or its coin, and not that of the other"));
+    }
+    if let Some(problem) = compare_sent(&first.sent, &second.sent) {
+        return Some(problem);
+    }
+    (first.debits != second.debits).then(|| "the twins' ledgers have other dates in the end".into())
+}
+
+fn compare_sent(first: &[Sent], second: &[Sent]) -> Option<String> {
     if first.len() != second.len() {
         return Some(format!("one twin sends {} records, the other {}", first.len(), second.len()));
     }
@@ -79,7 +95,8 @@ fn compare(first: &[Sent], second: &[Sent]) -> Option<String> {
 /// Pairs of twins through the real ranker.
 #[must_use]
 pub fn check(subject: &dyn Subject, pairs: u64) -> Finding {
-    let manifests: Result<Vec<Manifest>, _> = [manifest_of_kinds(2), manifest_of(2, 2)].into_iter().collect();
+    let manifests: Result<Vec<Manifest>, _> =
+        [manifest_of_kinds(2), manifest_of_kinds(0), manifest_of(2, 2), manifest_of_kinds(1)].into_iter().collect();
     let manifests = match manifests {
         Ok(manifests) => manifests,
         Err(problem) => return Finding::broken(NAME, PROMISE, &problem.to_string()),
@@ -90,6 +107,10 @@ pub fn check(subject: &dyn Subject, pairs: u64) -> Finding {
     let problems = lived.iter().filter(|pair| pair.problem.is_some()).count();
     let mut problem =
         lived.iter().find_map(|pair| pair.problem.clone()).map(|what| format!("{problems} of {pairs} pairs, {what}"));
+    let deeds: [u64; 5] = std::array::from_fn(|deed| lived.iter().map(|pair| pair.deeds[deed]).sum());
+    if let (None, Some(none)) = (&problem, deeds.iter().position(|deed| *deed == 0)) {
+        problem = Some(format!("no {} in {pairs} pairs", DEEDS[none]));
+    }
     // Twins that never send, or who always answer alike, would show nothing.
     if problem.is_none() && (sent < pairs || differ == 0) {
         problem = Some(format!("{sent} records and {differ} different answers in {pairs} pairs are too few to show anything"));
@@ -97,16 +118,22 @@ pub fn check(subject: &dyn Subject, pairs: u64) -> Finding {
     Finding {
         check: NAME,
         promise: PROMISE,
-        how: format!("{pairs} pairs of unrelated listeners, {WEEKS} weeks each, same coin and flip, through the shipped ranker"),
+        how: format!(
+            "{pairs} pairs of unrelated listeners, {WEEKS} weeks each, same coin and flip, through the shipped ranker; each pays, \
+             scrolls, is paused and restarts at times of its own"
+        ),
         pass: problem.is_none(),
         result: problem.unwrap_or_else(|| {
-            format!("{sent} records each: 122 bits, sending, size and time equal; their answers differed {differ} times")
+            format!("{sent} records each: 122 bits, probes, coins, dates paid, sending, size and time equal; their answers differed {differ} times")
         }),
         numbers: vec![
             ("pairs".into(), pairs as f64),
             ("records".into(), sent as f64),
             ("answers that differ".into(), differ as f64),
-        ],
+        ]
+        .into_iter()
+        .chain(DEEDS.iter().zip(deeds).map(|(name, count)| ((*name).to_owned(), count as f64)))
+        .collect(),
     }
 }
 

@@ -6,8 +6,10 @@ use crate::fixture::{arm_card, weights};
 use crate::subject::{ARM, EPSILON, Made, PADDING, PROPENSITY, Person, SLOT, Sent, Sources, Subject, Words};
 use ears_only::clock::HOUR_MS;
 use ears_only::error::Error;
+use ears_only::log::DecisionId;
 use ears_only::privacy::Manifest;
 use ears_only::random::Entropy;
+use ears_only::ranker::ContributionState;
 
 pub(super) fn all() -> Vec<Fault> {
     let fault = |subject: Box<dyn Subject + Send>, what, caught_by| Fault { subject, what, caught_by };
@@ -31,6 +33,8 @@ pub(super) fn all() -> Vec<Fault> {
         fault(Box::new(HistoryDependentArm), "the arm is the listener's favourite, half of the time", twins::NAME),
         fault(Box::new(RedrawWhenHidden), "a card that the listener has hidden is drawn again", draws::CHI_SQUARE),
         fault(Box::new(WaitsForTheRightMood), "the probe waits for a visit that suits the listener", twins::NAME),
+        fault(Box::new(WaitsForPayment), "the next probe waits while one is unpaid", twins::NAME),
+        fault(Box::new(ScrollingStarts), "a part that a page grows by may carry the probe", twins::NAME),
         fault(
             Box::new(Rewritten("off-by-one arm", |made| {
                 let arms = weights(made.manifest, SLOT.of(&made.record) as usize).len() as u64;
@@ -113,6 +117,30 @@ impl Subject for WaitsForTheRightMood {
 
     fn takes_part(&self, person: Person, visit: usize) -> bool {
         person.key(30).with(visit as u64).below(2) == 0
+    }
+}
+
+struct WaitsForPayment;
+
+impl Subject for WaitsForPayment {
+    fn name(&self) -> &'static str {
+        "paying depends on listening"
+    }
+
+    fn holds_back(&self, stands: ContributionState) -> bool {
+        stands == ContributionState::Ready
+    }
+}
+
+struct ScrollingStarts;
+
+impl Subject for ScrollingStarts {
+    fn name(&self) -> &'static str {
+        "scrolling starts a probe"
+    }
+
+    fn grows_from(&self, _: DecisionId) -> Option<DecisionId> {
+        None
     }
 }
 
