@@ -120,7 +120,7 @@ fn sealed(address: &str, content: &[u8]) -> (u16, String) {
 fn records_come_over_http_and_through_the_gateway_and_are_there_after_a_kill() {
     let mut desk = Desk::new("http");
     let address = desk.listen();
-    let [first, second, stale] = [desk.body(1, EPOCH), desk.body(2, EPOCH), desk.body(3, EPOCH - 3)];
+    let [first, second, stale] = [desk.body(1, EPOCH), desk.body(2, EPOCH), desk.body(3, EPOCH - 4)];
     assert_eq!(request(&address, "POST", "/records", &first.bytes()), (204, Vec::new()));
     assert_eq!(request(&address, "POST", "/records", &first.bytes()), (204, Vec::new()));
     assert_eq!(request(&address, "POST", "/records", &stale.bytes()), (400, b"epoch_stale".to_vec()));
