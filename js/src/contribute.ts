@@ -215,6 +215,8 @@ export class Contributor {
   async saveLedger(): Promise<void> {
     if (!this.#prepared || !this.#host.mayContribute()) return;
     try {
+      // After the call that ranked has returned: looking at the ledger is none of its work.
+      await undefined;
       const now = this.#host.withCore((core) => core.ledger());
       if (now === undefined || sameBytes(now, this.#known)) return;
       await this.#underLedgerLock(async () => {
