@@ -4,8 +4,8 @@ import type { CompleteEvent } from './events.js';
 import type { CardInput, PageInput } from './types.js';
 
 export const MAX_EVENTS = 1000;
-/** Pages that were shown, whose cards are made known; older ones are forgotten. */
-const MAX_PAGES = 4;
+/** Pages that are remembered of those that were shown; older ones are forgotten. */
+export const MAX_PAGES = 4;
 
 export class BeforeReady {
   pages: PageInput[] = [];

@@ -1,6 +1,6 @@
 // The Home: what an app holds. It starts in the background, ranks at once, and never lets a failure reach a render.
 import { baseline } from './baseline.js';
-import { BeforeReady, MAX_EVENTS } from './before-ready.js';
+import { BeforeReady, MAX_EVENTS, MAX_PAGES } from './before-ready.js';
 import type { Bundles } from './bundle.js';
 import { completeConsent, decodeConsent, encodeConsent, withChoice } from './consent.js';
 import type { Contribution } from './contribution.js';
@@ -9,8 +9,10 @@ import { Engine } from './engine.js';
 import { HomeError, toHomeError } from './errors.js';
 import { completeEvent, type CompleteEvent } from './events.js';
 import { apply, completeExclusion, excludedBy, NOTHING_EXCLUDED, type CompleteExclusion } from './exclusions.js';
+import type { LastOrders } from './last-order.js';
 import { afterPatience } from './patience.js';
 import type { Platform, TabMessage } from './platform.js';
+import { reason } from './reasons.js';
 import { Saver } from './saver.js';
 import { seedBytes, seededRandom } from './seed.js';
 import { Keys, openStorage } from './storage.js';
@@ -83,6 +85,13 @@ export class HomeRuntime implements Home {
   #restarts = 0;
   /** How often everything was forgotten: a snapshot read before a wipe must not come back after it. */
   #wipes = 0;
+  /** Orders of earlier visits, where there are any; later, those to keep. */
+  #orders: LastOrders | undefined;
+  /** What was ranked and is not yet among them. */
+  #shown: RankedPage[] = [];
+  #reading: Promise<unknown> | undefined;
+  /** How often they were dropped. */
+  #drops = 0;
   /** What leaves. Those load it who agreed to that, have records, or look. */
   #contribution: Contribution | undefined;
   #loading: Promise<Contribution> | undefined;
@@ -107,7 +116,11 @@ export class HomeRuntime implements Home {
     this.#consent = completeConsent(options.consent);
     this.#saver = new Saver(parts.platform, () => this.#save());
     this.#random = options.seed === undefined ? () => parts.platform.random() : seededRandom(options.seed);
-    this.ready = this.#start().catch((thrown: unknown) => this.#fail(toHomeError(thrown, 'load'))).then(() => this.#status);
+    this.ready = this.#start().catch(async (thrown: unknown) => {
+      // Whoever waits for a core that does not come is shown the order of the last visit.
+      if (this.#reading) await this.#patiently(this.#reading);
+      this.#fail(toHomeError(thrown, 'load'));
+    }).then(() => this.#status);
     if (typeof Symbol.asyncDispose === 'symbol') {
       Object.defineProperty(this, Symbol.asyncDispose, { value: this.close });
     }
@@ -127,7 +140,9 @@ export class HomeRuntime implements Home {
       if (!this.#consent.personalize) return baseline(page, this.#modelVersion());
       if (engine === undefined) {
         if (this.#mayStart()) this.#beforeReady.page(page);
-        return baseline(page, this.#modelVersion(), this.#whyNot());
+        // A page in place of one that the core broke, and one after the end, are in the server's order.
+        return (this.#parked ?? this.#closing ? undefined : this.#orders?.again(page, this.#whyNot(), reason))
+          ?? baseline(page, this.#modelVersion(), this.#whyNot());
       }
       this.#heed();
       const now = this.#now();
@@ -135,6 +150,7 @@ export class HomeRuntime implements Home {
       if (!this.#private) {
         // What the coin drew is on disk before anybody can have answered to it: it is not drawn again.
         void this.#contributor?.saveLedger();
+        if (!ranked.probe) this.#shown = [...this.#shown, ranked].slice(-MAX_PAGES);
         this.#saver.touch();
       }
       this.#bundles?.ranked();
@@ -201,6 +217,7 @@ export class HomeRuntime implements Home {
 
   #observe(engine: Engine, event: CompleteEvent): void {
     engine.observe(event, this.#now());
+    if (event.type.endsWith('hide')) this.#dropOrders();
     if (!this.#writer.active && this.#readerEvents.length < MAX_EVENTS) this.#readerEvents.push(event);
     this.#saver.touch();
     this.#notify();
@@ -251,6 +268,7 @@ export class HomeRuntime implements Home {
 
   #applyControl(type: 'exclude' | 'include', what: CompleteExclusion): number | boolean {
     const done = apply(this.#mustHaveEngine(), type, what);
+    this.#dropOrders();
     // One play of a card that this tab may still tell: it says no more of the card.
     if (!Number.isNaN(what.at)) this.#readerEvents = this.#readerEvents.filter(({ cardId }) => cardId !== what.cardId);
     this.#saver.touch();
@@ -423,6 +441,7 @@ export class HomeRuntime implements Home {
     const engine = this.#mustHaveEngine();
     this.#learned = engine.core.restore(bytes);
     engine.moveTo(engine.core);
+    this.#dropOrders();
     // A probe that ran where the state comes from is answered there, and not here a second time.
     engine.core.setConsent(this.#consent.personalize, false, false);
     this.#tellConsent();
@@ -468,6 +487,7 @@ export class HomeRuntime implements Home {
 
   #forget(): void {
     this.#wipes++;
+    this.#dropOrders();
     this.#beforeReady.forgetListener();
     this.#readerEvents = [];
     this.#contribution?.outbox.forget();
@@ -496,12 +516,39 @@ export class HomeRuntime implements Home {
       await this.#contributor?.saveLedger();
       await this.#storage.put(this.#keys.snapshot, bytes, 'relaxed');
       if (this.#storageProblem && this.#storageKind !== 'memory') this.#setStorageProblem(undefined);
+      await this.#saveOrders(bytes.length).catch(() => undefined);
       return true;
     } catch (thrown) {
       const error = toHomeError(thrown, 'storage_failed');
       if (error.code !== 'panic') this.#setStorageProblem(error);
       return false;
     }
+  }
+
+  /** Keeps the orders of what was ranked, for a visit that begins before its core. A failure costs nothing but them. */
+  async #saveOrders(snapshotBytes: number): Promise<void> {
+    const shown = this.#shown;
+    if (!this.#orders && shown.length === 0) return;
+    const orders = await this.#loadOrders();
+    const bytes = orders?.keep(shown, snapshotBytes);
+    if (!bytes) return;
+    this.#shown = this.#shown.filter((page) => !shown.includes(page));
+    await (bytes.length ? this.#storage.put(this.#keys.orders, bytes, 'relaxed') : this.#storage.delete(this.#keys.orders));
+  }
+
+  /** The orders, made of stored bytes where there are none yet; nothing where they were dropped meanwhile. */
+  async #loadOrders(bytes?: Uint8Array): Promise<LastOrders | undefined> {
+    const drops = this.#drops;
+    const { LastOrders } = await import('./last-order.js');
+    return drops === this.#drops ? this.#orders ??= new LastOrders(bytes) : undefined;
+  }
+
+  /** No order of before is to be seen again: it may hold what the listener does not want to see. */
+  #dropOrders(): void {
+    this.#drops++;
+    this.#orders = undefined;
+    this.#shown = [];
+    void this.#storage.delete(this.#keys.orders).catch(() => undefined);
   }
 
   // -------------------------------------------------------------------------------------------------------- starting
@@ -517,7 +564,7 @@ export class HomeRuntime implements Home {
     const snapshot = await this.#openStorage();
     const loaded = await loading;
     if (this.#closing) return;
-    if ('error' in loaded) return this.#fail(loaded.error);
+    if ('error' in loaded) throw loaded.error;
     this.#program = loaded.program;
     if (this.#options.bundle) await this.#useBundles(this.#options.bundle, loaded.program);
     await this.#startEngine(snapshot);
@@ -576,9 +623,10 @@ export class HomeRuntime implements Home {
     try {
       await this.#writer.request(this.#platform, lockName && `${lockName}:${this.#keys.prefix}`, () => void this.#promoted());
       if (lockName) this.#channel = this.#platform.channel(`${lockName}:${this.#keys.prefix}`, (message) => this.#hear(message));
-      const [consent, snapshot] = await Promise.all([
-        this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#lookForRecords(),
+      const [consent, snapshot, orders] = await Promise.all([
+        this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#storage.get(this.#keys.orders), this.#lookForRecords(),
       ]);
+      if (orders) this.#reading = this.#loadOrders(orders).catch(() => undefined);
       this.#consent = completeConsent(withChoice(withChoice(decodeConsent(consent), this.#options.consent ?? {}), this.#chosen));
       return snapshot;
     } catch (thrown) {

@@ -21,6 +21,7 @@ export class Keys {
 
   get snapshot(): string { return `${this.prefix}snapshot`; }
   get outbox(): string { return `${this.prefix}outbox`; }
+  get orders(): string { return `${this.prefix}orders`; }
   /** Outside the prefix: a wipe forgets what was learned, not what was agreed to. */
   get consent(): string { return `consent/${this.prefix}`; }
   /** Where a snapshot goes that could not be read. */

@@ -429,10 +429,16 @@ export interface RankedLocalShelf<C extends CardInput = CardInput> extends Place
 
 /** The page in the order to show: plain frozen objects, which later calls never change. */
 export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
-  /** Give it back with each event of this page. Empty in the server's order. */
+  /** Give it back with each event of this page. Empty in the server's order and in that of the last visit. */
   readonly decisionId: string;
-  /** `'policy'`: ranked here. `'baseline'`: the server's order. */
-  readonly source: 'policy' | 'baseline';
+  /**
+   * `'policy'`: ranked here. `'baseline'`: the server's order. `'last'`: the order of the last visit, of the same shelves with the same cards,
+   * because there was no core yet. That order was not drawn again, so it is no decision: `propensity` says how likely it was when it was,
+   * `randomized` is false, and what is heard from it counts as listening, not as an outcome of the page.
+   */
+  readonly source: 'policy' | 'baseline' | 'last';
+  /** The decision whose order is shown again, where `source` is `'last'`. */
+  readonly repeats?: string;
   /** Kind of the policy; `'fixed'` for the server's order. */
   readonly policy: string;
   /** Version of the model that scored it; empty before there is one. */
@@ -441,7 +447,7 @@ export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
   readonly randomized: boolean;
   /** Whether this page holds a card placed by a public draw, whose noisy outcome may be contributed. */
   readonly probe: boolean;
-  /** Why the page is in the server's order, where that was not asked for. */
+  /** Why the page was not ranked, where that was not asked for. */
   readonly error?: { readonly code: HomeErrorCode; readonly message: string };
   /** In the order to show. */
   readonly shelves: readonly Shelf[];
@@ -733,7 +739,8 @@ export interface Home {
 
   /**
    * Ranks a page at once: for use inside a render. Never throws and never waits: before `ready`, and after any failure,
-   * it gives the server's order with `error`.
+   * it gives the server's order with `error`. Where the last visit's order of this page has been read by then, and the core has not
+   * started, it gives that one.
    *
    * Each call is a new decision with its own draw, so keep the result for as long as the view is on screen; calling it
    * again on each render would move cards under the listener's finger.

@@ -157,7 +157,7 @@ if (hasBrowser()) describe('in the browser', () => {
     fetched.length = 0;
     assert.equal((await tab.evaluate("home.importHistory([{ at: 1, msPlayed: 60000, title: 'Blue in Green' }])")).plays, 1);
     assert.equal(await tab.evaluate('home.outbox().then(({ records }) => records.length)'), 0);
-    assert.deepEqual(fetched, ['/dist/import-history.js', '/dist/sealing.js', '/dist/contribution.js']);
+    assert.deepEqual(fetched, ['/dist/import-history.js', '/dist/sealing.js', '/dist/last-order.js', '/dist/contribution.js']);
     await tab.evaluate('home.close()');
     await tab.close();
   });

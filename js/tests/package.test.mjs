@@ -20,7 +20,7 @@ describe('the files', () => {
   test('one entry, lazy chunks, no bare imports', () => {
     const others = Object.values(ENTRIES).map((name) => `${name}.js`);
     const scripts = readdirSync(new URL('dist/', root)).filter((name) => name.endsWith('.js') && !others.includes(name));
-    const chunks = ['bundle.js', 'contribution.js', 'glue.js', 'import-history.js', 'sealing.js', 'wasm-full.js', 'wasm-inline.js'];
+    const chunks = ['bundle.js', 'contribution.js', 'glue.js', 'import-history.js', 'last-order.js', 'sealing.js', 'wasm-full.js', 'wasm-inline.js'];
     assert.deepEqual(scripts.sort(), [...chunks, 'index.js', 'relay.js', 'verify-inline.js'].sort());
     const imported = { 'index.js': chunks.map((name) => `./${name}`), 'bundle.js': ['./verify-inline.js'], 'contribution.js': ['./relay.js'] };
     for (const name of scripts) {

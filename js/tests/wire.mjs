@@ -98,7 +98,7 @@ export async function wire({ listeners, weeks, progress = () => {} }) {
     if (gpc) await tab.addInitScript(() => { Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true, configurable: true }); });
     await tab.goto(`${app.origin}/`);
     // Everything that is loaded at any time is loaded before: what comes after is what a listener causes.
-    await tab.evaluate("Promise.all(['index', 'contribution', 'wasm-full', 'relay'].map((name) => import(`/dist/${name}.js`)).concat(import('/tests/wire-page.mjs'))).then(() => undefined)");
+    await tab.evaluate("Promise.all(['index', 'contribution', 'wasm-full', 'relay', 'last-order'].map((name) => import(`/dist/${name}.js`)).concat(import('/tests/wire-page.mjs'))).then(() => undefined)");
     current = name;
     const results = [];
     for (let from = 0; from < count; from += BATCH) {

@@ -44,8 +44,8 @@ export function status(home: Home): Readable<Status> {
 
 /**
  * Ranks a page once and keeps that order until `set` brings other shelves or cards, or `refresh` is called: make one for each view.
- * While the Home still starts, on a server, and where a server's markup is hydrated, the order is the server's; the next view is
- * ranked.
+ * While the Home still starts, the order is that of the last visit if it showed the same page; else, on a server, and where a server's
+ * markup is hydrated, it is the server's. The next view is ranked.
  */
 export function rankedPage<S extends ShelfInput>(home: Home, page: PageInput<S> & { readonly local?: false }, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S>>, PageInput<S>>;
 /** The same for a page that may hold local shelves. */

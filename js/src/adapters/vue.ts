@@ -39,8 +39,8 @@ export function useStatus(): Readonly<ShallowRef<Status>> {
 
 /**
  * Ranks a page once, when it first appears, and keeps that order until the component is gone, the page has other shelves or
- * cards, or `refresh` is called. While the Home still starts, on a server, and where a server's markup is hydrated, the order is
- * the server's; the next view is ranked.
+ * cards, or `refresh` is called. While the Home still starts, the order is that of the last visit if it showed the same page; else, on a server,
+ * and where a server's markup is hydrated, it is the server's. The next view is ranked.
  */
 export function useRankedPage<S extends ShelfInput>(page: MaybeRefOrGetter<PageInput<S> & { readonly local?: false }>, options?: ViewOptions): RankedView<RankedPage<RankedShelf<S>>>;
 /** The same for a page that may hold local shelves. */

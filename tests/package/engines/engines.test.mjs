@@ -101,6 +101,12 @@ for (const [name, found] of Object.entries(ENGINES)) {
       });
     });
 
+    test('before the core is there: the order of the last visit, to the last bit; none after signing out', async () => {
+      assert.deepEqual(await ask('none', 'suite.lastOrder()'), {
+        atOnce: 'baseline', state: 'loading', source: 'last', kept: true, repeats: true, moved: true, next: 'policy', afterSignOut: 'baseline',
+      });
+    });
+
     test('signing out forgets one profile and leaves the other', async () => {
       assert.deepEqual(await ask('none', 'suite.signOut()'), { counts: [0, 1], closed: ['baseline', 'closed'], state: 'closed' });
     });

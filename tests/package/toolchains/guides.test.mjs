@@ -136,6 +136,10 @@ export const Preferences = {
     assert.deepEqual(lines, ['ready adapter 1']);
   });
 
+  test('README.md: the order of the last visit without a core', async () => {
+    assert.deepEqual(await printed('README'), ['last true true true']);
+  });
+
   test('migrating.md: what it prints', async () => {
     assert.deepEqual(await printed('migrating'), ['3 true', 'kind-of-blue homework moon-safari']);
   });

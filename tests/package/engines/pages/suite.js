@@ -226,6 +226,34 @@ globalThis.suite = {
     return found;
   },
 
+  /** The second visit starts while its core is held back: what it shows until then, and what it does not. */
+  async lastOrder() {
+    const first = createHome({ namespace: 'last' });
+    await first.ready;
+    const shown = first.rankSync(PAGE);
+    await save(first);
+    await first.close();
+    const compile = WebAssembly.compile;
+    let go;
+    const held = new Promise((let_go) => { go = let_go; });
+    WebAssembly.compile = async (bytes) => { await held; return compile.call(WebAssembly, bytes); };
+    const again = createHome({ namespace: 'last', wasm: new URL('/js/dist/core_bg.wasm', location.href) });
+    const atOnce = again.rankSync(PAGE).source;
+    let last;
+    for (const end = performance.now() + 5000; performance.now() < end && last?.source !== 'last'; await pause(1)) last = again.rankSync(PAGE);
+    const { state } = again.status;
+    const same = (one, other) => JSON.stringify(one.shelves) === JSON.stringify(other.shelves);
+    go();
+    await again.ready;
+    const kept = same(last, shown);
+    const next = again.rankSync(PAGE).source;
+    await again.reset();
+    await again.close();
+    const fresh = createHome({ namespace: 'last', wasm: new Uint8Array() });
+    await fresh.ready;
+    return { atOnce, state, source: last.source, kept, repeats: last.repeats === shown.decisionId, moved: ids(shown).join() !== ids(PAGE).join(), next, afterSignOut: fresh.rankSync(PAGE).source };
+  },
+
   /** For tests with several tabs and with history: the Home stays on `window`. */
   async stay(namespace) {
     const { home, errors } = told({ namespace });
