@@ -19,6 +19,7 @@ const FEATURES = 64;
 const PLAIN = 'plain, from objects to a page';
 const PLAIN_BARE = 'plain, matrix ready, order and propensities';
 const OURS = 'ours, from objects to a page';
+const PACKED = 'ours, from typed arrays to typed arrays';
 
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript' };
 const server = http.createServer((request, response) => {
@@ -61,7 +62,7 @@ try {
     'ours, createHome to ready': spread('start'), 'ours, first page after load': spread('first'), 'plain, first page after load': spread('plainFirst'),
   };
   const ratio = (a, b) => ({ best: times[a].best / times[b].best, median: times[a].median / times[b].median });
-  const ratios = { 'ours / plain, from objects to a page': ratio(OURS, PLAIN), 'ours from objects / plain with the matrix ready': ratio(OURS, PLAIN_BARE) };
+  const ratios = { 'ours / plain, from objects to a page': ratio(OURS, PLAIN), 'ours from objects / plain with the matrix ready': ratio(OURS, PLAIN_BARE), 'ours, typed arrays / objects': ratio(PACKED, OURS) };
   const report = {
     format: 1, name: 'bench', date: new Date().toISOString(), browser: browser.browser()?.version() ?? (await inPageAgent()),
     cards: CARDS, features: FEATURES, unit: 'microseconds', cores: os.cpus().length, loadBefore, loadAfter: os.loadavg()[0], times, ratios,

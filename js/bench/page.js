@@ -1,5 +1,6 @@
 // Runs inside the browser: ours beside plain JavaScript on the same cards, in turns.
 import { createHome } from '/js/dist/index.js';
+import { createCatalogue, rankPacked } from '/js/dist/packed.js';
 import { PlainRanker } from '/js/bench/plain.mjs';
 
 const EPSILON = 0.1;
@@ -80,10 +81,18 @@ export async function warm({ n, d, rounds, sampleMs }) {
   if (Math.abs(total - 1) > 1e-9) throw new Error(`ours: propensities sum to ${total}`);
   const plain = makePlain();
   const matrix = plain.pack(cards).slice();
+  const packed = {
+    catalogue: createCatalogue({
+      ids: cards.map(({ id }) => id), titles: cards.map(({ title }) => title), artists: cards.map(({ artist }) => artist), kinds: cards.map(({ kind }) => kind),
+    }),
+    visible: page.visible, shelves: [{ id: 'all', count: n }], cards: Uint32Array.from(cards, (_, line) => line), features: Float32Array.from(cards.flatMap(({ features }) => [...features])),
+  };
+  if (rankPacked(home, packed).source !== 'policy') throw new Error('ours, packed: not a ranked page');
   const results = race([
     { name: 'plain, matrix ready, order and propensities', run: () => plain.rank(matrix, n) },
     { name: 'plain, from objects to a page', run: () => plain.page(cards, plain.pack(cards)) },
     { name: 'ours, from objects to a page', run: () => home.rankSync(page) },
+    { name: 'ours, from typed arrays to typed arrays', run: () => rankPacked(home, packed) },
     { name: 'ours, from objects to a page, with propensities of all', run: () => home.marginals(home.rankSync(page).decisionId) },
   ], { rounds, sampleMs });
   await home.close();

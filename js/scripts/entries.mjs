@@ -8,6 +8,7 @@ export const ENTRIES = {
   react: 'adapters/react',
   vue: 'adapters/vue',
   svelte: 'adapters/svelte',
+  packed: 'packed',
   url: 'url',
   testing: 'testing',
   transparency: 'transparency',

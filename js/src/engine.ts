@@ -1,7 +1,8 @@
 // The core with what JavaScript keeps around it: who is who, how a page is packed and how a result is read.
 import type { Core } from './core.js';
 import type { CompleteEvent } from './events.js';
-import { columnsOf, Packer } from './packer.js';
+import { PACKED, type PackedWay } from './packed-way.js';
+import { columnsOf, Packer, type Columns } from './packer.js';
 import { Registry } from './registry.js';
 import { Rehydrator } from './rehydrate.js';
 import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
@@ -10,6 +11,7 @@ export class Engine {
   core: Core;
   readonly registry: Registry;
   modelVersion!: string;
+  columns!: Columns;
   #packer!: Packer;
   #rehydrator!: Rehydrator;
 
@@ -22,18 +24,22 @@ export class Engine {
   #useModel(): void {
     const configuration = this.core.configuration();
     this.modelVersion = configuration[0];
-    const columns = columnsOf(configuration);
-    this.#packer = new Packer(columns, this.registry);
-    this.#rehydrator = new Rehydrator(this.registry, columns.given, this.modelVersion);
+    this.columns = columnsOf(configuration);
+    this.#packer = new Packer(this.columns, this.registry);
+    this.#rehydrator = new Rehydrator(this.registry, this.columns.given, this.modelVersion);
   }
 
-  rank(page: PageInput, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
+  rank(page: PageInput & Partial<PackedWay>, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
+    if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
     const words = this.#packer.pack(page, context, utcOffsetMinutes);
     return this.#rehydrator.page(this.core.rank(words, now, page.after === undefined ? '' : String(page.after)), page, this.core.policyKind());
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */
-  registerPage(page: PageInput): void { this.#packer.register(page); }
+  registerPage(page: PageInput & Partial<PackedWay>): void {
+    if (page[PACKED]) page[PACKED](this);
+    else this.#packer.register(page);
+  }
 
   registerCards(cards: Iterable<CardInput>): void {
     try {

@@ -49,30 +49,9 @@ export class Packer {
     const cards = countCards(shelves);
     this.#lookUp(shelves);
 
-    const { given, context: contextColumns, contextDefaults } = this.#columns;
-    const G = given.length;
-    const K = contextColumns.length;
-    const shelvesAt = HEADER_WORDS + K;
-    const cardsAt = shelvesAt + 4 * shelves.length;
-    const unpadded = cardsAt + 2 * cards;
-    const featuresAt = (unpadded + 3) & ~3;
-    const length = featuresAt + cards * G;
-    if (this.#words.length < length) this.#words = new Float32Array(Math.max(length, 2 * this.#words.length));
-    const words = this.#words;
-
-    words[0] = PAGE_FORMAT;
-    words[1] = shelves.length;
-    words[2] = cards;
-    words[3] = G;
-    words[4] = page.visible?.shelves ?? DEFAULT_VISIBLE.shelves;
-    words[5] = page.visible?.cards ?? DEFAULT_VISIBLE.cards;
-    words[6] = localMask(page.local);
-    words[7] = K;
-    words[8] = utcOffsetMinutes;
-    // Words 9 to 15 are never written, so they stay zero.
-    for (let k = 0; k < K; k++) {
-      words[HEADER_WORDS + k] = numberOf(context?.[contextColumns[k]!], contextColumns[k]!) ?? contextDefaults[k]!;
-    }
+    const G = this.#columns.given.length;
+    const { words, shelvesAt, cardsAt, featuresAt, length } = begun(this.#words, this.#columns, shelves.length, cards, page, context, utcOffsetMinutes);
+    this.#words = words;
 
     let flat = 0;
     for (let s = 0; s < shelves.length; s++) {
@@ -93,7 +72,6 @@ export class Packer {
         flat++;
       }
     }
-    words.fill(0, unpadded, featuresAt);
     return words.subarray(0, length);
   }
 
@@ -144,6 +122,34 @@ export class Packer {
       into[at + column] = numberOf(named[names[column]!], names[column]!) ?? base[column]!;
     }
   }
+}
+
+/** Words for a page, in `words` where there is room, with what stands before its shelves; and where its other parts begin. */
+export function begun(
+  words: Float32Array<ArrayBuffer>, columns: Columns, shelves: number, cards: number, page: Pick<PageInput, 'visible' | 'local'>,
+  context: Context | undefined, utcOffsetMinutes: number,
+): { words: Float32Array<ArrayBuffer>; shelvesAt: number; cardsAt: number; featuresAt: number; length: number } {
+  const { given, context: names, contextDefaults } = columns;
+  const K = names.length;
+  const shelvesAt = HEADER_WORDS + K;
+  const cardsAt = shelvesAt + 4 * shelves;
+  const unpadded = cardsAt + 2 * cards;
+  const featuresAt = (unpadded + 3) & ~3;
+  const length = featuresAt + cards * given.length;
+  if (words.length < length) words = new Float32Array(Math.max(length, 2 * words.length));
+  words[0] = PAGE_FORMAT;
+  words[1] = shelves;
+  words[2] = cards;
+  words[3] = given.length;
+  words[4] = page.visible?.shelves ?? DEFAULT_VISIBLE.shelves;
+  words[5] = page.visible?.cards ?? DEFAULT_VISIBLE.cards;
+  words[6] = localMask(page.local);
+  words[7] = K;
+  words[8] = utcOffsetMinutes;
+  // Words 9 to 15 are never written, so they stay zero.
+  for (let k = 0; k < K; k++) words[HEADER_WORDS + k] = numberOf(context?.[names[k]!], names[k]!) ?? contextDefaults[k]!;
+  words.fill(0, unpadded, featuresAt);
+  return { words, shelvesAt, cardsAt, featuresAt, length };
 }
 
 /** Checks the outline of a page and its size before anything is made of it. */

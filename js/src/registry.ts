@@ -31,6 +31,8 @@ export class Registry {
   #pendingShelves: ShelfEntry[] = [];
   /** Grows with each registration, so that what was derived from metadata can be dropped. */
   revision = 0;
+  /** Another object once handles of before are worth nothing. */
+  epoch = {};
 
   constructor(core: Core) { this.#core = core; }
 
@@ -157,11 +159,13 @@ export class Registry {
     this.#pending = [];
     this.#pendingShelves = [];
     this.revision++;
+    this.epoch = {};
   }
 
   /** Registers everything again, with a new core or with one whose state was replaced. */
   moveTo(core: Core): void {
     this.#core = core;
+    this.epoch = {};
     this.#byHandle.length = 0;
     this.#pending = [...this.#cards.values()];
     this.#pendingShelves = [...this.#shelves.values()];
@@ -199,7 +203,7 @@ function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number> | undefined): bo
   return true;
 }
 
-function checkId(what: string, id: unknown): asserts id is string {
+export function checkId(what: string, id: unknown): asserts id is string {
   if (typeof id !== 'string' || id === '') {
     throw new HomeError('id_invalid', `${what} id must be a non-empty string, got ${id === '' ? 'an empty one' : typeof id}`);
   }
@@ -210,7 +214,7 @@ const SEPARATORS = /[\x1e\x1f]/;
 const ALL_SEPARATORS = /[\x1e\x1f]/g;
 
 /** A name as it crosses: always a string, never a separator. */
-function text(value: unknown): string {
+export function text(value: unknown): string {
   if (typeof value !== 'string') return '';
   return SEPARATORS.test(value) ? value.replace(ALL_SEPARATORS, ' ') : value;
 }

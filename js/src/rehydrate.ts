@@ -9,9 +9,9 @@ import type { CardEntry, Registry } from './registry.js';
 import type { CardInput, LocalCard, PageInput, Placed, RankedLocalShelf, RankedPage, RankedShelf, Reason } from './types.js';
 
 export const RESULT_FORMAT = 1;
-const HEADER_WORDS = 8;
-const SHELF_WORDS = 6;
-const CARD_WORDS = 5;
+export const HEADER_WORDS = 8;
+export const SHELF_WORDS = 6;
+export const CARD_WORDS = 5;
 const NO_ARGUMENT = -1;
 const MODEL = REASON_CODES.indexOf('model');
 
@@ -48,7 +48,7 @@ export class Rehydrator {
           ...page.shelves[source]!, cards: this.#cards(words, cardAt, count, candidates), ...placed,
         }));
       } else {
-        shelves.push(this.#localShelf(words, cardAt, count, -1 - source, words[at + 3]!, placed));
+        shelves.push(this.localShelf(words, cardAt, count, -1 - source, words[at + 3]!, placed));
       }
       cardAt += CARD_WORDS * count;
     }
@@ -89,7 +89,8 @@ export class Rehydrator {
     return Object.freeze(cards);
   }
 
-  #localShelf(words: Float64Array, from: number, count: number, bit: number, about: number, placed: Placed): RankedLocalShelf {
+  /** A shelf of the device, its cards from word `from`. */
+  localShelf(words: Float64Array, from: number, count: number, bit: number, about: number, placed: Placed): RankedLocalShelf {
     const kind = LOCAL_KINDS[bit]!;
     const cards: ((CardInput | LocalCard) & Placed)[] = [];
     for (let position = 0, at = from; position < count; position++, at += CARD_WORDS) {

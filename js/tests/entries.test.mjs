@@ -27,7 +27,7 @@ describe('the files', () => {
       assert.deepEqual(exported[`./${subpath}`], { types: `./dist/${name}.d.ts`, default: `./dist/${name}.js` });
       const code = text(`dist/${name}.js`);
       const imports = [...code.matchAll(/\b(?:from|import)\s*\(?\s*["'`]([^"'`]+)["'`]/g)].map((match) => match[1]);
-      const allowed = { react: ['react'], vue: ['vue'], url: ['./index.js'], testing: ['./index.js'] };
+      const allowed = { react: ['react'], vue: ['vue'], packed: ['./index.js'], url: ['./index.js'], testing: ['./index.js'] };
       assert.deepEqual([...new Set(imports)], allowed[subpath] ?? []);
       if (name.startsWith('adapters/')) {
         const bytes = brotliCompressSync(code).length;

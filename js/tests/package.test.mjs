@@ -94,7 +94,7 @@ describe('the files', () => {
     const declared = readdirSync(new URL('dist/', root), { recursive: true }).filter((name) => name.endsWith('.d.ts')).sort();
     assert.deepEqual(declared, [
       'adapters/react.d.ts', 'adapters/svelte.d.ts', 'adapters/view.d.ts', 'adapters/vue.d.ts', 'errors.d.ts', 'index.d.ts',
-      'observe.d.ts', 'storage/memory.d.ts', 'testing.d.ts', 'transparency.d.ts', 'transparency/layout.d.ts', 'transparency/texts.d.ts', 'types.d.ts', 'url.d.ts',
+      'observe.d.ts', 'packed.d.ts', 'storage/memory.d.ts', 'testing.d.ts', 'transparency.d.ts', 'transparency/layout.d.ts', 'transparency/texts.d.ts', 'types.d.ts', 'url.d.ts',
     ]);
   });
 

@@ -1,5 +1,6 @@
 // Type tests on the declarations as shipped: this file must compile, and each marked line must not.
 import { createHome, HomeError } from 'ears-only';
+import { createCatalogue, rankPacked, reasonAt, type PackedRanking } from 'ears-only/packed';
 import type {
   BundleOptions, CardInput, Consent, Excluded, Explanation, FlushResult, Home, HomeOptions, ImportReport, LocalCard, OutboxView, Placed, RankedPage,
   Reason, ReasonCode, ShelfInput, Status, StorageAdapter, Summary,
@@ -27,7 +28,7 @@ same<typeof card.cover, string>();
 same<typeof card.year, number>();
 same<typeof card.position, number>();
 same<typeof card.reason.code, ReasonCode>();
-same<typeof ranked.source, 'policy' | 'baseline'>();
+same<typeof ranked.source, 'policy' | 'baseline' | 'last'>();
 
 // Nothing of a result can be written.
 // @ts-expect-error
@@ -143,3 +144,17 @@ createHome({ bundle: { url: new URL('https://models.example/home'), root: { payl
 // @ts-expect-error
 createHome({ bundle: { url: 'https://models.example/home' } });
 same<BundleOptions['root'], string | object>();
+
+// Pages as typed arrays.
+const catalogue = createCatalogue({ ids: ['a', 'b'], titles: ['A', 'B'], popularities: Float32Array.of(0.5, NaN) });
+const arrays = rankPacked(home, { catalogue, shelves: [{ id: 's', count: 2 }], cards: Uint16Array.of(0, 1) });
+same<typeof arrays, PackedRanking>();
+same<typeof arrays.cards, Uint32Array<ArrayBufferLike>>();
+same<typeof arrays.source, 'policy' | 'baseline'>();
+same<ReturnType<typeof reasonAt>, Reason>();
+// @ts-expect-error objects are for home.rankSync
+rankPacked(home, { shelves: [{ id: 's', cards: [{ id: 'a' }] }] });
+// @ts-expect-error no object stands for a card
+rankPacked(home, { catalogue, shelves: [{ id: 's', count: 2 }], cards: [{ id: 'a' }, { id: 'b' }] });
+// @ts-expect-error a result is not for writing
+arrays.decisionId = '';

@@ -140,6 +140,10 @@ export const Preferences = {
     assert.deepEqual(await printed('README'), ['last true true true']);
   });
 
+  test('packed.md: what it prints', async () => {
+    assert.deepEqual(await printed('packed'), ['policy 0,1 0,1,2,3,4 1']);
+  });
+
   test('migrating.md: what it prints', async () => {
     assert.deepEqual(await printed('migrating'), ['3 true', 'kind-of-blue homework moon-safari']);
   });

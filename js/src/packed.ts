@@ -1,0 +1,291 @@
+// The page as typed arrays, for apps whose server sends them: no object is made for a card, neither on the way in nor on the way back.
+import { ENTRY, FIELD, type Core } from './core.js';
+import type { Engine } from './engine.js';
+import { HomeError } from './index.js';
+import { PACKED, type PackedWay } from './packed-way.js';
+import { begun, FIXED, MAX_CARDS, MAX_SHELVES } from './packer.js';
+import { reason } from './reasons.js';
+import { checkId, text, UNREGISTERED, type Registry } from './registry.js';
+import { CARD_WORDS, decisionId, HEADER_WORDS, Rehydrator, SHELF_WORDS } from './rehydrate.js';
+import type { Context, Home, PageInput, RankedLocalShelf, RankedPage, Reason, ShelfInput } from './types.js';
+
+/** Cards as columns, one line for each: what `CardInput` says of it. Where a list is given, it has as many entries as `ids`. */
+export interface CatalogueInput {
+  /** Identity of each card, unique. */
+  readonly ids: readonly string[];
+  /** As the app shows them; an empty string says nothing. */
+  readonly titles?: readonly string[];
+  /** Who made them. */
+  readonly artists?: readonly string[];
+  /** Genres or other families. */
+  readonly families?: readonly string[];
+  /** What they are: `'track'`, `'podcast'`... */
+  readonly kinds?: readonly string[];
+  /** Whole lengths in milliseconds; NaN says nothing. */
+  readonly durationsMs?: ArrayLike<number>;
+  /** Popularity among all listeners, in [0, 1]; NaN says nothing. */
+  readonly popularities?: ArrayLike<number>;
+  /** Vectors of the app's own catalogue model, line after line: a multiple of `ids.length` numbers. */
+  readonly embeddings?: Float32Array;
+}
+
+/** Cards that pages name by number. Make it once for what the app knows of its cards, use it with any `Home`. */
+export interface Catalogue {
+  /** Identity of each card. */
+  readonly ids: readonly string[];
+}
+
+/** A shelf without its cards. */
+export interface PackedShelf extends Omit<ShelfInput, 'cards' | 'features'> {
+  /** How many of the page's cards are its: at least one. */
+  readonly count: number;
+}
+
+/** A Home page as typed arrays: at most 200 shelves and 10,000 cards. The arrays may be views of one buffer. */
+export interface PackedPage extends Pick<PageInput, 'visible' | 'local' | 'after'> {
+  /** What `cards` counts in. */
+  readonly catalogue: Catalogue;
+  /** In the server's order. */
+  readonly shelves: readonly PackedShelf[];
+  /** Lines of the catalogue, those of the first shelf first, each shelf in the server's order. A place is an index into this list. */
+  readonly cards: Uint32Array | Uint16Array;
+  /** One row for each place: a value for each `given` column of the model, in its order. Default: the columns' defaults. */
+  readonly features?: Float32Array;
+  /** One for each place: 1 for a card that must keep it. Default: none. */
+  readonly fixed?: Uint8Array;
+}
+
+/** A ranked page as typed arrays, made for this call. */
+export interface PackedRanking extends Omit<RankedPage<never>, 'source' | 'repeats' | 'shelves'> {
+  /** `'policy'`: ranked here. `'baseline'`: the server's order. */
+  readonly source: 'policy' | 'baseline';
+  /** In the order to show: indices into the page's `shelves`; `-1 - i` for shelf `i` of `local`. */
+  readonly shelves: Int32Array;
+  /** The shelf at each position, given everything placed before it. */
+  readonly shelfPropensities: Float64Array;
+  /** In the order to show: places, which are indices into the page's `cards`. Those of the shelf at position `p` are `starts[p]` to `starts[p + 1]`. */
+  readonly cards: Uint32Array;
+  /** The card at the same index of `cards`, given everything placed before it. */
+  readonly propensities: Float64Array;
+  /** Where each shelf's cards begin in `cards`; one more than there are shelves. A shelf of the device has none there. */
+  readonly starts: Uint32Array;
+  /** The shelves that the device made, cards and all: they are few. */
+  readonly local: readonly RankedLocalShelf[];
+}
+
+/** A catalogue of cards. Throws a `HomeError` where a list is too short or an id cannot be one. */
+export function createCatalogue(input: CatalogueInput): Catalogue {
+  return new Lines(input);
+}
+
+/**
+ * Ranks a page at once, as `home.rankSync` does: the same decision, bit for bit, as the same page of objects would get from this Home. Never
+ * throws and never waits; before `ready`, and after any failure, the server's order with `error`. Each call is a new decision.
+ */
+export function rankPacked(home: Home, page: PackedPage, context?: Context): PackedRanking {
+  const way: PackedWay & Pick<PageInput, 'after'> = {
+    [PACKED]: (engine, now, given, utcOffsetMinutes) => {
+      checked(page);
+      const handles = (page.catalogue as Lines).handles(engine, page.cards);
+      const shelves = page.shelves.map((shelf) => engine.registry.shelf(shelf as unknown as ShelfInput));
+      registered(engine.registry);
+      if (now === undefined) return undefined;
+      const words = packed(page, engine, handles, shelves, given, utcOffsetMinutes!);
+      return read(engine.core.rank(words, now, page.after === undefined ? '' : String(page.after)), engine, page);
+    },
+  };
+  const ranked = home.rankSync(way as unknown as PageInput, context) as unknown as PackedRanking | RankedPage;
+  return ranked.source === 'policy' ? ranked as PackedRanking : serverOrder(ranked as RankedPage, page);
+}
+
+/** Why the shelf at `position` stands there, or, with `at`, the card at that index of `cards`. */
+export function reasonAt(ranking: PackedRanking, position: number, at?: number): Reason {
+  return SEEN.get(ranking)?.(position, at) ?? reason('server_order');
+}
+
+const SEEN = new WeakMap<PackedRanking, (position: number, at?: number) => Reason>();
+
+class Lines implements Catalogue {
+  readonly ids: readonly string[];
+  readonly #input: CatalogueInput;
+  readonly #size: number;
+  /** What each core knows a line as, for as long as its handles are worth something. */
+  readonly #handles = new WeakMap<object, Int32Array>();
+
+  constructor(input: CatalogueInput) {
+    const { ids } = input;
+    for (const name of ['titles', 'artists', 'families', 'kinds', 'durationsMs', 'popularities'] as const) {
+      const length = input[name]?.length ?? ids.length;
+      if (length !== ids.length) throw new HomeError('page_invalid', `expected ${ids.length} ${name}, got ${length}`);
+    }
+    this.#size = (input.embeddings?.length ?? 0) / ids.length;
+    if (ids.length > 0 && !Number.isInteger(this.#size)) {
+      throw new HomeError('page_invalid', `expected embeddings of a multiple of ${ids.length} numbers, got ${input.embeddings?.length}`);
+    }
+    for (const id of ids) {
+      try { checkId('card', id); } catch (thrown) { throw new HomeError('id_invalid', (thrown as Error).message); }
+    }
+    if (new Set(ids).size !== ids.length) throw new HomeError('duplicate_card', `expected ${ids.length} ids that differ, got ${new Set(ids).size}`);
+    this.ids = ids;
+    this.#input = input;
+  }
+
+  /** Handles by line, of at least the lines in `cards`: the core learns of them once. */
+  handles({ core, registry }: Engine, cards: PackedPage['cards']): Int32Array {
+    const known = this.#handles.get(registry.epoch) ?? new Int32Array(this.ids.length).fill(UNREGISTERED);
+    this.#handles.set(registry.epoch, known);
+    const missing: number[] = [];
+    for (let place = 0; place < cards.length; place++) {
+      const line = cards[place]!;
+      if (line >= known.length) throw new HomeError('page_invalid', `expected a line of the catalogue, below ${known.length}, got ${line}`);
+      if (known[line] === UNREGISTERED) {
+        // Not twice.
+        known[line] = UNREGISTERED - 1;
+        missing.push(line);
+      }
+    }
+    if (missing.length > 0) this.#register(core, known, missing);
+    return known;
+  }
+
+  #register(core: Core, known: Int32Array, missing: readonly number[]): void {
+    for (const line of missing) known[line] = UNREGISTERED;
+    const { titles, artists, families, kinds, durationsMs, popularities, embeddings } = this.#input;
+    const size = this.#size;
+    const numbers = new Float32Array(missing.length * (3 + size));
+    let strings = '';
+    missing.forEach((line, i) => {
+      strings += this.ids[line] + FIELD + text(titles?.[line]) + FIELD + text(artists?.[line]) + FIELD + text(families?.[line]) + FIELD + text(kinds?.[line]) + ENTRY;
+      numbers.set([said(durationsMs?.[line]), said(popularities?.[line]), size], i * (3 + size));
+      if (embeddings) numbers.set(embeddings.subarray(line * size, (line + 1) * size), i * (3 + size) + 3);
+    });
+    core.registerCards(strings, numbers).forEach((handle, i) => { known[missing[i]!] = handle; });
+  }
+}
+
+/** A number, or what says that there is none. */
+function said(value: number | undefined): number {
+  return value === undefined || Number.isNaN(value) ? -1 : value;
+}
+
+function registered(registry: Registry): void {
+  try {
+    registry.register();
+  } catch (thrown) {
+    registry.dropPending();
+    throw thrown;
+  }
+}
+
+/** Throws a `HomeError` for a page whose arrays do not fit together. */
+function checked({ catalogue, shelves, cards, fixed }: PackedPage): void {
+  const count = shelves.reduce((sum, shelf) => sum + shelf.count, 0);
+  if (!(catalogue instanceof Lines)) throw new HomeError('page_invalid', 'expected a catalogue made by createCatalogue');
+  if (shelves.length === 0) throw new HomeError('page_empty', 'a page needs at least one shelf, got none');
+  if (shelves.length > MAX_SHELVES) throw new HomeError('page_too_large', `a page holds at most ${MAX_SHELVES} shelves, got ${shelves.length}`);
+  if (cards.length > MAX_CARDS) throw new HomeError('page_too_large', `a page holds at most ${MAX_CARDS} cards, got ${cards.length}`);
+  if (!shelves.every((shelf) => Number.isInteger(shelf.count) && shelf.count > 0)) throw new HomeError('shelf_empty', 'a shelf needs at least one card, got none');
+  if (count !== cards.length) throw new HomeError('page_invalid', `expected ${count} cards, the sum of the shelves' counts, got ${cards.length}`);
+  if (fixed && fixed.length !== count) throw new HomeError('page_invalid', `expected ${count} entries in fixed, got ${fixed.length}`);
+}
+
+let buffer = new Float32Array(4096);
+
+/** The page as the core reads it. Valid until the next call. */
+function packed(
+  page: PackedPage, { columns }: Engine, handles: Int32Array, shelves: readonly { readonly handle: number }[], context: Context | undefined, utcOffsetMinutes: number,
+): Float32Array {
+  const { cards, features, fixed } = page;
+  const G = columns.given.length;
+  if (features && features.length !== cards.length * G) {
+    throw new HomeError('column_count', `expected ${G} feature values per card, ${cards.length * G} in all, got ${features.length}`);
+  }
+  const { words, shelvesAt, cardsAt, featuresAt, length } = begun(buffer, columns, shelves.length, cards.length, page, context, utcOffsetMinutes);
+  buffer = words;
+  shelves.forEach(({ handle }, s) => words.set([handle, page.shelves[s]!.count, page.shelves[s]!.fixed ? FIXED : 0, 0], shelvesAt + 4 * s));
+  for (let place = 0; place < cards.length; place++) {
+    words[cardsAt + 2 * place] = handles[cards[place]!]!;
+    words[cardsAt + 2 * place + 1] = fixed?.[place] ? FIXED : 0;
+  }
+  if (features) words.set(features, featuresAt);
+  else for (let place = 0; place < cards.length; place++) words.set(columns.givenDefaults, featuresAt + place * G);
+  return words.subarray(0, length);
+}
+
+/** What the core answers, in columns. */
+function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRanking {
+  const count = words[1]!;
+  const places = page.cards.length;
+  const shelves = new Int32Array(count);
+  const shelfPropensities = new Float64Array(count);
+  const starts = new Uint32Array(count + 1);
+  const cards = new Uint32Array(places);
+  const propensities = new Float64Array(places);
+  /** Where in `words` each shelf's cards begin. */
+  const from = new Uint32Array(count);
+  const local: RankedLocalShelf[] = [];
+  const rehydrator = new Rehydrator(engine.registry, engine.columns.given, engine.modelVersion);
+  let next = 0;
+  let word = HEADER_WORDS + SHELF_WORDS * count;
+  for (let position = 0; position < count; position++) {
+    const at = HEADER_WORDS + SHELF_WORDS * position;
+    const source = words[at]!;
+    const size = words[at + 4]!;
+    shelfPropensities[position] = words[at + 1]!;
+    starts[position] = next;
+    from[position] = word;
+    if (source < 0) {
+      shelves[position] = -1 - local.length;
+      const placed = { position, propensity: words[at + 1]!, reason: rehydrator.reason(words[at + 2]!, words[at + 3]!) };
+      local.push(rehydrator.localShelf(words, word, size, -1 - source, words[at + 3]!, placed));
+    } else {
+      shelves[position] = source;
+      for (let i = 0, card = word; i < size; i++, card += CARD_WORDS) {
+        cards[next] = words[card]!;
+        propensities[next++] = words[card + 1]!;
+      }
+    }
+    word += CARD_WORDS * size;
+  }
+  starts[count] = next;
+  const ranking: PackedRanking = Object.freeze({
+    decisionId: decisionId(words[3]!, words[4]!),
+    source: 'policy',
+    policy: engine.core.policyKind(),
+    modelVersion: engine.modelVersion,
+    randomized: words[6] === 1,
+    probe: words[5] === 1,
+    shelves, shelfPropensities, cards, propensities, starts,
+    local: Object.freeze(local),
+  });
+  const { registry } = engine;
+  const { epoch } = registry;
+  SEEN.set(ranking, (position, index) => {
+    const at = index === undefined ? HEADER_WORDS + SHELF_WORDS * position : from[position]! + CARD_WORDS * (index - starts[position]!);
+    // A handle of before says nothing now: the sentence then names nobody.
+    return rehydrator.reason(words[at + 2]!, registry.epoch === epoch ? words[at + 3]! : null);
+  });
+  return ranking;
+}
+
+/** The page in the server's order. Never throws, whatever `page` is. */
+function serverOrder({ shelves: _, repeats: __, ...rest }: RankedPage, page: PackedPage): PackedRanking {
+  let counts: number[] = [];
+  try {
+    counts = page.shelves.map(({ count }) => count);
+    if (counts.reduce((sum, count) => sum + count, 0) !== page.cards.length || counts.some((count) => count < 0)) counts = [];
+  } catch { counts = []; }
+  const starts = new Uint32Array(counts.length + 1);
+  counts.forEach((count, s) => { starts[s + 1] = starts[s]! + count; });
+  const places = starts[counts.length]!;
+  return Object.freeze({
+    ...rest,
+    source: 'baseline',
+    shelves: Int32Array.from(counts, (_count, s) => s),
+    shelfPropensities: new Float64Array(counts.length).fill(1),
+    cards: Uint32Array.from({ length: places }, (_place, i) => i),
+    propensities: new Float64Array(places).fill(1),
+    starts,
+    local: Object.freeze([]),
+  });
+}
