@@ -51,7 +51,8 @@ export function currentPlatform(): Platform {
   const inBrowser = typeof root.document !== 'undefined' || typeof root.WorkerGlobalScope !== 'undefined';
   const indexedDB = idbFactory();
   return {
-    isServer: !inBrowser && indexedDB === undefined,
+    // Edge runtimes call themselves workers; a browser's workers have IndexedDB.
+    isServer: root.document === undefined && indexedDB === undefined,
     indexedDB,
     subtle: root.crypto?.subtle,
     now: () => Date.now(),

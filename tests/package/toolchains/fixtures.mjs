@@ -58,6 +58,13 @@ export const FIXTURES = [
   { name: 'Node, require', kind: 'node', run: (app) => app.printed(process.execPath, 'run.cjs') },
   { name: 'Vitest, node', kind: 'vitest', run: (app) => vitest(app, 'node') },
   { name: 'Vitest, jsdom', kind: 'vitest', run: (app) => vitest(app, 'jsdom') },
+  {
+    name: 'Edge runtime (Vercel), without compiling', kind: 'edge',
+    async run(app) {
+      await app.run(app.bin('esbuild'), 'probe.js', '--bundle', '--format=iife', '--global-name=probing', '--outfile=dist/probe.js');
+      return app.printed(process.execPath, 'vercel.mjs');
+    },
+  },
   { name: 'React 19 on Vite', kind: 'react', run: built },
   { name: 'Vue 3 on Vite', kind: 'vue', run: built },
   { name: 'Svelte 5 on Vite', kind: 'svelte', run: built },
@@ -94,6 +101,13 @@ export const FIXTURES = [
     },
   },
   { name: 'Bun, run', kind: 'node', tools: 'more', run: (app) => app.printed(app.bin('bun'), 'run', 'run.mjs') },
+  {
+    name: 'workerd (Cloudflare)', kind: 'edge', tools: 'more',
+    async run(app) {
+      await app.run(app.bin('../../node_modules/.bin/esbuild'), 'worker.js', '--bundle', '--format=esm', '--outfile=dist/worker.js');
+      return app.serving(async (address) => (await fetch(address)).json(), app.bin('workerd'), 'serve', 'config.capnp', '--socket-addr', 'http=127.0.0.1:PORT');
+    },
+  },
   { name: 'Deno, run', kind: 'node', tools: 'more', run: (app) => app.printed(app.bin('deno'), 'run', '-A', '--node-modules-dir=manual', 'run.mjs') },
 ];
 

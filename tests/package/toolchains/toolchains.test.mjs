@@ -6,7 +6,7 @@ import { browserPath, finish, golden } from './workshop.mjs';
 
 after(finish);
 for (const fixture of FIXTURES.filter(({ tools }) => tools !== 'more')) {
-  const skip = !browserPath && !['node', 'vitest'].includes(fixture.kind) ? 'no Chromium was found' : false;
+  const skip = !browserPath && !['node', 'vitest', 'edge'].includes(fixture.kind) ? 'no Chromium was found' : false;
   test(fixture.name, { skip }, () => runFixture(fixture));
 }
 
