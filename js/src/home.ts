@@ -219,7 +219,7 @@ export class HomeRuntime implements Home {
     engine.observe(event, this.#now());
     if (event.type.endsWith('hide')) this.#dropOrders();
     if (!this.#writer.active && this.#readerEvents.length < MAX_EVENTS) this.#readerEvents.push(event);
-    this.#saver.touch();
+    this.#saver.touch(event.type !== 'impression');
     this.#notify();
   }
 

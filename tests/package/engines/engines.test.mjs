@@ -151,5 +151,38 @@ for (const [name, found] of Object.entries(ENGINES)) {
       await tab.close();
       assert.equal((await ask('none', 'suite.stay("history")')).events, 3);
     });
+
+    test('a page that is put away has saved, keeps nobody from writing, and decides nothing when it is back', async () => {
+      const tab = await open();
+      await tab.ask('suite.stay("away")');
+      await tab.ask('new Promise((done) => { const look = () => home.status.writer ? done() : setTimeout(look, 10); look(); })');
+      await tab.ask('home.flush()');
+      await tab.ask('new Promise((done) => { setTimeout(done, 300); })');
+      // Heard, and left for another page, as a click on a card does.
+      assert.deepEqual(await tab.ask('suite.rankAndHear("morning:a")'), { decisions: 1, events: 1 });
+      await tab.goto(site.address('strict'));
+      const other = await open();
+      assert.equal((await other.ask('suite.stay("away")')).events, 1, 'what was heard was saved');
+      await other.ask('new Promise((done) => { const look = () => home.status.writer ? done() : setTimeout(look, 10); look(); })');
+      assert.equal(await other.ask('suite.hear("fresh:a")'), 2);
+      await other.close();
+      await tab.back();
+      // Who was in the way was dropped from the cache; then the page is loaded again.
+      const kept = await tab.ask('Promise.resolve(typeof home === "object")');
+      if (!kept) {
+        await tab.ask('new Promise((done) => { const look = () => globalThis.loaded ? done(true) : setTimeout(look, 5); look(); })');
+        assert.equal((await tab.ask('suite.stay("away")')).events, 2);
+      }
+      assert.equal((await tab.ask('suite.summary()')).decisions, 1, 'the one of before');
+      await tab.close();
+    });
+
+    test('of two Homes of one profile on one page one writes, and closing it gives the other its turn', async () => {
+      assert.deepEqual(await ask('none', 'suite.twins()'), { writers: [true, false], sources: ['policy', 'policy'], then: true, events: 2, errors: [] });
+    });
+
+    test('a page that is hidden saves at once, and its visit goes on', async () => {
+      assert.deepEqual(await ask('none', 'suite.hidden()'), { before: 0, after: 1, source: 'policy', errors: [] });
+    });
   });
 }

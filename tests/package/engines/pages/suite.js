@@ -263,6 +263,60 @@ globalThis.suite = {
     const { state, writer } = await home.ready;
     return { state, writer, events: home.summary().events };
   },
+  async rankAndHear(card) {
+    const { decisionId } = home.rankSync(PAGE);
+    home.track({ type: 'finish', decisionId, cardId: card, msPlayed: 200_000 });
+    return suite.summary();
+  },
+  async summary() {
+    const { decisions, events } = home.summary();
+    return { decisions, events };
+  },
+
+  /** Two Homes of one profile, as two parts of an app make them. */
+  async twins() {
+    const one = told({ namespace: 'twins' });
+    await one.home.ready;
+    await save(one.home);
+    const two = told({ namespace: 'twins' });
+    await two.home.ready;
+    const writers = [one.home.status.writer, two.home.status.writer];
+    const sources = [one, two].map(({ home }) => home.rankSync(PAGE).source);
+    finish(one.home, 'morning:a');
+    finish(two.home, 'fresh:a');
+    await one.home.close();
+    await save(two.home);
+    const result = { writers, sources, then: two.home.status.writer, events: two.home.summary().events, errors: [...one.errors, ...two.errors] };
+    await two.home.close();
+    return result;
+  },
+
+  /** What is stored when the page is hidden, a moment after it was ranked and before anything is saved on its own. */
+  async hidden() {
+    const { home, errors } = told({ namespace: 'hidden' });
+    await home.ready;
+    for (const end = performance.now() + 5000; !home.status.writer && performance.now() < end;) await pause(10);
+    const stored = async () => {
+      // Another Home reads what is there.
+      const other = createHome({ namespace: 'hidden' });
+      await other.ready;
+      const { decisions } = other.summary();
+      await other.close();
+      return decisions;
+    };
+    await home.flush();
+    home.rankSync(PAGE);
+    const before = await stored();
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => 'hidden' });
+    document.dispatchEvent(new Event('visibilitychange'));
+    delete document.visibilityState;
+    let after = 0;
+    for (const end = performance.now() + 900; after === before && performance.now() < end;) after = await stored();
+    const result = { before, after, source: home.rankSync(PAGE).source, errors };
+    await home.close();
+    return result;
+  },
+
   hear: async (...cards) => { finish(home, ...cards); await home.flush(); return home.summary().events; },
   now: async () => ({ ...home.status, events: home.summary().events, source: home.rankSync(PAGE).source, errors, shows }),
 };
