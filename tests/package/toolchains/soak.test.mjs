@@ -13,6 +13,7 @@ test('pages, mounts under StrictMode and Homes leave nothing behind', { skip: br
   assert.ok(cycles.end.wasm <= 16e6, `the compiled core holds ${cycles.end.wasm} bytes`);
   for (const [what, { start, end }] of Object.entries({ cycles, mounts, homes })) {
     assert.ok(end.heap <= 1.05 * start.heap, `${what}: the heap went from ${start.heap} to ${end.heap} bytes`);
+    assert.ok(end.objects <= 1.02 * start.objects, `${what}: the objects went from ${start.objects} to ${end.objects} bytes`);
     assert.equal(end.cores, 1, `${what}: one compiled core is held`);
   }
   const bytes = Object.values(stored).reduce((sum, one) => sum + one, 0);

@@ -83,7 +83,7 @@ fn lives(report: &Value) -> Result<Vec<Claim>> {
     {
         let life = &report[key];
         let count = number(life, "count")?;
-        for (memory, name) in [("heap", "JavaScript heap"), ("wasm", "memory of the core")] {
+        for (memory, name) in [("heap", "JavaScript heap"), ("objects", "JavaScript objects"), ("wasm", "memory of the core")] {
             let (start, end) = (number(&life["start"], memory)?, number(&life["end"], memory)?);
             let growth = end / start - 1.0;
             claims.push(Claim {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_toolchain_that_fails_and_an_adapter_that_is_too_large_are_named() {
-        let life = serde_json::json!({"count": 10, "start": {"heap": 100, "wasm": 50}, "end": {"heap": 106, "wasm": 50}});
+        let life = serde_json::json!({"count": 10, "start": {"heap": 100, "objects": 70, "wasm": 50}, "end": {"heap": 106, "objects": 73, "wasm": 50}});
         let lives = serde_json::json!({"cycles": life, "mounts": life, "homes": life, "stored": {"a/snapshot": 1_500_000, "b/snapshot": 600_000}});
         let report = serde_json::json!({
             "fixtures": [
@@ -127,7 +127,7 @@ mod tests {
         });
         let claims = claims(&report).unwrap();
         let passes: Vec<bool> = claims.iter().map(|claim| claim.pass).collect();
-        assert_eq!(passes, [true, false, false, false, true, false, true, false, true, false, true, false]);
+        assert_eq!(passes, [true, false, false, false, true, false, true, true, false, true, true, false, true, true, false]);
         assert_eq!(claims[5].claim, "JavaScript heap after 10 pages ranked and heard");
         assert_eq!(claims[5].value, "+6.0 %");
         assert_eq!(claims[1].value, "cannot resolve");
