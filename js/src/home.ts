@@ -85,6 +85,8 @@ export class HomeRuntime implements Home {
   #restarts = 0;
   /** How often everything was forgotten: a snapshot read before a wipe must not come back after it. */
   #wipes = 0;
+  /** Of a snapshot that is kept aside, once that is known. */
+  #asideBytes: number | undefined;
   /** Orders of earlier visits, where there are any; later, those to keep. */
   #orders: LastOrders | undefined;
   /** What was ranked and is not yet among them. */
@@ -530,7 +532,14 @@ export class HomeRuntime implements Home {
     const shown = this.#shown;
     if (!this.#orders && shown.length === 0) return;
     const orders = await this.#loadOrders();
-    const bytes = orders?.keep(shown, snapshotBytes);
+    if (!orders) return;
+    this.#asideBytes ??= (await this.#storage.get(this.#keys.aside('snapshot')))?.length ?? 0;
+    if (this.#asideBytes > orders.room(snapshotBytes)) {
+      // What could not be read gives way to what can.
+      await this.#storage.delete(this.#keys.aside('snapshot'));
+      this.#asideBytes = 0;
+    }
+    const bytes = orders.keep(shown, snapshotBytes + this.#asideBytes);
     if (!bytes) return;
     this.#shown = this.#shown.filter((page) => !shown.includes(page));
     await (bytes.length ? this.#storage.put(this.#keys.orders, bytes, 'relaxed') : this.#storage.delete(this.#keys.orders));
@@ -708,7 +717,9 @@ export class HomeRuntime implements Home {
     this.#report(error);
     if (!this.#writer.active) return;
     try {
-      await this.#storage.put(this.#keys.aside(error.code, this.#now()), snapshot, 'strict');
+      const outbox = error.code === 'outbox_corrupt';
+      await this.#storage.put(this.#keys.aside(outbox ? 'outbox' : 'snapshot'), snapshot, 'strict');
+      if (!outbox) this.#asideBytes = snapshot.length;
     } catch (thrown) {
       this.#mayOverwrite = false;
       this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));

@@ -5,9 +5,9 @@ import type { CardInput, PageInput, Placed, RankedPage, RankedShelf, Reason, Rea
 
 /** Pages whose order is kept; older ones go. */
 const MAX_PAGES = 4;
-/** Most bytes that all of them take; also no more than the snapshot leaves of `MAX_STORED_BYTES`. */
+/** Most bytes that all of them take; also no more than the snapshots leave of `MAX_STORED_BYTES`. */
 const MAX_BYTES = 256_000;
-/** Most bytes of snapshot and orders together. */
+/** Most bytes of a snapshot, one kept aside and the orders together. */
 export const MAX_STORED_BYTES = 2_000_000;
 const FORMAT = 1;
 
@@ -66,12 +66,15 @@ export class LastOrders {
     return undefined;
   }
 
+  /** Bytes that may be stored beside so many others. */
+  room(otherBytes: number): number { return MAX_STORED_BYTES - otherBytes; }
+
   /**
-   * Adds what was shown since, the newest last, and gives the bytes to store beside a snapshot of so many: nothing where nothing changed,
-   * empty where nothing fits.
+   * Adds what was shown since, the newest last, and gives the bytes to store beside so many others: nothing where nothing changed, empty where
+   * nothing fits.
    */
-  keep(shown: readonly RankedPage[], snapshotBytes: number): Uint8Array | undefined {
-    const room = Math.min(MAX_BYTES, MAX_STORED_BYTES - snapshotBytes);
+  keep(shown: readonly RankedPage[], otherBytes: number): Uint8Array | undefined {
+    const room = Math.min(MAX_BYTES, this.room(otherBytes));
     if (shown.length === 0 && this.#bytes <= room) return undefined;
     for (const page of shown) {
       // A page of typed arrays keeps no order.

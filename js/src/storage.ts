@@ -24,8 +24,8 @@ export class Keys {
   get orders(): string { return `${this.prefix}orders`; }
   /** Outside the prefix: a wipe forgets what was learned, not what was agreed to. */
   get consent(): string { return `consent/${this.prefix}`; }
-  /** Where a snapshot goes that could not be read. */
-  aside(code: string, at: number): string { return `${this.prefix}aside/${code}/${at}`; }
+  /** Where a snapshot or an outbox goes that could not be read: the last one. */
+  aside(what: 'snapshot' | 'outbox'): string { return `${this.prefix}aside/${what}`; }
 }
 
 export interface OpenedStorage {

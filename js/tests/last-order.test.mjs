@@ -297,6 +297,33 @@ describe('what is stored', () => {
     await home.close();
   });
 
+  test('of what could not be read the last one is kept aside, for as long as all together are at most 2 MB', async () => {
+    const storage = new FaultyStorage();
+    const total = () => [...storage.values.values()].reduce((sum, bytes) => sum + bytes.length, 0);
+    const aside = () => storage.values.get('default/aside/snapshot');
+    for (const size of [1_000_000, 1_200_000]) {
+      storage.values.set('default/snapshot', new Uint8Array(size).fill(7));
+      await visit({ storage });
+      assert.equal(aside().length, size);
+      assert.ok(total() <= MAX_STORED_BYTES);
+    }
+    const program = fakeProgram();
+    const { home } = makeHome({ storage, program });
+    await home.ready;
+    const core = program.instances.at(-1);
+    const { snapshot } = core;
+    core.snapshot = () => new Uint8Array(700_000);
+    home.rankSync(somePage());
+    await home.flush();
+    assert.ok(aside() && storage.values.has(KEY));
+    core.snapshot = () => new Uint8Array(900_000);
+    home.rankSync(somePage());
+    await home.flush();
+    assert.ok(!aside() && storage.values.has(KEY) && total() <= MAX_STORED_BYTES, 'it gives way to what can be read');
+    core.snapshot = snapshot;
+    await home.close();
+  });
+
   for (const [what, text] of Object.entries({
     nothing: '', 'no JSON': '{', 'another format': '{"format":2,"orders":[]}', 'no list': '{"format":1,"orders":7}',
     'a list of something else': '{"format":1,"orders":[{"shelves":[[1,2,3]]}]}', null: 'null',

@@ -367,7 +367,7 @@ describe('where ranking cannot be had', () => {
     const storage = new FaultyStorage({ 'default/snapshot': Uint8Array.of(1, 2) });
     const { home } = makeHome({ world, program, storage });
     assert.equal((await home.ready).state, 'ready');
-    assert.deepEqual([...storage.values.get(`default/aside/panic/${world.now}`)], [1, 2]);
+    assert.deepEqual([...storage.values.get('default/aside/snapshot')], [1, 2]);
     assert.equal(home.rankSync(samplePage()).source, 'policy');
     await home.close();
   });

@@ -94,6 +94,22 @@ for (const [name, found] of Object.entries(ENGINES)) {
       assert.ok(answered < 1000);
     });
 
+    test('a newer version of the package opens beside this one: it is let in at once, and pages are ranked', async () => {
+      const { waited, answered, ...others } = await ask('none', 'suite.newer()');
+      assert.deepEqual(others, {
+        before: 'ready', opened: 99, state: 'degraded', reason: 'storage', source: 'policy', saved: false, events: 2, errors: ['storage_failed'],
+        next: ['degraded', 'memory', 'policy', 'storage_unavailable'],
+      });
+      assert.ok(waited < 1000, `the newer one waited ${waited} ms`);
+      assert.ok(answered < 1000, `a page and an event took ${answered} ms`);
+    });
+
+    test('a state that cannot be read, again and again: 2 MB in all, and the next state is kept', async () => {
+      const { most, visits } = await ask('none', 'suite.crammed()');
+      assert.ok(most <= 2e6, `${most} bytes are stored`);
+      assert.deepEqual(visits, Array(3).fill(['ready', 0, 'snapshot_corrupt', 1]));
+    });
+
     test('a core that stops costs one page, heals from the last snapshot, and is reported once', async () => {
       const found = await ask('none', 'suite.trap()');
       assert.deepEqual(found, {

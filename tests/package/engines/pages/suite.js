@@ -164,6 +164,72 @@ globalThis.suite = {
     return { deleted, stored, ...after, next: status.state, events, heard: after.events };
   },
 
+  /** Another tab brings a newer version of the package while a Home has its storage open. */
+  async newer() {
+    const { home, errors } = told({ namespace: 'newer' });
+    const { state: before } = await home.ready;
+    finish(home, 'morning:a');
+    await save(home);
+    const began = performance.now();
+    const opened = await new Promise((done) => {
+      const request = indexedDB.open('ears-only', 99);
+      request.onsuccess = () => done(request.result);
+      request.onerror = () => done({ version: String(request.error) });
+      setTimeout(() => done({ version: 'hangs' }), 5000);
+    });
+    const waited = performance.now() - began;
+    const asked = performance.now();
+    const { source } = home.rankSync(PAGE);
+    finish(home, 'morning:b');
+    const answered = performance.now() - asked;
+    const { saved } = await home.flush();
+    const { state, reason } = home.status;
+    const { events } = home.summary();
+    const heard = [...errors];
+    await home.close();
+    const other = told({ namespace: 'newer' });
+    const status = await other.home.ready;
+    const next = [status.state, status.storage, other.home.rankSync(PAGE).source, ...other.errors];
+    await other.home.close();
+    opened.close?.();
+    await new Promise((gone) => {
+      const request = indexedDB.deleteDatabase('ears-only');
+      request.onsuccess = request.onerror = gone;
+    });
+    return { before, opened: opened.version, waited, answered, state, reason, source, saved, events, errors: heard, next };
+  },
+
+  /** Three visits, each of which finds a state of nearly 2 MB that nothing can read. */
+  async crammed() {
+    const database = () => new Promise((resolve) => { indexedDB.open('ears-only').onsuccess = ({ target }) => resolve(target.result); });
+    const visits = [];
+    let most = 0;
+    const first = createHome({ namespace: 'crammed' });
+    await first.ready;
+    await first.close();
+    for (let visit = 0; visit < 3; visit++) {
+      const db = await database();
+      await new Promise((done) => {
+        const transaction = db.transaction('sealed', 'readwrite');
+        transaction.objectStore('sealed').put(new Uint8Array(1_999_000).fill(visit + 1), 'crammed/snapshot');
+        transaction.oncomplete = done;
+      });
+      const { home, errors } = told({ namespace: 'crammed' });
+      const { state } = await home.ready;
+      const events = home.summary().events;
+      for (const end = performance.now() + 5000; !home.status.writer && performance.now() < end;) await pause(10);
+      home.rankSync(PAGE);
+      finish(home, 'morning:a');
+      await save(home);
+      visits.push([state, events, errors.join(), home.summary().events]);
+      await home.close();
+      const sizes = await new Promise((done) => { db.transaction('sealed').objectStore('sealed').getAll().onsuccess = ({ target }) => done(target.result.map(({ length }) => length)); });
+      most = Math.max(most, sizes.reduce((sum, size) => sum + size, 0));
+      db.close();
+    }
+    return { most, visits };
+  },
+
   /** The compiled core stops in the middle of a page. */
   async trap() {
     const instantiate = WebAssembly.instantiate;
