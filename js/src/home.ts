@@ -85,8 +85,6 @@ export class HomeRuntime implements Home {
   #restarts = 0;
   /** How often everything was forgotten: a snapshot read before a wipe must not come back after it. */
   #wipes = 0;
-  /** Of a snapshot that is kept aside, once that is known. */
-  #asideBytes: number | undefined;
   /** Orders of earlier visits, where there are any; later, those to keep. */
   #orders: LastOrders | undefined;
   /** What was ranked and is not yet among them. */
@@ -530,19 +528,8 @@ export class HomeRuntime implements Home {
   /** Keeps the orders of what was ranked, for a visit that begins before its core. A failure costs nothing but them. */
   async #saveOrders(snapshotBytes: number): Promise<void> {
     const shown = this.#shown;
-    if (!this.#orders && shown.length === 0) return;
-    const orders = await this.#loadOrders();
-    if (!orders) return;
-    this.#asideBytes ??= (await this.#storage.get(this.#keys.aside('snapshot')))?.length ?? 0;
-    if (this.#asideBytes > orders.room(snapshotBytes)) {
-      // What could not be read gives way to what can.
-      await this.#storage.delete(this.#keys.aside('snapshot'));
-      this.#asideBytes = 0;
-    }
-    const bytes = orders.keep(shown, snapshotBytes + this.#asideBytes);
-    if (!bytes) return;
-    this.#shown = this.#shown.filter((page) => !shown.includes(page));
-    await (bytes.length ? this.#storage.put(this.#keys.orders, bytes, 'relaxed') : this.#storage.delete(this.#keys.orders));
+    this.#shown = [];
+    if (this.#orders || shown.length) await (await this.#loadOrders())?.save(this.#storage, this.#keys, shown, snapshotBytes);
   }
 
   /** The orders, made of stored bytes where there are none yet; nothing where they were dropped meanwhile. */
@@ -555,6 +542,7 @@ export class HomeRuntime implements Home {
   /** No order of before is to be seen again: it may hold what the listener does not want to see. */
   #dropOrders(): void {
     this.#drops++;
+    if (this.#orders) this.#orders.dropped = true;
     this.#orders = undefined;
     this.#shown = [];
     void this.#storage.delete(this.#keys.orders).catch(() => undefined);
@@ -717,9 +705,7 @@ export class HomeRuntime implements Home {
     this.#report(error);
     if (!this.#writer.active) return;
     try {
-      const outbox = error.code === 'outbox_corrupt';
-      await this.#storage.put(this.#keys.aside(outbox ? 'outbox' : 'snapshot'), snapshot, 'strict');
-      if (!outbox) this.#asideBytes = snapshot.length;
+      await this.#storage.put(this.#keys.aside(error.code === 'outbox_corrupt' ? 'outbox' : 'snapshot'), snapshot, 'strict');
     } catch (thrown) {
       this.#mayOverwrite = false;
       this.#setStorageProblem(toHomeError(thrown, 'storage_failed'));

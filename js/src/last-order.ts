@@ -1,7 +1,8 @@
 // The orders of the last visit: what is shown of a page that must be on screen before there is a core. In a chunk of its own, which shares no
 // code with the entry: a first visit has none, and the first ranked page does not wait for it.
 import type { HomeError } from './errors.js';
-import type { CardInput, PageInput, Placed, RankedPage, RankedShelf, Reason, ReasonCode, ShelfInput } from './types.js';
+import type { Keys } from './storage.js';
+import type { CardInput, PageInput, Placed, RankedPage, RankedShelf, Reason, ReasonCode, ShelfInput, StorageAdapter } from './types.js';
 
 /** Pages whose order is kept; older ones go. */
 const MAX_PAGES = 4;
@@ -22,6 +23,8 @@ interface Order {
 type Thing = { readonly id: string; readonly fixed?: boolean };
 
 export class LastOrders {
+  /** They are not to be stored any more. */
+  dropped = false;
   #orders: readonly Order[] = [];
   #bytes = 0;
 
@@ -66,15 +69,24 @@ export class LastOrders {
     return undefined;
   }
 
-  /** Bytes that may be stored beside so many others. */
-  room(otherBytes: number): number { return MAX_STORED_BYTES - otherBytes; }
+  /** Stores what was shown since beside a snapshot of so many bytes. What could not be read and lies aside gives way to what can. */
+  async save(storage: StorageAdapter, keys: Keys, shown: readonly RankedPage[], snapshotBytes: number): Promise<void> {
+    const aside = keys.aside('snapshot');
+    let others = snapshotBytes + ((await storage.get(aside))?.length ?? 0);
+    if (others > MAX_STORED_BYTES) {
+      await storage.delete(aside);
+      others = snapshotBytes;
+    }
+    const bytes = this.keep(shown, others);
+    if (bytes && !this.dropped) await (bytes.length ? storage.put(keys.orders, bytes, 'relaxed') : storage.delete(keys.orders));
+  }
 
   /**
    * Adds what was shown since, the newest last, and gives the bytes to store beside so many others: nothing where nothing changed, empty where
    * nothing fits.
    */
   keep(shown: readonly RankedPage[], otherBytes: number): Uint8Array | undefined {
-    const room = Math.min(MAX_BYTES, this.room(otherBytes));
+    const room = Math.min(MAX_BYTES, MAX_STORED_BYTES - otherBytes);
     if (shown.length === 0 && this.#bytes <= room) return undefined;
     for (const page of shown) {
       // A page of typed arrays keeps no order.

@@ -188,6 +188,24 @@ describe('it is gone', () => {
     });
   }
 
+  test('once a card was hidden while a save was under way', async () => {
+    const storage = new FaultyStorage();
+    const { home } = makeHome({ storage });
+    await home.ready;
+    home.rankSync(somePage());
+    let go;
+    const held = new Promise((resolve) => { go = resolve; });
+    storage.faults.get = (key) => (key.includes('aside') ? held : undefined);
+    const saving = home.flush();
+    await eventually(() => storage.log.some((line) => line.startsWith('get default/aside')));
+    home.track({ type: 'hide', cardId: 'album:dummy' });
+    await settled();
+    go();
+    await saving;
+    await home.close();
+    assert.ok(!storage.values.has(KEY));
+  });
+
   test('never kept while listening privately; what was kept before stays', async () => {
     assert.deepEqual(await after((home) => home.flush()), [true, 'last']);
     const storage = new FaultyStorage();
