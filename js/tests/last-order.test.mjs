@@ -273,6 +273,29 @@ test('a core that never comes, by the policy of the page or for want of a networ
   assert.deepEqual([why, shown.source, shown.error.code, outline(shown)], ['csp', 'last', 'csp', outline(before)]);
 });
 
+test('whoever waits for a core that fails at once is shown it too', async () => {
+  const storage = new FaultyStorage();
+  await visit({ storage });
+  const { home } = makeHome({ storage, loadCore: async () => { throw coded('no_simd', 'too old'); } });
+  assert.equal((await home.ready).reason, 'no-simd');
+  assert.equal(home.rankSync(somePage()).source, 'last');
+});
+
+test('the page of a public draw is not shown again; the one before it is', async () => {
+  const storage = new FaultyStorage();
+  const program = fakeProgram();
+  const { home } = makeHome({ storage, program });
+  await home.ready;
+  const before = home.rankSync(somePage());
+  const core = program.instances.at(-1);
+  const { rank } = core;
+  core.rank = (...values) => rank(...values).with(5, 1);
+  assert.equal(home.rankSync(somePage()).probe, true);
+  await home.close();
+  const next = await starting({ storage });
+  assert.equal(next.home.rankSync(somePage()).repeats, before.decisionId);
+});
+
 describe('what is stored', () => {
   const ranked = (count, name = 'x') => ({
     decisionId: name, policy: 'p', modelVersion: 'm',
