@@ -15,9 +15,10 @@ const wasm = at('build/wasm/core_bg.wasm');
 const bindings = at('build/wasm/core.js');
 const verifier = at('build/wasm/verify.wasm');
 const relay = at('build/wasm/relay.wasm');
+const unpackers = [at('build/wasm/unpack.wasm'), at('build/wasm/apart.wasm')];
 const small = at('build/wasm/small/core_bg.wasm');
 const smallBindings = at('build/wasm/small/core.js');
-for (const file of [wasm, bindings, small, smallBindings, verifier, relay]) {
+for (const file of [wasm, bindings, small, smallBindings, verifier, relay, ...unpackers]) {
   if (!existsSync(file)) {
     console.error(`${path.relative(root, file)} is missing: run \`cargo xtask build\` first`);
     process.exit(1);
@@ -76,7 +77,7 @@ for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', na
  * bring for fetching and compiling falls away: the package does that itself.
  */
 async function glueModule(source) {
-  writeFileSync(at('build/modules/bindings.js'), `${source}
+  writeFileSync(at('build/modules/bindings.js'), `${trimmed(source)}
 export async function start(module) {
   __wbg_finalize_init(await WebAssembly.instantiate(module, __wbg_get_imports()), module);
 }
@@ -88,6 +89,24 @@ export async function start(module) {
   const body = text.replace(/export \{\s*Core,\s*start\s*\};\s*$/, 'return { Core, start };');
   if (body === text) throw new Error('expected the bindings to end with their exports');
   return `export function glue() {\n${body}\n}\n`;
+}
+
+/**
+ * Leaves out of the bindings what is only there for others: text goes to the core by the browser's encoder at once, where a loop over
+ * its characters would run before it is optimised; all browsers that run the core have `encodeInto`; and nobody outside sees the class.
+ */
+function trimmed(source) {
+  const edits = [
+    [/function passStringToWasm0\(arg, malloc, realloc\) \{\n +if \(realloc === undefined\) \{\n([\s\S]*?return ptr;\n) +\}\n[\s\S]*?\n\}\n/, 'function passStringToWasm0(arg, malloc) {\n$1}\n'],
+    [/, wasm\.__wbindgen_realloc\)/g, ')'],
+    [/if \(!\('encodeInto' in cachedTextEncoder\)\) \{[\s\S]*?\n\}\n/, ''],
+    [/if \(Symbol\.dispose\) .*\n/g, ''],
+    [/^ +wasm(Instance|Module) = .*\n/gm, ''],
+  ];
+  return edits.reduce((text, [pattern, put]) => {
+    if (text.search(pattern) < 0) throw new Error(`expected ${pattern} in the bindings: has wasm-bindgen new ones?`);
+    return text.replace(pattern, put);
+  }, source);
 }
 
 /**

@@ -72,7 +72,7 @@ describe('the files', () => {
     // One function of no locals: i32.const 0, i8x16.splat, v128.store8_lane 0 8 3 behind it, br_table of two labels, end.
     const code = [0, 0x41, 0, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x58, 0, 8, 3, 0x41, 0, 0x0e, 1, 0, 0, 0x0b];
     const section = (size) => Uint8Array.from([...magic, 10, code.length + 1 + size.length, 1, ...size, ...code]);
-    assert.match(inlineModule(section([code.length])), /unpack\(streams, 31\)/);
+    assert.match(inlineModule(section([code.length])), /, 31, '0061736d/);
     assert.throws(() => inlineModule(section([code.length | 128, 0])), /expected the streams to give the module/);
   });
 

@@ -42,8 +42,8 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: world, lab, verifier, relay, audit, xtask", &["lint: core"], |desk| {
-        desk.checks(["world", "lab", "verify", "relay", "audit", "xtask"].map(|member| {
+    stage("lint: world, lab, verifier, relay, unpack, audit, xtask", &["lint: core"], |desk| {
+        desk.checks(["world", "lab", "verify", "relay", "unpack", "audit", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
             clippy
@@ -61,6 +61,7 @@ const STAGES: &[Stage] = &[
     stage("lab tests", &[], |desk| desk.member("lab")),
     stage("verifier tests", &[], |desk| desk.member("verify")),
     stage("relay tests", &[], |desk| desk.member("relay")),
+    stage("unpacker tests", &[], unpacker),
     stage("xtask tests", &[], |desk| desk.member("xtask")),
     stage("wasm module", &[], |desk| desk.job(|desk| wasm::build(&mut |command| desk.step(command)))),
     stage("core tests in the browser", &["wasm module"], browser),
@@ -301,6 +302,13 @@ fn tools(desk: &Desk) -> Outcome {
     one(&|run| install::node_packages(&root.join("js"), "the package's build and tests", run));
     one(&|run| install::browser(run).map(drop));
     all
+}
+
+/// With the way there, since both ways are tested together.
+fn unpacker(desk: &Desk) -> Outcome {
+    let mut tests = cargo(&["test", "--tests", "--features", "apart", "--manifest-path"]);
+    tests.arg(manifest("unpack"));
+    desk.tests(tests)
 }
 
 fn browser(desk: &Desk) -> Outcome {

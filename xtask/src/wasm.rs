@@ -31,8 +31,8 @@ pub const FEATURES: [&str; 7] = [
 pub const OPTIMISATION: [&str; 7] =
     ["-O3", "--low-memory-unused", "--flatten", "--rereloop", "-O3", "--converge", "--strip-target-features"];
 
-/// For the verifier and the relay's client, which need no speed: the smallest of what was tried.
-const SMALLEST: [&str; 3] = ["-Oz", "--strip-producers", "--strip-target-features"];
+/// For the verifier, the relay's client and what unpacks the core, which need little speed: the smallest of what was tried.
+const SMALLEST: [&str; 4] = ["-Oz", "--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// Which parts of the core a module has.
 #[derive(Clone, Copy)]
@@ -79,12 +79,14 @@ impl Core {
     }
 }
 
-/// Builds the cores, the verifier and the relay's client.
+/// Builds the cores, the verifier, the relay's client and what puts them together in the browser, with the way there for the build.
 pub fn build(run: Runner) -> Result<()> {
     build_core(Core::Full, run)?;
     build_core(Core::Small, run)?;
-    build_plain("verify", run)?;
-    build_plain("relay", run)
+    build_plain("verify", "verify", &[], run)?;
+    build_plain("relay", "relay", &[], run)?;
+    build_plain("unpack", "apart", &["--features", "apart"], run)?;
+    build_plain("unpack", "unpack", &[], run)
 }
 
 /// Builds the core without what makes records, to see what that takes.
@@ -92,14 +94,17 @@ pub fn build_without_contribution(run: Runner) -> Result<()> {
     build_core(Core::WithoutContribution, run)
 }
 
-/// Builds `js/build/wasm/NAME.wasm` from the package `ears-NAME`, which exports plain functions and needs no glue.
-fn build_plain(name: &str, run: Runner) -> Result<()> {
-    run(&mut compile(&format!("ears-{name}")))?;
-    let module = project::target().join(format!("wasm32-unknown-unknown/wasm/ears_{name}.wasm"));
+/// Builds `js/build/wasm/NAME.wasm` from the package `ears-MEMBER`, which exports plain functions and needs no glue.
+fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Result<()> {
+    run(compile(&format!("ears-{member}")).args(features))?;
+    let module = project::target().join(format!("wasm32-unknown-unknown/wasm/ears_{member}.wasm"));
     let opt = install::wasm_opt(run)?;
     let quieted = project::scratch("wasm")?.join(format!("{name}.wasm"));
     std::fs::copy(&module, &quieted).map_err(|error| format!("cannot copy {}: {error}", module.display()))?;
-    run(command("node").arg(project::root().join("xtask/scripts/quiet-panics.mjs")).arg(&quieted))?;
+    // What unpacks has no panics.
+    if member != "unpack" {
+        run(command("node").arg(project::root().join("xtask/scripts/quiet-panics.mjs")).arg(&quieted))?;
+    }
     let out = project::root().join(OUT).join(format!("{name}.wasm"));
     run(command(&opt).args(SMALLEST).args(FEATURES).arg(&quieted).arg("-o").arg(out))
 }
