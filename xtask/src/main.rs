@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod counts;
+mod dependencies;
 mod evaluators;
 mod install;
 mod package;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   build                  the wasm module and the npm package, when their inputs changed
   package                build, then pack the npm package; the last line is the tarball's path
   audit [--json FILE]    what may leave the device, checked in two minutes; exit code 1 when a promise does not hold
+  audit-deps             other people's code: where it comes from, its licences, what ships; exit code 1 when something is wrong
   bench [--json FILE]    ours beside plain JavaScript in one Chromium run
   prove [NAME] [--resume]
                          the long proofs; writes docs/results/NAME.json (without NAME: lists them)
@@ -64,6 +66,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["package"] => println!("{}", package::pack()?.display()),
         ["audit"] => return audited(None),
         ["audit", "--json", file] => return audited(Some(PathBuf::from(file))),
+        ["audit-deps"] => dependencies::audit()?,
         ["bench"] => bench::run(None)?,
         ["bench", "--json", file] => bench::run(Some(PathBuf::from(file)))?,
         ["prove"] => prove::list(),

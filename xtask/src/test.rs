@@ -3,7 +3,7 @@
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
 use crate::results::Claim;
-use crate::{Result, audit, counts, install, package, process, project, prove, results, size, tracked, wasm};
+use crate::{Result, audit, counts, dependencies, install, package, process, project, prove, results, size, tracked, wasm};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ const STAGES: &[Stage] = &[
     stage("package tests", &["npm package"], |desk| desk.tests(npm("js", &["test"]))),
     stage("package types", &["npm package"], |desk| desk.check(npm("js", &["run", "test:types"]))),
     stage("package checks", &["npm package"], |desk| desk.check(npm("js", &["run", "lint:package"]))),
+    stage("dependencies", &["npm package"], |desk| desk.job(|_| dependencies::audit())),
     stage("size", &["npm package"], sizes),
     stage("audit of what may leave", &["npm package"], audited),
     stage("demo in the browser", &["npm package"], demo),
