@@ -1,12 +1,6 @@
 //! Listeners of a world with a known truth: the shipped core against baselines and the best possible.
 //!
-//! | policy | ranks by |
-//! |---|---|
-//! | `ears` | the shipped core, one ranker for each listener, learning from what that listener does |
-//! | `random` | nothing: the shipped policy with floors of 1 |
-//! | `server` | the true mean chance over this run's listeners, before the first day: the best fixed order |
-//! | `popularity` | streams among showings over all listeners so far, updated every night; one page in twenty at random |
-//! | `oracle` | the true chance of this listener now |
+//! The policies are those of [`ears_world::run`].
 //!
 //! All meet the same listeners, pages and luck (see [`ears_world::chance`]). Counted are streams: plays of at least 30 seconds.
 
@@ -17,6 +11,7 @@ use ears_only::bundle::Bundle;
 use ears_world::World;
 use ears_world::candidates::Candidates;
 use ears_world::constants::{CARDS, DAYS, LISTENERS, SHELVES};
+use ears_world::run::Run;
 use serde::Serialize;
 
 use crate::error::LabError;
@@ -116,7 +111,7 @@ pub struct Report {
 type Done = (usize, usize, Result<u64, LabError>);
 
 /// Streams of one run, in the order ears, random, server, popularity, oracle.
-type Run = [u64; 5];
+type Streamed = [u64; 5];
 
 /// Runs the demo world; calls `progress` with the number of policy runs done and of all.
 ///
@@ -156,7 +151,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
             });
         }
     });
-    let mut runs: Vec<Run> = vec![[0; 5]; settings.seeds.len()];
+    let mut runs: Vec<Streamed> = vec![[0; 5]; settings.seeds.len()];
     for (seed, policy, streams) in done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         runs[seed][policy] = streams?;
     }
@@ -196,7 +191,15 @@ pub(crate) struct Stage<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-fn report(seeds: Vec<u64>, runs: &[Run]) -> Report {
+impl<'a> Stage<'a> {
+    /// Its listeners.
+    pub(crate) fn run(&self) -> Run<'a> {
+        let Settings { listeners, days, .. } = *self.settings;
+        Run { world: self.world, candidates: self.candidates, seed: self.seed, listeners, days }
+    }
+}
+
+fn report(seeds: Vec<u64>, runs: &[Streamed]) -> Report {
     let of = |policy: usize| Streams { streams: runs.iter().map(|run| run[policy]).collect() };
     let policies = ByPolicy { ears: of(0), random: of(1), server: of(2), popularity: of(3), oracle: of(4) };
     let ears = policies.ears.numbers();

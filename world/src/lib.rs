@@ -11,12 +11,15 @@
 //! Every draw is a function of its name ([`chance`]), so that all policies meet the same luck. There is no clock, no thread and
 //! no ambient randomness here; the crate builds for wasm32.
 
+pub mod baseline;
 pub mod candidates;
 pub mod catalogue;
 pub mod chance;
 pub mod constants;
+pub mod device;
 mod embedding;
 pub mod listener;
+pub mod run;
 pub mod truth;
 
 use catalogue::DemoCatalogue;

@@ -236,7 +236,7 @@ impl Week {
 /// Four weeks of a listener, each as it ends.
 fn live(stage: &Stage<'_>, schema: &FeatureSchema, number: u32) -> Result<Vec<Week>, LabError> {
     let mut listener = Listener::new(stage.world, stage.seed, number);
-    let mut device = Device::new(stage, number)?;
+    let mut device = stage.device(number)?;
     device.import(&listener)?;
     let mut weeks = Vec::new();
     for day in 0..stage.settings.days {

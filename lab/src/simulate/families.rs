@@ -12,7 +12,6 @@ use ears_world::constants::{DAYS, LISTENERS, VISIBLE_CARDS, VISIBLE_SHELVES};
 use ears_world::listener::{Listener, VISITS};
 use serde::{Deserialize, Serialize};
 
-use super::device::Device;
 use super::units::{Units, each};
 use super::{Settings, Stage, baseline, logged};
 use crate::bundle;
@@ -206,7 +205,7 @@ fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
     let (mut margins, mut streams, mut late) = (Vec::new(), 0, 0);
     for number in 0..stage.settings.listeners {
         let mut listener = Listener::new(stage.world, stage.seed, number);
-        let mut device = Device::new(stage, number)?;
+        let mut device = stage.device(number)?;
         device.import(&listener)?;
         for day in 0..stage.settings.days {
             listener.begin_day(day);
@@ -243,7 +242,7 @@ fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
 /// Median milliseconds of ranking a page on the device of a listener who has used it for some days.
 fn page_ms(stage: &Stage<'_>) -> Result<f64, LabError> {
     let mut listener = Listener::new(stage.world, stage.seed, 0);
-    let mut device = Device::new(stage, 0)?;
+    let mut device = stage.device(0)?;
     device.import(&listener)?;
     let mut times = Vec::with_capacity(TIMED);
     for day in 0..TIMED as u32 / VISITS {

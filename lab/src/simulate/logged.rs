@@ -96,7 +96,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
 
 fn listen(stage: &Stage<'_>, number: u32) -> Result<Logged, LabError> {
     let mut listener = Listener::new(stage.world, stage.seed, number);
-    let mut device = Device::new(stage, number)?;
+    let mut device = stage.device(number)?;
     device.import(&listener)?;
     let mut logged = Logged { known: !listener.history().is_empty(), decisions: Vec::new(), undrawn: 0 };
     for day in 0..stage.settings.days {

@@ -83,7 +83,7 @@ pub fn run(settings: &Settings, question: &Asked, devices: u32, units: &Units) -
 
 fn device(stage: &Stage<'_>, question: &Asked, number: u32) -> Result<Votes, LabError> {
     let mut listener = Listener::new(stage.world, stage.seed, number);
-    let mut device = Device::new(stage, number)?;
+    let mut device = stage.device(number)?;
     device.import(&listener)?;
     let first = Timestamp::clamped(FIRST_DAY_MS);
     device.ranker.set_consent(Consent { personalize: true, contribute: true });
