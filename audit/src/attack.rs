@@ -14,25 +14,34 @@ use std::collections::BTreeMap;
 
 mod world;
 
-pub use world::{identity, reconstruction};
+pub use world::{
+    Guesser, Uploads, Victim, asked_items, found, gap, identity, log_gap, logged_items, reconstruction, uploads, victim,
+};
 
 /// Standard deviations that chance is given before an attack counts as a success; one false alarm in 30,000.
 const SPREAD: f64 = 4.0;
 
 /// Makes records of answers.
-struct Press {
+pub struct Press {
     manifest: Manifest,
     coin: Words,
     flip: Words,
 }
 
 impl Press {
-    fn new(seed: u64) -> Result<Self, Error> {
+    /// A press with draws of its own.
+    ///
+    /// # Errors
+    /// When the core refuses the manifest.
+    pub fn new(seed: u64) -> Result<Self, Error> {
         Ok(Self { manifest: manifest_of(2, 2)?, coin: Words::new(2 * seed), flip: Words::new(2 * seed + 1) })
     }
 
     /// The record of an answer: what the attacker sees.
-    fn record(&mut self, answer: bool) -> Result<[u8; 16], Error> {
+    ///
+    /// # Errors
+    /// When the core refuses a step on the way.
+    pub fn record(&mut self, answer: bool) -> Result<[u8; 16], Error> {
         let at = week(0).plus_ms(HOUR_MS);
         let epoch = epoch_of(at).unwrap_or(0);
         let coin = Coin::toss(&self.manifest, epoch, &mut self.coin)?;

@@ -103,14 +103,26 @@ impl Device {
 }
 
 /// What two uploads of one listener say.
-struct Uploads {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Uploads {
     /// The exact chances of the cards of four public shelves: twice in a row, and after one more day of listening.
-    chances: [Vec<f64>; 3],
+    pub chances: [Vec<f64>; 3],
     /// The symbols of two records of the shipped lane.
-    ours: [u64; 2],
+    pub ours: [u64; 2],
 }
 
-fn uploads(world: &World, number: u32) -> Result<Uploads, Error> {
+/// The items whose chances are in [`Uploads`].
+#[must_use]
+pub fn logged_items(world: &World) -> Vec<u32> {
+    let page = Candidates::new(world.catalogue()).page(SEED, u32::MAX, DAYS);
+    page.into_iter().flat_map(|shelf| shelf.cards).take(PUBLIC_CARDS).collect()
+}
+
+/// Lets a listener of the demo world live a week with the shipped ranker, and upload both ways.
+///
+/// # Errors
+/// When the core refuses a page, an event or a record.
+pub fn uploads(world: &World, number: u32) -> Result<Uploads, Error> {
     let candidates = Candidates::new(world.catalogue());
     let mut listener = Listener::new(world, SEED, number);
     let mut device = Device::new(world, number)?;
@@ -146,22 +158,35 @@ fn uploads(world: &World, number: u32) -> Result<Uploads, Error> {
     Ok(Uploads { chances: [some(first), some(second), some(third)], ours })
 }
 
-/// How many of the second uploads are matched with the right first one: the nearest, ties drawn.
+/// How many of the second uploads are matched with the right first one.
 fn matched(count: usize, distance: impl Fn(usize, usize) -> f64 + Sync) -> u64 {
-    (0..count)
-        .into_par_iter()
-        .map(|victim| {
-            let own = distance(victim, victim);
-            let (mut nearer, mut tied) = (0u64, 0u64);
-            for other in (0..count).filter(|other| *other != victim) {
-                let gap = distance(other, victim);
-                nearer += u64::from(gap < own);
-                tied += u64::from(gap == own);
-            }
-            let lucky = Key::new(victim as u64, Draw::Length).below(tied as usize + 1) == 0;
-            u64::from(nearer == 0 && lucky)
-        })
-        .sum()
+    (0..count).into_par_iter().map(|victim| u64::from(found(count, &distance, victim))).sum()
+}
+
+/// Whether the second upload of `victim` is matched with the right one of `count` first ones: the nearest, ties drawn. `distance` of the
+/// first upload of one and the second of another.
+pub fn found(count: usize, distance: impl Fn(usize, usize) -> f64, victim: usize) -> bool {
+    let own = distance(victim, victim);
+    let (mut nearer, mut tied) = (0u64, 0u64);
+    for other in (0..count).filter(|other| *other != victim) {
+        let gap = distance(other, victim);
+        nearer += u64::from(gap < own);
+        tied += u64::from(gap == own);
+    }
+    let lucky = Key::new(victim as u64, Draw::Length).below(tied as usize + 1) == 0;
+    nearer == 0 && lucky
+}
+
+/// How far apart two uploads of chances are.
+#[must_use]
+pub fn gap(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (x - y).abs()).sum()
+}
+
+/// How far apart two uploads of chances are when some of a day lies between them.
+#[must_use]
+pub fn log_gap(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (libm::log(x / y)).abs()).sum()
 }
 
 /// Who is who, from two uploads: by ordinary propensity logs, and by our records.
@@ -178,8 +203,6 @@ pub fn identity(full: bool) -> Vec<Finding> {
         Err(problem) => return vec![Finding::broken(OURS, PROMISE, &problem.to_string())],
     };
     let size = all.len();
-    let gap = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - y).abs()).sum::<f64>();
-    let log_gap = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (libm::log(x / y)).abs()).sum::<f64>();
     let exact = matched(size, |a, b| gap(&all[a].chances[0], &all[b].chances[1]));
     let later = matched(size.min(2_000), |a, b| log_gap(&all[a].chances[0], &all[b].chances[2]));
     let single = matched(size, |a, b| gap(&all[a].chances[0][..1], &all[b].chances[1][..1]));
@@ -226,74 +249,105 @@ pub fn identity(full: bool) -> Vec<Finding> {
 }
 
 /// The favourite family of a listener, and the arm and symbol of each of their records.
-type Victim = (usize, Vec<(usize, u64)>);
+pub type Victim = (usize, Vec<(usize, u64)>);
+
+/// Records of each listener: a month of them.
+const RECORDS: usize = 4;
+
+/// One public card of each family: what the manifest asks about.
+#[must_use]
+pub fn asked_items(world: &World) -> Vec<u32> {
+    let families = world.catalogue().families().len() as u32;
+    (0..families).filter_map(|family| world.catalogue().numbers(|item| item.family == family).first().copied()).collect()
+}
+
+/// What a listener likes best, by the truth, and a month of their records.
+///
+/// # Errors
+/// When the core refuses a record.
+pub fn victim(world: &World, arms: &[u32], number: u32) -> Result<Victim, Error> {
+    let families = world.catalogue().families().len();
+    let listener = Listener::new(world, SEED, number);
+    let at = listener.visit(0, 1).at;
+    let mean = |family: u32| {
+        let items = world.catalogue().numbers(|item| item.family == family);
+        items.iter().map(|item| listener.true_chance(*item, at)).sum::<f64>() / items.len().max(1) as f64
+    };
+    let values: Vec<f64> = (0..families as u32).map(mean).collect();
+    let top = (0..families).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
+    let mut press = Press::new(u64::from(number) + 9_000_000)?;
+    let key = Key::new(u64::from(number), Draw::Length);
+    let records = (0..RECORDS)
+        .map(|turn| {
+            let arm = key.with(turn as u64).below(arms.len());
+            let plays = key.with(50 + turn as u64).unit() < listener.true_chance(arms[arm], at);
+            Ok((arm, SYMBOL.of(&press.record(plays)?)))
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok((top, records))
+}
+
+/// Naive Bayes: how often each symbol follows each arm among those with each favourite family.
+#[derive(Clone, Debug)]
+pub struct Guesser {
+    tops: Vec<f64>,
+    ones: Vec<Vec<(f64, f64)>>,
+    rate: f64,
+}
+
+impl Guesser {
+    /// Learns from listeners whose favourite family is known.
+    #[must_use]
+    pub fn learned(families: usize, arms: usize, known: &[Victim]) -> Self {
+        let mut tops = vec![1.0f64; families];
+        let mut ones = vec![vec![(0.0f64, 0.0f64); arms]; families];
+        let mut overall = (1.0f64, 2.0f64);
+        for (top, records) in known {
+            tops[*top] += 1.0;
+            for (arm, symbol) in records {
+                let cell = &mut ones[*top][*arm];
+                *cell = (cell.0 + *symbol as f64, cell.1 + 1.0);
+                overall = (overall.0 + *symbol as f64, overall.1 + 1.0);
+            }
+        }
+        Self { tops, ones, rate: overall.0 / overall.1 }
+    }
+
+    /// Rates are pulled towards the common one by ten records' worth.
+    fn chance(&self, top: usize, arm: usize, symbol: u64) -> f64 {
+        let (hits, all) = self.ones[top][arm];
+        let one = (hits + 10.0 * self.rate) / (all + 10.0);
+        if symbol == 1 { one } else { 1.0 - one }
+    }
+
+    /// The likeliest favourite family; without records, what is likeliest among all.
+    #[must_use]
+    pub fn guess(&self, records: &[(usize, u64)]) -> usize {
+        let score = |top: usize| {
+            libm::log(self.tops[top])
+                + records.iter().map(|(arm, symbol)| libm::log(self.chance(top, *arm, *symbol))).sum::<f64>()
+        };
+        (0..self.tops.len()).max_by(|a, b| score(*a).total_cmp(&score(*b))).unwrap_or(0)
+    }
+}
 
 /// What a listener likes best, from four records, against what everybody likes.
 #[must_use]
 pub fn reconstruction(full: bool) -> Finding {
     const NAME: &str = "reconstruction";
     const PROMISE: &str = "a month of records does not show what you like best";
-    const RECORDS: usize = 4;
     let count: u32 = if full { 10_000 } else { 2_000 };
     let world = World::demo();
     let families = world.catalogue().families().len();
-    // One public card of each of the first families: what the manifest asks about.
-    let arms: Vec<u32> = (0..families as u32)
-        .filter_map(|family| world.catalogue().numbers(|item| item.family == family).first().copied())
-        .collect();
-    let people: Result<Vec<Victim>, Error> = (0..count)
-        .into_par_iter()
-        .map(|number| {
-            let listener = Listener::new(&world, SEED, number);
-            let at = listener.visit(0, 1).at;
-            let mean = |family: u32| {
-                let items = world.catalogue().numbers(|item| item.family == family);
-                items.iter().map(|item| listener.true_chance(*item, at)).sum::<f64>() / items.len().max(1) as f64
-            };
-            let values: Vec<f64> = (0..families as u32).map(mean).collect();
-            let top = (0..families).max_by(|a, b| values[*a].total_cmp(&values[*b])).unwrap_or(0);
-            let mut press = Press::new(u64::from(number) + 9_000_000)?;
-            let key = Key::new(u64::from(number), Draw::Length);
-            let records = (0..RECORDS)
-                .map(|turn| {
-                    let arm = key.with(turn as u64).below(arms.len());
-                    let plays = key.with(50 + turn as u64).unit() < listener.true_chance(arms[arm], at);
-                    Ok((arm, SYMBOL.of(&press.record(plays)?)))
-                })
-                .collect::<Result<_, Error>>()?;
-            Ok((top, records))
-        })
-        .collect();
+    let arms = asked_items(&world);
+    let people: Result<Vec<Victim>, Error> = (0..count).into_par_iter().map(|number| victim(&world, &arms, number)).collect();
     let people = match people {
         Ok(people) => people,
         Err(problem) => return Finding::broken(NAME, PROMISE, &problem.to_string()),
     };
-    // Naive Bayes on the first half: how often each symbol follows each arm among those with each top family.
     let (known, victims) = people.split_at(people.len() / 2);
-    let mut tops = vec![1.0f64; families];
-    let mut ones = vec![vec![(0.0f64, 0.0f64); arms.len()]; families];
-    let mut overall = (1.0f64, 2.0f64);
-    for (top, records) in known {
-        tops[*top] += 1.0;
-        for (arm, symbol) in records {
-            let cell = &mut ones[*top][*arm];
-            *cell = (cell.0 + *symbol as f64, cell.1 + 1.0);
-            overall = (overall.0 + *symbol as f64, overall.1 + 1.0);
-        }
-    }
-    let rate = overall.0 / overall.1;
-    // Rates are pulled towards the common one by ten records' worth.
-    let chance = |top: usize, arm: usize, symbol: u64| {
-        let (hits, all) = ones[top][arm];
-        let one = (hits + 10.0 * rate) / (all + 10.0);
-        if symbol == 1 { one } else { 1.0 - one }
-    };
-    let guess = |records: &[(usize, u64)]| {
-        let score = |top: usize| {
-            libm::log(tops[top]) + records.iter().map(|(arm, symbol)| libm::log(chance(top, *arm, *symbol))).sum::<f64>()
-        };
-        (0..families).max_by(|a, b| score(*a).total_cmp(&score(*b))).unwrap_or(0)
-    };
+    let guesser = Guesser::learned(families, arms.len(), known);
+    let guess = |records: &[(usize, u64)]| guesser.guess(records);
     let prior = guess(&[]);
     let trials = victims.len() as u64;
     let by_prior = victims.iter().filter(|(top, _)| *top == prior).count() as u64;
