@@ -14,7 +14,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
  */
 export async function startSite({ edit = (_path, text) => text, prefix = '/', dist = join(ROOT, 'js/dist') } = {}) {
   const requests = [];
-  const folders = [['ears-only/', dist], ['catalogue/', join(ROOT, 'world/catalogue')], ['', join(ROOT, 'www')]];
+  const folders = [['ears-only/', dist], ['catalogue/', join(ROOT, 'world/catalogue')], ['built/', join(ROOT, 'js/build/demo')], ['', join(ROOT, 'www')]];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
     requests.push({ method: request.method, path, body: await bodyOf(request) });

@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod counts;
+mod demo;
 mod dependencies;
 mod evaluators;
 mod install;

@@ -1,6 +1,6 @@
 //! The demo's server: static files on this machine only, and a receiver for what the demo uploads.
 
-use crate::{Result, install, package, project};
+use crate::{Result, demo, install, project, wasm};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const MAX_BODY: u64 = 64 * 1024;
 
 /// Builds everything and serves the demo until the process is ended. Port 0: 8080 or the next free one.
 pub fn demo(port: u16) -> Result<()> {
-    package::build_with(&mut install::watched)?;
+    demo::build(&mut install::watched)?;
     let listener = listen(port)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     println!("ready: http://{address}/");
@@ -71,6 +71,7 @@ impl Site {
         Site::new(&[
             ("/", root.join("www")),
             ("/ears-only/", root.join("js/dist")),
+            ("/built/", root.join(wasm::DEMO_OUT)),
             ("/catalogue/", root.join("world/catalogue")),
         ])
     }

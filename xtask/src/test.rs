@@ -3,7 +3,7 @@
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
 use crate::results::Claim;
-use crate::{Result, audit, counts, dependencies, install, package, process, project, prove, results, size, tracked, wasm};
+use crate::{Result, audit, counts, demo, dependencies, install, package, process, project, prove, results, size, tracked, wasm};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,9 @@ const STAGES: &[Stage] = &[
     stage("dependencies", &["npm package"], |desk| desk.job(|_| dependencies::audit())),
     stage("size", &["npm package"], sizes),
     stage("audit of what may leave", &["npm package"], audited),
-    stage("demo in the browser", &["npm package"], demo),
+    stage("demo world tests", &[], |desk| desk.tests(cargo(&["test", "--release", "--package", "ears-demo", "--lib"]))),
+    stage("demo", &["npm package"], |desk| desk.job(|desk| demo::build_own(&mut |command| desk.step(command)))),
+    stage("demo in the browser", &["demo"], demo_in_browser),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("toolchains", &["npm package"], toolchains),
     stage("engines", &["npm package"], engines),
@@ -349,7 +351,7 @@ fn audited(desk: &Desk) -> Outcome {
     own.and(desk.claims("audit.json", audit::checks(&audit::CHECKS, &draws), audit::claims))
 }
 
-fn demo(desk: &Desk) -> Outcome {
+fn demo_in_browser(desk: &Desk) -> Outcome {
     match install::find_browser() {
         Some(browser) => desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium)]),
         None => Outcome::NotRun("no Chromium on this machine".to_owned()),

@@ -16,6 +16,24 @@ pub const SMALL_OUT: &str = "js/build/wasm/small";
 /// The same of the core that takes bundles and makes no records, which is measured and not shipped.
 pub const WITHOUT_CONTRIBUTION_OUT: &str = "js/build/wasm/bundles";
 
+/// What the demo page alone needs goes here.
+pub const DEMO_OUT: &str = "js/build/demo";
+
+/// What the demo's module exports, beside its memory.
+const DEMO_EXPORTS: [&str; 11] = [
+    "answer",
+    "answer_length",
+    "portraits",
+    "life_begin",
+    "life_step",
+    "life_snapshot",
+    "life_end",
+    "month_begin",
+    "month_step",
+    "attack_begin",
+    "attack_step",
+];
+
 /// Post-MVP features that current Rust and `+simd128` use; wasm-opt refuses what is not named.
 pub const FEATURES: [&str; 7] = [
     "--enable-simd",
@@ -107,6 +125,34 @@ fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Resu
     }
     let out = project::root().join(OUT).join(format!("{name}.wasm"));
     run(command(&opt).args(SMALLEST).args(FEATURES).arg(&quieted).arg("-o").arg(out))
+}
+
+/// Builds the module that the demo page runs in a worker. The core in it brings the exports that the package's glue wants, and nothing here
+/// calls them; without them nothing is imported either.
+pub fn build_demo(run: Runner) -> Result<()> {
+    install::wasm_target(run)?;
+    run(&mut compile("ears-demo"))?;
+    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_demo.wasm");
+    let opt = install::wasm_opt(run)?;
+    let out = project::root().join(DEMO_OUT);
+    std::fs::create_dir_all(&out).map_err(|error| format!("cannot make {}: {error}", out.display()))?;
+    let product = out.join("world.wasm");
+    let stamp = project::scratch("stamps")?.join("demo");
+    let scripts = project::root().join("xtask/scripts");
+    let (own, quiet) = (scripts.join("own-exports.mjs"), scripts.join("quiet-panics.mjs"));
+    let inputs = [module.clone(), own.clone(), quiet.clone()];
+    let stamped = |product: &Path| -> Result<String> {
+        Ok(format!("{OPTIMISATION:?} {:016x} {:016x}", fingerprint(&inputs)?, fingerprint(&[product.to_owned()])?))
+    };
+    if product.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|old| stamped(&product) == Ok(old)) {
+        return Ok(());
+    }
+    let working = project::scratch("wasm")?.join("world.wasm");
+    std::fs::copy(&module, &working).map_err(|error| format!("cannot copy {}: {error}", module.display()))?;
+    run(command("node").arg(&quiet).arg(&working))?;
+    run(command("node").arg(&own).arg(&working).args(DEMO_EXPORTS))?;
+    run(command(&opt).args(OPTIMISATION).args(FEATURES).arg("--strip-producers").arg(&working).arg("-o").arg(&product))?;
+    project::write(&stamp, stamped(&product)?)
 }
 
 /// Compiles the library of a package for the browser.
