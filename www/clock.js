@@ -1,11 +1,19 @@
 // The demo's clock: real time plus what was fast-forwarded, or the still clock named in the address.
-import { fixedClock } from './address.js';
+// The demo world lives in UTC.
+import { fixedClock, listener } from './address.js';
 import { recall, remember } from './memory.js';
 
 export const DAY = 86_400_000;
 
+let base = fixedClock;
+
+/** Lets the clock stand at `ms` until it is moved: where a simulated listener's visit begins. */
+export function setClock(ms) {
+  base = ms;
+}
+
 export function now() {
-  return (fixedClock ?? Date.now()) + recall().clockMs;
+  return (base ?? Date.now()) + recall().clockMs;
 }
 
 export function moveClock(ms) {
@@ -13,7 +21,7 @@ export function moveClock(ms) {
 }
 
 export function greeting() {
-  const hour = new Date(now()).getHours();
+  const hour = listener === undefined ? new Date(now()).getHours() : new Date(now()).getUTCHours();
   if (hour < 5) return 'Still up?';
   if (hour < 12) return 'Good morning';
   if (hour < 18) return 'Good afternoon';

@@ -1,6 +1,9 @@
-// What is behind the page: five tabs over the same visit.
+// What is behind the page: tabs over the same visit.
+import { createAttack } from './panel/attack.js';
 import { createHistory } from './panel/history.js';
+import { createLearning } from './panel/learning.js';
 import { createLeft } from './panel/left.js';
+import { createModels } from './panel/models.js';
 import { createOrder } from './panel/order.js';
 import { createReset } from './panel/reset.js';
 import { createWhy } from './panel/why.js';
@@ -12,9 +15,12 @@ export function createPanel(visit) {
   const explanation = explain(visit);
   const parts = {
     why: createWhy(byId('pane-why'), { ...visit, explanation }),
-    order: createOrder(byId('pane-order'), visit),
+    learning: createLearning(byId('pane-learning'), visit),
     left: createLeft(byId('pane-left'), visit),
+    attack: createAttack(byId('pane-attack')),
+    order: createOrder(byId('pane-order'), { ...visit, explanation }),
     history: createHistory(byId('pane-history'), visit),
+    models: createModels(byId('pane-models'), visit),
     reset: createReset(byId('pane-reset'), visit),
   };
   const names = Object.keys(parts);

@@ -429,7 +429,7 @@ test('the keyboard reaches everything: play, the card menu, undo, tabs', { skip 
 
   await page.focus('#tab-why');
   await page.keyboard.press('ArrowRight');
-  assert.equal(await page.getAttribute('#tab-order', 'aria-selected'), 'true');
+  assert.equal(await page.getAttribute('#tab-learning', 'aria-selected'), 'true');
   await page.keyboard.press('End');
   assert.equal(await page.isVisible('#pane-reset'), true);
 });
