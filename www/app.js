@@ -140,9 +140,10 @@ function describe(home, ranked, story) {
   const { visits } = recall();
   byId('visit').textContent = story ? `Day ${step}` : `Visit ${visits}`;
   if (story) byId('next-visit').textContent = 'Next day';
-  if (ranked.source === 'baseline') {
-    byId('lede').textContent = 'The server’s order, as everybody gets it.';
-    notice(explainBaseline(home, ranked));
+  if (ranked.source !== 'policy') {
+    const last = ranked.source === 'last';
+    byId('lede').textContent = last ? 'The order of your last visit.' : 'The server’s order, as everybody gets it.';
+    notice(explainBaseline(home, ranked), last ? 'Last order. ' : undefined);
   } else if (story) {
     const { portrait: { likes, history }, days } = story;
     const streams = days.reduce((sum, { ears }) => sum + ears, 0);
@@ -176,8 +177,8 @@ function explainBaseline(home, ranked) {
   return causes[reason] ?? `Nothing was ranked (${code}): ${ranked.error?.message ?? message ?? 'no further detail'}.`;
 }
 
-function notice(text) {
-  byId('notice').replaceChildren(h('strong', {}, 'Server order. '), text);
+function notice(text, what = 'Server order. ') {
+  byId('notice').replaceChildren(h('strong', {}, what), text);
   byId('notice').hidden = false;
 }
 
