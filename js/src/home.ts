@@ -694,8 +694,22 @@ export class HomeRuntime implements Home {
     const { pages, cards, events } = this.#beforeReady;
     this.#beforeReady = new BeforeReady();
     if (!this.#consent.personalize) return;
-    // A page that cannot be ranked was or will be reported by `rankSync`.
-    for (const page of pages) try { engine.registerPage(page); } catch { continue; }
+    if (pages.length) {
+      // What was shown stays; the next visit begins with an order of now. Drawn as in private, since nobody sees it: it is no decision.
+      const now = this.#now();
+      this.#quietly(() => {
+        engine.core.setPrivate(true, now);
+        for (const page of pages) {
+          try {
+            engine.registerPage(page);
+            const order = engine.rank(page, undefined, now, this.#platform.utcOffsetMinutes(now));
+            if (!this.#private) this.#shown.push(order);
+          } catch { continue; } // A page that cannot be ranked was or will be reported by `rankSync`.
+        }
+        engine.core.setPrivate(false, now);
+      });
+      this.#saver.touch();
+    }
     this.#quietly(() => engine.registerCards(cards));
     for (const event of events) this.#quietly(() => this.#observe(engine, event));
   }

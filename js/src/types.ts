@@ -432,12 +432,12 @@ export interface RankedPage<Shelf = RankedShelf | RankedLocalShelf> {
   /** Give it back with each event of this page. Empty in the server's order and in that of the last visit. */
   readonly decisionId: string;
   /**
-   * `'policy'`: ranked here. `'baseline'`: the server's order. `'last'`: the order of the last visit, of the same shelves with the same cards,
-   * because there was no core yet. That order was not drawn again, so it is no decision: `propensity` says how likely it was when it was,
+   * `'policy'`: ranked here. `'baseline'`: the server's order. `'last'`: the order that the last visit left, of the same shelves with the same
+   * cards, because there was no core yet. That order was not drawn now, so it is no decision: `propensity` says how likely it was when it was,
    * `randomized` is false, and what is heard from it counts as listening, not as an outcome of the page.
    */
   readonly source: 'policy' | 'baseline' | 'last';
-  /** The decision whose order is shown again, where `source` is `'last'`. */
+  /** The draw whose order this is, where `source` is `'last'`: a decision of the last visit, or one made there for this visit and seen by nobody. */
   readonly repeats?: string;
   /** Kind of the policy; `'fixed'` for the server's order. */
   readonly policy: string;

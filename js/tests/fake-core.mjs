@@ -92,11 +92,11 @@ class FakeCore {
       first += count;
     }
     if (words[4] < 1 || words[5] < 1) throw coded('visible_range');
-    this.state.decisions++;
+    if (!this.private) this.state.decisions++;
     const played = [...new Set(this.state.events.filter((e) => e.type === 'play' || e.type === 'finish').map((e) => this.byId.get(e.cardId)))];
     const local = mask & 1 && played.length > 0 ? [{ source: -1, cards: played }] : [];
     const ordered = [...local, ...shelves.reverse()];
-    const out = [1, ordered.length, 0, 0x0123abcd, this.state.decisions, 0, 1, 0];
+    const out = [1, ordered.length, 0, this.private ? 0x8123abcd : 0x0123abcd, this.state.decisions, 0, 1, 0];
     const cards = [];
     for (const shelf of ordered) {
       const list = shelf.cards ?? Array.from({ length: shelf.count }, (_, i) => shelf.first + shelf.count - 1 - i);

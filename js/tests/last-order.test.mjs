@@ -273,6 +273,53 @@ test('a core that never comes, by the policy of the page or for want of a networ
   assert.deepEqual([why, shown.source, shown.error.code, outline(shown)], ['csp', 'last', 'csp', outline(before)]);
 });
 
+test('a core that is always late: each visit begins with the order that the one before left, and nothing of it is a decision', async () => {
+  const storage = new FaultyStorage();
+  const program = fakeProgram();
+  const first = slowCore(program);
+  const { home } = makeHome({ storage, loadCore: first.loadCore });
+  assert.equal(home.rankSync(somePage()).source, 'baseline');
+  home.track({ type: 'play', cardId: 'album:dummy' });
+  first.come();
+  await home.ready;
+  assert.deepEqual([home.summary().decisions, home.summary().events], [0, 1], 'what was heard before counts, what was drawn does not');
+  assert.equal(program.instances[0].private, false);
+  await home.close();
+  const next = await starting({ storage });
+  const shown = next.home.rankSync(somePage());
+  assert.deepEqual([shown.source, shown.randomized, shown.decisionId, outline(shown).map(([id]) => id)], ['last', false, '', ['sponsored', 'fresh', 'morning']]);
+});
+
+test('on the real core nothing else changes by it: no decision, and the draws that follow are the same', { skip: !CORES.includes('real') }, async () => {
+  const later = [];
+  for (const early of [false, true]) {
+    const { home } = makeHome({ core: 'real' });
+    if (early) home.rankSync(samplePage());
+    home.track({ type: 'finish', cardId: 'album:dummy', msPlayed: 60_000 });
+    home.registerCards([{ id: 'album:dummy' }]);
+    await home.ready;
+    assert.deepEqual([home.summary().decisions, home.summary().events], [0, 1]);
+    const ranked = home.rankSync(samplePage());
+    later.push([ranked.decisionId, places(ranked)]);
+    await home.close();
+  }
+  assert.deepEqual(later[1], later[0]);
+});
+
+test('a core that stops at that costs nothing but it', async () => {
+  const program = fakeProgram();
+  const slow = slowCore(program);
+  const { home, errors } = makeHome({ loadCore: slow.loadCore });
+  home.rankSync(somePage());
+  program.faults.rank = () => { delete program.faults.rank; return new Error('unreachable'); };
+  slow.come();
+  await home.ready;
+  assert.ok(await eventually(() => home.status.state === 'ready'));
+  assert.deepEqual(errors.map(({ code }) => code), ['panic']);
+  assert.equal(home.rankSync(somePage()).source, 'policy');
+  await home.close();
+});
+
 test('whoever waits for a core that fails at once is shown it too', async () => {
   const storage = new FaultyStorage();
   await visit({ storage });
