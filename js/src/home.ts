@@ -761,12 +761,14 @@ export class HomeRuntime implements Home {
     await this.ready;
     if (this.#closing) return;
     const events = this.#readerEvents;
+    const wipes = this.#wipes;
     this.#readerEvents = [];
     try {
       const [snapshot] = await Promise.all([this.#storage.get(this.#keys.snapshot), this.#contribution ? this.#contribution.outbox.load() : this.#lookForRecords()]);
       this.#writer.active = true;
       const engine = this.#engine;
-      if (engine && snapshot) {
+      // What was read before a wipe is of nobody any more.
+      if (engine && snapshot && wipes === this.#wipes) {
         try {
           engine.core.restore(snapshot);
         } catch (thrown) {

@@ -304,6 +304,36 @@ describe('two Homes of one profile', () => {
     assert.deepEqual([...one.errors, ...two.errors], []);
   });
 
+  test('a wipe while a tab becomes the writer: what it had read of before is not used, nor saved', async () => {
+    const world = new World();
+    const storage = shared();
+    const one = makeHome({ world, storage });
+    await listen(one.home);
+    const two = makeHome({ world, storage });
+    await world.advance(200);
+    two.home.rankSync(samplePage());
+    two.home.track({ type: 'finish', cardId: 'album:dummy', msPlayed: 60_000 });
+    let go;
+    let read = false;
+    const held = new Promise((resolve) => { go = resolve; });
+    storage.get = async (key) => {
+      const value = storage.values.get(key)?.slice();
+      if (key === KEY) { read = true; await held; }
+      return value;
+    };
+    await one.home.close();
+    for (let tries = 0; tries < 100 && !read; tries++) await world.settle();
+    assert.ok(read && !two.home.status.writer, 'it reads what the writer left');
+    const wiping = two.home.reset();
+    await world.settle();
+    go();
+    await wiping;
+    await world.settle();
+    assert.deepEqual([two.home.status.writer, two.home.summary().events], [true, 0]);
+    await two.home.close();
+    assert.equal(JSON.parse(new TextDecoder().decode(storage.values.get(KEY))).events.length, 0);
+  });
+
   test('made, closed and made again, as StrictMode does: the second one writes', async () => {
     const world = new World();
     const storage = shared();

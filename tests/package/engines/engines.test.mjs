@@ -174,7 +174,7 @@ for (const [name, found] of Object.entries(ENGINES)) {
       await tab.ask('new Promise((done) => { const look = () => home.status.writer ? done() : setTimeout(look, 10); look(); })');
       await tab.ask('home.flush()');
       await tab.ask('new Promise((done) => { setTimeout(done, 300); })');
-      // Heard, and left for another page, as a click on a card does.
+      // Heard, saved on its own, and left for another page.
       assert.deepEqual(await tab.ask('suite.rankAndHear("morning:a")'), { decisions: 1, events: 1 });
       await tab.goto(site.address('strict'));
       const other = await open();
