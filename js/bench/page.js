@@ -1,30 +1,10 @@
 // Runs inside the browser: ours beside plain JavaScript on the same cards, in turns.
 import { createHome } from '/js/dist/index.js';
 import { createCatalogue, rankPacked } from '/js/dist/packed.js';
+import { makeCards, random } from '/js/bench/cards.mjs';
 import { PlainRanker } from '/js/bench/plain.mjs';
 
 const EPSILON = 0.1;
-
-/** Repeatable draws (mulberry32), as normal as the sum of four uniforms. */
-function random(seed) {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-  return () => (uniform() + uniform() + uniform() + uniform() - 2) * Math.sqrt(3);
-}
-
-function makeCards(n, d, seed) {
-  const normal = random(seed);
-  return Array.from({ length: n }, (_, index) => ({
-    id: `album:${index}`, index, title: `Album ${index}`, artist: `Artist ${index % 97}`, kind: 'album', cover: `/covers/${index}.jpg`,
-    features: Float32Array.from({ length: d }, () => normal() / Math.sqrt(d)),
-  }));
-}
 
 function contestants(n, d) {
   const weights = Float32Array.from({ length: d }, random(7));

@@ -25,10 +25,16 @@ export class PlainRanker {
     return this.matrix;
   }
 
-  /** Order and propensities of `n` cards. Four accumulators hide the latency of the additions. */
+  /** Order and propensities of `n` cards. */
   rank(x, n) {
     if (n !== this.n) this.room(n);
-    const { weights: w, bias, scores, bits, keys, pmf, order, epsilon } = this;
+    this.score(x, n);
+    return this.choose(n);
+  }
+
+  /** Four accumulators hide the latency of the additions. */
+  score(x, n) {
+    const { weights: w, bias, scores } = this;
     const d = w.length;
     for (let i = 0, o = 0; i < n; i++) {
       let a = bias, b = 0, c = 0, e = 0;
@@ -40,6 +46,11 @@ export class PlainRanker {
       }
       scores[i] = a + b + (c + e);
     }
+  }
+
+  /** One draw among the `n` cards whose scores are there. */
+  choose(n) {
+    const { bits, keys, pmf, order, epsilon } = this;
     // Falling scores, ties by index: the bits of a float as a sortable number, the index below them, the native sort.
     for (let i = 0; i < n; i++) {
       const raw = bits[i];
@@ -59,7 +70,10 @@ export class PlainRanker {
 
   /** The same as objects, as a renderer takes them. */
   page(cards, x) {
-    const { order, propensity } = this.rank(x, cards.length);
+    return this.placed(cards, this.rank(x, cards.length));
+  }
+
+  placed(cards, { order, propensity }) {
     return Array.from(order, (index, position) => Object.freeze({ ...cards[index], position, propensity: position === 0 ? propensity : 1 }));
   }
 }

@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod audited;
 mod bundles;
 pub mod carousel;
+mod cold_start;
 pub mod evaluate;
 mod models;
 mod mutants;
@@ -159,6 +160,11 @@ const PROOFS: &[Proof] = &[
         name: "wire",
         shows: "1,000 listeners over 52 weeks in a browser: every request of one size with the same headers, none without consent",
         run: wire::run,
+    },
+    Proof {
+        name: "cold-start",
+        shows: "import to first ranked page in Chromium beside plain JavaScript, tfjs-wasm and onnxruntime-web: time, bytes, main thread",
+        run: cold_start::run,
     },
     Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
 ];
