@@ -57,9 +57,9 @@ await build({
   legalComments: 'none',
   logLevel: 'warning',
 });
-// A map of the chunk would only repeat its text.
+// A map of a chunk with a compiled module would only repeat its text.
 for (const name of readdirSync(at('dist'))) {
-  if (!name.endsWith('.js') || name === 'index.js') continue;
+  if (!/^(wasm-.*|.*-inline|relay)\.js$/.test(name)) continue;
   rmSync(at('dist', `${name}.map`), { force: true });
   writeFileSync(at('dist', name), readFileSync(at('dist', name), 'utf8').replace(/\/\/# sourceMappingURL=.*\n?$/, ''));
 }

@@ -15,14 +15,8 @@ pub fn bytes(run: Runner) -> Result<u64> {
     let mut sizes = Vec::new();
     // The usual module last: what is built next finds it.
     for flag in ["--cfg=without_bodies", ""] {
-        let mut cargo = command("cargo");
-        cargo
-            .args(["rustc", "--package", "ears-only", "--lib", "--profile", "wasm", "--crate-type", "cdylib"])
-            .args(["--target", "wasm32-unknown-unknown", "--features", "bundles", "--"])
-            .args(Some(flag).filter(|flag| !flag.is_empty()))
-            // Flags from outside would replace the ones in .cargo/config.toml.
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        let mut cargo = wasm::compile("ears-only")?;
+        cargo.args(["--features", "bundles", "--"]).args(Some(flag).filter(|flag| !flag.is_empty()));
         run(&mut cargo)?;
         let module = project::target().join("wasm32-unknown-unknown/wasm/ears_only.wasm");
         let small = folder.join("core.wasm");

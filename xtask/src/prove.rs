@@ -17,6 +17,7 @@ pub mod evaluate;
 mod models;
 mod mutants;
 mod privacy;
+mod reproducible;
 mod toolchains;
 mod train;
 pub mod validate;
@@ -160,6 +161,11 @@ const PROOFS: &[Proof] = &[
         name: "wire",
         shows: "1,000 listeners over 52 weeks in a browser: every request of one size with the same headers, none without consent",
         run: wire::run,
+    },
+    Proof {
+        name: "reproducible",
+        shows: "one commit packed in two folders, by two homes of cargo, and once more: the same bytes",
+        run: reproducible::run,
     },
     Proof {
         name: "cold-start",

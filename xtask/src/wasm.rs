@@ -1,7 +1,7 @@
 //! The wasm module: compile, make the glue, optimise. A step is left out when its input is unchanged.
 
 use crate::install::Runner;
-use crate::process::command;
+use crate::process::{captured, command};
 use crate::{Result, install, project};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -114,7 +114,7 @@ pub fn build_without_contribution(run: Runner) -> Result<()> {
 
 /// Builds `js/build/wasm/NAME.wasm` from the package `ears-MEMBER`, which exports plain functions and needs no glue.
 fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Result<()> {
-    run(compile(&format!("ears-{member}")).args(features))?;
+    run(compile(&format!("ears-{member}"))?.args(features))?;
     let module = project::target().join(format!("wasm32-unknown-unknown/wasm/ears_{member}.wasm"));
     let opt = install::wasm_opt(run)?;
     let quieted = project::scratch("wasm")?.join(format!("{name}.wasm"));
@@ -131,7 +131,7 @@ fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Resu
 /// calls them; without them nothing is imported either.
 pub fn build_demo(run: Runner) -> Result<()> {
     install::wasm_target(run)?;
-    run(&mut compile("ears-demo"))?;
+    run(&mut compile("ears-demo")?)?;
     let module = project::target().join("wasm32-unknown-unknown/wasm/ears_demo.wasm");
     let opt = install::wasm_opt(run)?;
     let out = project::root().join(DEMO_OUT);
@@ -155,16 +155,47 @@ pub fn build_demo(run: Runner) -> Result<()> {
     project::write(&stamp, stamped(&product)?)
 }
 
-/// Compiles the library of a package for the browser.
-fn compile(package: &str) -> Command {
+/// Compiles the library of a package for the browser. The same sources give the same bytes, whoever compiles them where: places of
+/// sources, which panics name, lose the part that differs from machine to machine.
+pub fn compile(package: &str) -> Result<Command> {
     let mut cargo = command("cargo");
     cargo
         .args(["rustc", "--package", package, "--lib", "--profile", "wasm", "--crate-type"])
-        .args(["cdylib", "--target", "wasm32-unknown-unknown"])
+        .args(["cdylib", "--target", "wasm32-unknown-unknown", "--config"])
+        .arg(format!("target.wasm32-unknown-unknown.rustflags = {}", remapped(&registries()?)))
         // Flags from outside would replace the ones in .cargo/config.toml.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    cargo
+    Ok(cargo)
+}
+
+/// Where cargo keeps the sources of crates.
+pub fn cargo_home() -> Result<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    home.ok_or("cargo has no home: set CARGO_HOME".to_owned())
+}
+
+/// The folders that hold the sources of crates, one for each registry.
+fn registries() -> Result<Vec<PathBuf>> {
+    let sources = cargo_home()?.join("registry/src");
+    fetch_once(&sources)?;
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(&sources).map_err(|error| format!("cannot read {}: {error}", sources.display()))? {
+        folders.push(entry.map_err(|error| error.to_string())?.path());
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Before the first crate is fetched there are no sources.
+fn fetch_once(sources: &Path) -> Result<()> {
+    if sources.is_dir() { Ok(()) } else { captured(command("cargo").arg("fetch")).map(|_| ()) }
+}
+
+/// Flags that name every folder alike, as a TOML list.
+fn remapped(folders: &[PathBuf]) -> String {
+    let flags = folders.iter().map(|folder| format!("--remap-path-prefix={}=/cargo/registry/src/crates", folder.display()));
+    serde_json::Value::from(flags.collect::<Vec<_>>()).to_string()
 }
 
 /// Builds `core.js` and `core_bg.wasm`, the small core into a folder of its own. Panics become bare traps on the way
@@ -174,7 +205,7 @@ fn build_core(core: Core, run: Runner) -> Result<()> {
     // Writes Cargo.lock when it is missing, which names the version of wasm-bindgen. Cores of other features are files of the same
     // name, so each has a folder.
     let target = project::target().join(core.target());
-    run(compile("ears-only").args(core.features()).arg("--target-dir").arg(&target))?;
+    run(compile("ears-only")?.args(core.features()).arg("--target-dir").arg(&target))?;
     let module = target.join("wasm32-unknown-unknown/wasm/ears_only.wasm");
     let bindgen = install::wasm_bindgen(run)?;
     let opt = install::wasm_opt(run)?;
@@ -237,6 +268,14 @@ fn feed(path: &Path, hasher: &mut DefaultHasher) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_place_of_sources_is_called_the_same() {
+        let flags = remapped(&[PathBuf::from("/a/registry/src/index-1"), PathBuf::from("/b\"/index-2")]);
+        let list: Vec<String> = serde_json::from_str(&flags).unwrap();
+        assert_eq!(list[0], "--remap-path-prefix=/a/registry/src/index-1=/cargo/registry/src/crates");
+        assert!(list[1].ends_with("=/cargo/registry/src/crates"));
+    }
 
     #[test]
     fn a_fingerprint_follows_content_and_names() {
