@@ -1,4 +1,4 @@
-// Makes every panic a bare trap: `node quiet-panics.mjs MODULE`, in place, before wasm-opt.
+// Makes every panic a bare trap: `node quiet-panics.mjs MODULE [--names]`, in place, before wasm-opt; with the functions' names if wanted.
 //
 // A panic in the browser prints nothing and traps; the package sees the trap and shows that page in the server's order.
 // The message that is put together first is read by nobody. Where the stable compiler can only be asked to abort after
@@ -26,7 +26,8 @@ const NEEDED = 'core::panicking::panic_fmt';
 /** Files of the standard library, of crates and of this one. */
 const PATHS = /(?:\/rustc\/[0-9a-f]{40}\/library\/|\/rust\/deps\/|\/[\w./@-]*?\/registry\/src\/[\w.-]+\/|src\/)[\w./-]*?\.rs/g;
 
-const [file] = process.argv.slice(2);
+const [file, names] = process.argv.slice(2);
+binaryen.setDebugInfo(names === '--names');
 const module = binaryen.readBinary(withoutLocations(readFileSync(file)));
 const quieted = [];
 for (let index = 0; index < module.getNumFunctions(); index++) {

@@ -16,6 +16,7 @@ mod cold_start;
 pub mod evaluate;
 mod models;
 mod mutants;
+mod parts;
 mod privacy;
 mod reproducible;
 mod toolchains;
@@ -152,6 +153,7 @@ const PROOFS: &[Proof] = &[
         run: privacy::training,
     },
     Proof { name: "size", shows: "what a browser fetches before it can rank", run: sizes },
+    Proof { name: "parts", shows: "what the bytes are that a browser fetches before it can rank", run: parts::run },
     Proof {
         name: "package",
         shows: "every toolchain as it comes: the installed package ranks as the native core does",

@@ -238,6 +238,25 @@ fn build_core(core: Core, run: Runner) -> Result<()> {
     project::write(&stamp, stamped(&products)?)
 }
 
+/// The small core, optimised as it ships, with the names of its functions: to see what its bytes are. It has to be built.
+pub fn named_small(run: Runner) -> Result<PathBuf> {
+    let module = project::target().join(Core::Small.target()).join("wasm32-unknown-unknown/wasm/ears_only.wasm");
+    let folder = project::scratch("parts")?;
+    let bindgen = install::wasm_bindgen(run)?;
+    run(command(bindgen)
+        .arg(&module)
+        .args(["--target", "web", "--omit-default-module-path"])
+        .args(["--remove-producers-section", "--out-name", "core"])
+        .arg("--out-dir")
+        .arg(&folder))?;
+    let bound = folder.join("core_bg.wasm");
+    run(command("node").arg(project::root().join("xtask/scripts/quiet-panics.mjs")).arg(&bound).arg("--names"))?;
+    let named = folder.join("named.wasm");
+    let opt = install::wasm_opt(run)?;
+    run(command(opt).arg("-g").args(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&named))?;
+    Ok(named)
+}
+
 /// A hash of the content of `paths`, folders with everything below them. Stable for one toolchain.
 pub fn fingerprint(paths: &[PathBuf]) -> Result<u64> {
     let mut hasher = DefaultHasher::new();

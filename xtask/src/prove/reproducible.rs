@@ -64,7 +64,7 @@ fn home_beside(place: &Path) -> Result<PathBuf> {
 fn pack(folder: &Path, cargo_home: Option<&Path>) -> Result<Vec<u8>> {
     println!("packing in {}", folder.display());
     let mut package: Command = command("cargo");
-    package.args(["xtask", "package"]).current_dir(folder);
+    package.args(["xtask", "package"]).current_dir(folder).env_remove("CARGO_TARGET_DIR");
     if let Some(home) = cargo_home {
         package.env("CARGO_HOME", home);
     }
