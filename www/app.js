@@ -72,6 +72,7 @@ async function visit() {
     why: panel.why,
   }));
   shelves.removeAttribute('aria-busy');
+  performance.mark('ranked');
   describe(home, ranked, someone?.story);
   home.subscribe(() => describePrivate(home, ranked, someone?.story));
   watchImpressions(shelves, (shelfId, cardId) => track({ type: 'impression', decisionId: ranked.decisionId, shelfId, cardId, at: now() }));
@@ -81,7 +82,7 @@ async function visit() {
     actions.settle();
   }, { capture: true });
   byId('next-visit').addEventListener('click', () => leave());
-  byId('top-tools').prepend(privateButton(home));
+  byId('top-tools').append(privateButton(home));
 
   /** Ends this visit and begins another, the only way an order changes; `tab` is the one to show then. */
   async function leave(tab) {

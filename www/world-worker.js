@@ -3,14 +3,16 @@
 const DONE = 0;
 const MORE = 1;
 const REPORT_MS = 60;
+let starting;
 let world;
 
 onmessage = async ({ data: { id, module, job, args } }) => {
   try {
     if (module) {
-      world = (await WebAssembly.instantiate(module, {})).exports;
+      starting = WebAssembly.instantiate(module, {});
       return;
     }
+    world ??= (await starting).exports;
     const { value, transfer } = JOBS[job](...args, (progress) => postMessage({ id, progress }));
     postMessage({ id, value }, transfer ?? []);
   } catch (error) {

@@ -25,7 +25,7 @@ export function createReset(root, { home }) {
     h('div', { class: 'button-row' },
       h('button', { type: 'button', class: 'button', id: 'save-copy', onclick: () => saveCopy() }, 'Save a copy'),
       ask),
-    sure,
+    h('div', { class: 'reserve' }, sure),
     message,
     h('h3', {}, 'What stays'),
     h('p', { class: 'hint' }, 'Your two consents, and the dates of the privacy budget: so forgetting never earns a second record in one week.'),

@@ -77,7 +77,7 @@ const STAGES: &[Stage] = &[
     stage("demo in the browser", &["demo"], demo_in_browser),
     stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
     stage("toolchains", &["npm package"], toolchains),
-    stage("engines", &["npm package"], engines),
+    stage("engines", &["demo"], engines),
     stage("lab: golden files", &[], golden),
     stage("lab: propensities", &[], propensities),
     stage("lab: simulated listeners", &[], |desk| desk.check(lab(&["simulate", "--world", "demo", "--seeds", "2"]))),
@@ -351,11 +351,18 @@ fn audited(desk: &Desk) -> Outcome {
     own.and(desk.claims("audit.json", audit::checks(&audit::CHECKS, &draws), audit::claims))
 }
 
+/// With the lab, whose numbers the page must come to.
 fn demo_in_browser(desk: &Desk) -> Outcome {
-    match install::find_browser() {
-        Some(browser) => desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium)]),
-        None => Outcome::NotRun("no Chromium on this machine".to_owned()),
+    let Some(browser) = install::find_browser() else {
+        return Outcome::NotRun("no Chromium on this machine".to_owned());
+    };
+    let mut build = cargo(&["build", "--release", "--quiet", "--bin", "ears-lab", "--manifest-path"]);
+    build.arg(manifest("lab"));
+    if let Err(problem) = desk.step(&mut build) {
+        return Outcome::failed(problem);
     }
+    let lab = project::target().join("release/ears-lab");
+    desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium), ("EARS_LAB", &lab)])
 }
 
 fn toolchains(desk: &Desk) -> Outcome {
