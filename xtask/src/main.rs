@@ -13,6 +13,7 @@ mod project;
 mod prove;
 mod results;
 mod serve;
+mod site;
 mod size;
 mod test;
 mod tracked;
@@ -29,6 +30,7 @@ cargo xtask COMMAND
 
   demo [--port N]        build everything, serve the demo page, stay in the foreground
   test                   every check and test, as CI runs them
+  site                   the demo and the documentation as static files; the last line is their folder
   build                  the wasm module and the npm package, when their inputs changed
   package                build, then pack the npm package; the last line is the tarball's path
   audit [--json FILE]    what may leave the device, checked in two minutes; exit code 1 when a promise does not hold
@@ -63,6 +65,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             serve::demo(port)?;
         }
         ["test"] => return test::run(),
+        ["site"] => println!("{}", site::build()?.display()),
         ["build"] => package::build()?,
         ["package"] => println!("{}", package::pack()?.display()),
         ["audit"] => return audited(None),

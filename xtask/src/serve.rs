@@ -1,6 +1,6 @@
 //! The demo's server: static files on this machine only, and a receiver for what the demo uploads.
 
-use crate::{Result, demo, install, project, wasm};
+use crate::{Result, demo, install, project, site, wasm};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ const MAX_BODY: u64 = 64 * 1024;
 /// Builds everything and serves the demo until the process is ended. Port 0: 8080 or the next free one.
 pub fn demo(port: u16) -> Result<()> {
     demo::build(&mut install::watched)?;
+    site::docs(&mut install::watched)?;
     let listener = listen(port)?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     println!("ready: http://{address}/");
@@ -72,6 +73,7 @@ impl Site {
             ("/", root.join("www")),
             ("/ears-only/", root.join("js/dist")),
             ("/built/", root.join(wasm::DEMO_OUT)),
+            ("/docs/", site::docs_folder()),
             ("/catalogue/", root.join("world/catalogue")),
         ])
     }

@@ -3,7 +3,7 @@
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
 use crate::results::Claim;
-use crate::{Result, audit, counts, demo, dependencies, install, package, process, project, prove, results, size, tracked, wasm};
+use crate::{Result, audit, counts, demo, dependencies, install, package, process, project, prove, results, site, size, tracked, wasm};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -86,6 +86,7 @@ const STAGES: &[Stage] = &[
     stage("lab: carousel", &[], carousel),
     stage("lab: data validation", &[], validation),
     stage("lab: estimates against the truth", &[], estimates),
+    stage("documentation and its links", &[], |desk| desk.job(|desk| site::docs(&mut |command| desk.step(command)))),
     stage("numbers in the texts", &[], |desk| desk.job(|_| results::check())),
     stage("no machine in the files", &[], |desk| desk.job(|_| tracked::check())),
 ];

@@ -1,0 +1,47 @@
+//! Everything that a static host needs, in one folder: the demo page at its top, the documentation below it.
+
+use crate::process::command;
+use crate::{Result, demo, install, project, wasm};
+use std::path::{Path, PathBuf};
+
+/// Where the documentation is made.
+pub fn docs_folder() -> PathBuf {
+    project::target().join("site/docs")
+}
+
+/// Makes the documentation from `docs`; refuses links that lead nowhere.
+pub fn docs(run: install::Runner) -> Result<()> {
+    install::node_packages(&project::root().join("xtask"), "what makes the documentation", run)?;
+    run(command("node").arg(project::root().join("xtask/scripts/site.mjs")).arg(project::root()).arg(docs_folder()))
+}
+
+/// Makes the whole site and returns its folder.
+pub fn build() -> Result<PathBuf> {
+    let run: install::Runner = &mut install::watched;
+    demo::build(run)?;
+    let site = project::target().join("site");
+    if site.exists() {
+        std::fs::remove_dir_all(&site).map_err(|error| format!("cannot empty {}: {error}", site.display()))?;
+    }
+    let root = project::root();
+    for (from, to) in [("www", ""), ("js/dist", "ears-only"), ("world/catalogue", "catalogue"), (wasm::DEMO_OUT, "built")] {
+        copy(&root.join(from), &site.join(to))?;
+    }
+    docs(run)?;
+    Ok(site)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let cannot = |error: std::io::Error| format!("cannot copy {} to {}: {error}", from.display(), to.display());
+    std::fs::create_dir_all(to).map_err(cannot)?;
+    for entry in std::fs::read_dir(from).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else {
+            std::fs::copy(&path, to.join(name)).map_err(cannot)?;
+        }
+    }
+    Ok(())
+}
