@@ -8,6 +8,7 @@ pub mod estimator;
 pub mod exact;
 pub mod gram;
 pub mod interval;
+mod lanes;
 pub mod model;
 pub mod protocol;
 pub mod report;

@@ -137,9 +137,15 @@ enum Command {
         /// Policy to judge: logging, uniform, scored:NAME (columns of the log) or table:FILE. May be given again.
         #[arg(long = "policy", required = true)]
         policies: Vec<String>,
-        /// Estimators. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where there is a reward model.
-        #[arg(long, value_delimiter = ',', default_value = "IPS,SNIPS,DR,SwitchDR(10)")]
+        /// Estimators. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where there is a reward model; with --slates all that there are.
+        #[arg(long, value_delimiter = ',')]
         estimators: Vec<String>,
+        /// Judge whole pages: the rows of a decision together, top down.
+        #[arg(long)]
+        slates: bool,
+        /// With --slates: the policies draw each position independently of the others, so that IIPS and the pseudo-inverse apply.
+        #[arg(long, requires = "slates")]
+        independent_positions: bool,
         /// Reward model: none, logged (columns of the log), ridge (fitted here, cross-fitted), or auto for the best there is.
         #[arg(long, default_value = "auto")]
         model: String,
@@ -212,6 +218,9 @@ enum Command {
         /// For timing: 20 slices, two scored policies, no ids, not compressed.
         #[arg(long)]
         timing: bool,
+        /// Pages of three cards each, in place of single cards.
+        #[arg(long, conflicts_with = "timing")]
+        pages: bool,
         /// The log that is written (Parquet).
         #[arg(long)]
         output: PathBuf,
@@ -348,6 +357,8 @@ fn main() -> ExitCode {
             logs: files,
             policies,
             estimators,
+            slates,
+            independent_positions,
             model,
             slice,
             largest_weight,
@@ -364,6 +375,8 @@ fn main() -> ExitCode {
             &command::Evaluation {
                 policies,
                 estimators,
+                slates,
+                independent: independent_positions,
                 model,
                 slices: slice,
                 largest_weight,
@@ -387,7 +400,17 @@ fn main() -> ExitCode {
                 json.as_deref(),
             )
         }
-        Command::SampleLog { rows, seed, timing, output } => sample::write(rows, seed, timing, &output).map(|rows| {
+        Command::SampleLog { rows, seed, timing, pages, output } => sample::write(
+            rows,
+            seed,
+            match (timing, pages) {
+                (true, _) => sample::Kind::Timing,
+                (_, true) => sample::Kind::Pages,
+                _ => sample::Kind::Decisions,
+            },
+            &output,
+        )
+        .map(|rows| {
             println!("{}: {rows} rows", output.display());
             ExitCode::SUCCESS
         }),

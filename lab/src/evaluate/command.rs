@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use super::estimator::Estimator;
 use super::interval::Range;
 use super::report::{Bounds, Report, html};
+use super::run::pages::Slates;
 use super::run::{self, ModelChoice, Settings};
+use super::slate::SlateEstimator;
 use super::target::Target;
 use crate::error::{EXIT_FAILED, LabError};
 use crate::logs::PREDICTED;
@@ -14,13 +17,22 @@ use crate::logs::parquet::LogFile;
 use crate::validate::gate::Gate;
 use crate::{progress, table};
 
+/// Estimators of single decisions, unless others are named.
+const USUAL: [Estimator; 4] = [Estimator::Ips, Estimator::Snips, Estimator::DoublyRobust, Estimator::SwitchDr(10.0)];
+/// Estimators of whole pages, unless others are named.
+const USUAL_OF_PAGES: [SlateEstimator; 9] = SlateEstimator::ALL;
+
 /// The arguments, as words.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// Policies to judge.
     pub policies: Vec<String>,
-    /// Estimators.
+    /// Estimators; none for the usual ones.
     pub estimators: Vec<String>,
+    /// Judge whole pages.
+    pub slates: bool,
+    /// Whether both policies draw each position independently of the others.
+    pub independent: bool,
     /// none, logged, ridge or auto.
     pub model: String,
     /// Columns to slice by.
@@ -55,11 +67,16 @@ pub fn evaluate(logs: &[PathBuf], asked: &Evaluation, json: Option<&Path>, page:
     }
     let settings = Settings {
         targets: asked.policies.iter().map(|text| text.parse()).collect::<Result<Vec<Target>, _>>()?,
-        estimators: asked
-            .estimators
-            .iter()
-            .map(|text| text.trim().parse::<Estimator>().map_err(LabError::unreadable))
-            .collect::<Result<_, _>>()?,
+        estimators: if asked.slates { Vec::new() } else { named(&asked.estimators, &USUAL)? },
+        slates: asked
+            .slates
+            .then(|| {
+                Ok::<_, LabError>(Slates {
+                    estimators: named(&asked.estimators, &USUAL_OF_PAGES)?,
+                    independent: asked.independent,
+                })
+            })
+            .transpose()?,
         slices: asked.slices.clone(),
         model: choice(&asked.model, logs)?,
         threads: asked.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
@@ -72,9 +89,14 @@ pub fn evaluate(logs: &[PathBuf], asked: &Evaluation, json: Option<&Path>, page:
         asked.gate.pass(logs, true, &mut |line| eprintln!("ears-lab: {line}"))?;
     }
     let bar = progress::bar("row groups");
-    let answer = run::evaluate(logs, &settings, &|done, all| progress::show(&bar, done, all))?;
+    let shown = |done, all| progress::show(&bar, done, all);
+    let bounds = Bounds { reward: Range { low, high }, weight: asked.largest_weight };
+    let report = if settings.slates.is_some() {
+        Report::of_pages(&run::evaluate_pages(logs, &settings, &shown)?, bounds)
+    } else {
+        Report::new(&run::evaluate(logs, &settings, &shown)?, &settings, bounds)
+    };
     bar.finish_and_clear();
-    let report = Report::new(&answer, &settings, Bounds { reward: Range { low, high }, weight: asked.largest_weight });
     if json != Some(Path::new("-")) {
         print!("{}", report.text());
     }
@@ -87,6 +109,14 @@ pub fn evaluate(logs: &[PathBuf], asked: &Evaluation, json: Option<&Path>, page:
     }
     let judged = report.policies.iter().any(|policy| policy.all.answers);
     Ok(if judged { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// Estimators by name; the usual ones when none is named.
+fn named<E: Copy + FromStr<Err = String>>(names: &[String], usual: &[E]) -> Result<Vec<E>, LabError> {
+    if names.is_empty() {
+        return Ok(usual.to_vec());
+    }
+    names.iter().map(|text| text.trim().parse().map_err(LabError::unreadable)).collect()
 }
 
 fn choice(word: &str, logs: &[PathBuf]) -> Result<ModelChoice, LabError> {

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use super::exact::Double;
 use super::gram::Gram;
 use super::interval::Unit;
+use super::lanes::{self, map1, map2, map3, map4, wide};
+use super::weights::WeightSums;
 
 /// What an estimator reads of one logged decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +41,21 @@ impl Row {
     pub fn with_model(self, predicted: f64, expected: f64) -> Self {
         Self { predicted, expected, ..self }
     }
+}
+
+/// Rows column by column, all of one length: see [`Row`]. Predictions may be empty where no estimator reads them.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    /// Importance weights.
+    pub weight: &'a [f64],
+    /// Rewards.
+    pub reward: &'a [f64],
+    /// Predicted rewards of the logged actions.
+    pub predicted: &'a [f64],
+    /// Predicted rewards of the target policy.
+    pub expected: &'a [f64],
+    /// Weights of the logged actions' embeddings.
+    pub embedding_weight: &'a [f64],
 }
 
 /// An estimator with its parameter.
@@ -148,7 +165,12 @@ impl Estimator {
     /// The weight that the estimator gives a row.
     #[must_use]
     pub fn weight(self, row: &Row) -> f64 {
-        let w = row.weight;
+        self.weighed(if self == MarginalizedIps { row.embedding_weight } else { row.weight })
+    }
+
+    /// The weight that becomes of w.
+    #[inline(always)]
+    fn weighed(self, w: f64) -> f64 {
         match self {
             ClippedIps(limit) | Ncis(limit) => w.min(limit),
             SwitchDr(limit) => {
@@ -169,8 +191,40 @@ impl Estimator {
                 if below > 0.0 { w / below } else { 0.0 }
             }
             DirectMethod => 0.0,
-            MarginalizedIps => row.embedding_weight,
             _ => w,
+        }
+    }
+
+    /// What [`Accumulator::add`] adds up, column by column: one for means, reward and weight for ratios, and three for
+    /// [`SelfNormalizedDr`].
+    #[inline(always)]
+    fn components(self, rows: &Columns<'_>, [first, second, third]: &mut [Vec<f64>; 3]) {
+        let Columns { reward, predicted, expected, .. } = *rows;
+        let weight = if self == MarginalizedIps { rows.embedding_weight } else { rows.weight };
+        match self {
+            Ips | MarginalizedIps => map2(first, weight, reward, |w, r| w * r),
+            ClippedIps(limit) => map2(first, weight, reward, |w, r| w.min(limit) * r),
+            SubGaussianIps(_) => map2(first, weight, reward, |w, r| self.weighed(w) * r),
+            Snips => {
+                map2(first, weight, reward, |w, r| w * r);
+                map1(second, weight, |w| w);
+            }
+            Ncis(limit) => {
+                map2(first, weight, reward, |w, r| w.min(limit) * r);
+                map1(second, weight, |w| w.min(limit));
+            }
+            DoublyRobust => map4(first, [expected, weight, reward, predicted], |d, w, r, q| d + w * (r - q)),
+            SwitchDr(limit) => {
+                map4(first, [expected, weight, reward, predicted], |d, w, r, q| d + if w <= limit { w } else { 0.0 } * (r - q));
+            }
+            DirectMethod | ShrunkDr(_) | SubGaussianDr(_) => {
+                map4(first, [expected, weight, reward, predicted], |d, w, r, q| d + self.weighed(w) * (r - q));
+            }
+            SelfNormalizedDr => {
+                map1(first, expected, |d| d);
+                map3(second, [weight, reward, predicted], |w, r, q| w * (r - q));
+                map1(third, weight, |w| w);
+            }
         }
     }
 
@@ -245,6 +299,24 @@ impl FromStr for Estimator {
     }
 }
 
+/// Adds rows to the weights and to the sums of the usual four estimators, [`Ips`], [`Snips`], [`DoublyRobust`] and [`SwitchDr`] in this order, in
+/// one walk: the same bits as [`Accumulator::add_columns`] of each. Says no, and adds nothing, when these are not the four.
+pub fn add_usual(rows: &Columns<'_>, weights: &mut WeightSums, sums: &mut [Accumulator]) -> bool {
+    let [ips, snips, dr, switch] = sums else { return false };
+    let (Ips, Snips, DoublyRobust, SwitchDr(limit)) = (ips.estimator, snips.estimator, dr.estimator, switch.estimator) else {
+        return false;
+    };
+    let count = rows.weight.len() as u64;
+    let of = lanes::usual([rows.weight, rows.reward, rows.predicted, rows.expected], limit);
+    weights.add_summed(rows.weight, of.weights, of.largest, of.zeros);
+    let ([w, ww], [wr, wr_wr, wr_w]) = (of.weights, of.rewards);
+    ips.gram.add_sums(count, ([wr], [wr_wr]));
+    snips.gram.add_sums(count, ([wr, w], [wr_wr, wr_w, ww]));
+    dr.gram.add_sums(count, ([of.corrected[0]], [of.corrected[1]]));
+    switch.gram.add_sums(count, ([of.switched[0]], [of.switched[1]]));
+    true
+}
+
 /// The value of a policy as estimated, with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -270,10 +342,10 @@ impl Accumulator {
         Self { estimator, gram: Gram::new(estimator.form().components()) }
     }
 
-    /// The same with rounded products, for long logs: [`Gram::rounded`].
+    /// The same for long logs: [`Gram::quick`].
     #[must_use]
-    pub fn rounded(estimator: Estimator) -> Self {
-        Self { estimator, gram: Gram::rounded(estimator.form().components()) }
+    pub fn quick(estimator: Estimator) -> Self {
+        Self { estimator, gram: Gram::quick(estimator.form().components()) }
     }
 
     /// Which estimator.
@@ -298,28 +370,17 @@ impl Accumulator {
         }
     }
 
-    /// Adds many rows: the same bits as one by one, faster. `scratch` is room for their parts.
-    pub fn add_all(&mut self, rows: &[Row], scratch: &mut [Vec<f64>; 3]) {
-        let estimator = self.estimator;
-        scratch.iter_mut().for_each(Vec::clear);
-        let [first, second, third] = scratch;
-        match estimator.form() {
-            Form::Mean => {
-                first.extend(rows.iter().map(|row| estimator.term(row)));
-                self.gram.add_columns(&[first]);
-            }
-            Form::Ratio => {
-                second.extend(rows.iter().map(|row| estimator.weight(row)));
-                first.extend(rows.iter().zip(second.iter()).map(|(row, weight)| weight * row.reward));
-                self.gram.add_columns(&[first, second]);
-            }
-            Form::Corrected => {
-                third.extend(rows.iter().map(|row| estimator.weight(row)));
-                second.extend(rows.iter().zip(third.iter()).map(|(row, weight)| weight * (row.reward - row.predicted)));
-                first.extend(rows.iter().map(|row| row.expected));
-                self.gram.add_columns(&[first, second, third]);
-            }
-        }
+    /// Adds many rows. `scratch` is room for their parts, and afterwards holds them: as many columns as are given back.
+    pub fn add_columns(&mut self, rows: &Columns<'_>, scratch: &mut [Vec<f64>; 3]) -> usize {
+        wide(
+            #[inline(always)]
+            || self.estimator.components(rows, scratch),
+        );
+        let [first, second, third] = &*scratch;
+        let columns = [&first[..], second, third];
+        let count = self.estimator.form().components();
+        self.gram.add_columns(&columns[..count]);
+        count
     }
 
     /// Adds the rows of another accumulator of the same estimator.
@@ -406,13 +467,47 @@ mod tests {
     }
 
     #[test]
-    fn many_rows_at_once_give_the_bits_of_one_by_one() {
+    fn columns_give_the_bits_of_rows() {
         let many: Vec<Row> = (0..500).flat_map(|_| rows()).collect();
+        let column = |get: &dyn Fn(&Row) -> f64| many.iter().map(get).collect::<Vec<f64>>();
+        let (weight, reward, predicted) = (column(&|row| row.weight), column(&|row| row.reward), column(&|row| row.predicted));
+        let (expected, embedding_weight) = (column(&|row| row.expected), column(&|row| row.embedding_weight));
+        let columns = Columns {
+            weight: &weight,
+            reward: &reward,
+            predicted: &predicted,
+            expected: &expected,
+            embedding_weight: &embedding_weight,
+        };
         for estimator in Estimator::ALL {
-            let mut sums = Accumulator::new(estimator);
-            sums.add_all(&many, &mut Default::default());
-            assert_eq!(sums.estimate(), estimate(estimator, &many), "{estimator}");
+            let (mut sums, mut quick) = (Accumulator::new(estimator), Accumulator::quick(estimator));
+            sums.add_columns(&columns, &mut Default::default());
+            quick.add_columns(&columns, &mut Default::default());
+            let whole = estimate(estimator, &many);
+            assert_eq!(sums.estimate(), whole, "{estimator}");
+            let near = quick.estimate();
+            assert!((near.value / whole.value - 1.0).abs() < 1e-13, "{estimator}: {near:?} {whole:?}");
+            assert!((near.error.unwrap() / whole.error.unwrap() - 1.0).abs() < 1e-9, "{estimator}: {near:?} {whole:?}");
         }
+    }
+
+    #[test]
+    fn the_usual_four_in_one_walk_have_the_bits_of_each() {
+        let column = |k: u32| (0..1_003u32).map(|i| f64::from(i * (7 + k) % (31 + k)) / 3.0).collect::<Vec<f64>>();
+        let columns = [column(0), column(1), column(2), column(3)];
+        let [weight, reward, predicted, expected] = [&columns[0][..], &columns[1], &columns[2], &columns[3]];
+        let rows = Columns { weight, reward, predicted, expected, embedding_weight: weight };
+        let usual = || [Ips, Snips, DoublyRobust, SwitchDr(5.0)].map(Accumulator::quick);
+        let (mut together, mut each) = (usual(), usual());
+        let (mut weights, mut alone) = (WeightSums::default(), WeightSums::default());
+        assert!(add_usual(&rows, &mut weights, &mut together));
+        each.iter_mut().for_each(|sums| {
+            sums.add_columns(&rows, &mut Default::default());
+        });
+        alone.add_all(weight);
+        assert_eq!((together, weights), (each, alone));
+        let mut others = [Ips, Snips, DirectMethod, SwitchDr(5.0)].map(Accumulator::quick);
+        assert!(!add_usual(&rows, &mut WeightSums::default(), &mut others));
     }
 
     #[test]

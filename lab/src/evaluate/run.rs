@@ -14,9 +14,13 @@ use crate::error::LabError;
 use crate::logs::check::Findings;
 use crate::logs::parquet::LogFile;
 
+mod blocks;
+pub mod pages;
 mod part;
 mod plan;
+mod sorted;
 
+use pages::{PageAnswer, Slates};
 use part::Part;
 use plan::Plan;
 
@@ -55,6 +59,8 @@ pub struct Settings {
     pub mixed: bool,
     /// Keep sums of blocks for the intervals that resample.
     pub blocks: bool,
+    /// Judge whole pages, by [`evaluate_pages`].
+    pub slates: Option<Slates>,
 }
 
 /// What was added up for one policy.
@@ -70,7 +76,7 @@ pub struct Sums {
 
 impl Sums {
     fn new(estimators: &[Estimator]) -> Self {
-        let estimators = estimators.iter().map(|estimator| Accumulator::rounded(*estimator)).collect();
+        let estimators = estimators.iter().map(|estimator| Accumulator::quick(*estimator)).collect();
         Self { weights: WeightSums::default(), estimators, unsupported: None }
     }
 
@@ -81,14 +87,6 @@ impl Sums {
             self.unsupported.get_or_insert_default().merge(other);
         }
     }
-}
-
-/// Sums of a block of decisions, for one estimator.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Block {
-    numerator: ExactSum,
-    denominator: ExactSum,
-    control: ExactSum,
 }
 
 /// Everything added up.
@@ -132,12 +130,7 @@ pub struct TargetAnswer {
 /// # Errors
 /// When a file cannot be read, lacks what a policy needs, or has bad rows and they are not to be skipped.
 pub fn evaluate(paths: &[PathBuf], settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer, LabError> {
-    let mut paths = paths.to_vec();
-    paths.sort();
-    let files: Vec<LogFile> = paths.iter().map(|path| LogFile::open(path)).collect::<Result<_, _>>()?;
-    if files.is_empty() {
-        return Err(LabError::unreadable("expected a log file, got none"));
-    }
+    let files = opened(paths)?;
     let plan = Plan::new(&files, settings)?;
     let mut duplicates = Findings::default();
     let doubled = plan.duplicates(&files, &mut duplicates)?;
@@ -160,13 +153,27 @@ pub fn evaluate(paths: &[PathBuf], settings: &Settings, progress: &(dyn Fn(u64, 
     let mut all = Part::new(&plan);
     all.findings.merge(duplicates);
     parts.into_iter().for_each(|part| all.merge(part));
-    if !settings.mixed && all.logging.len() > 1 {
-        let mut mixed = Findings::default();
-        plan.name_mixed(&files, &mut mixed)?;
-        return Err(LabError::failed(format!("mixed policies (allow them with --mixed-policies)\n{}", mixed.text().trim_end())));
-    }
-    if !settings.skip_bad {
-        all.findings.refuse()?;
-    }
+    plan.refuse(&files, &all.logging, &all.findings)?;
     Ok(all.answer(&files, &plan))
+}
+
+/// Evaluates `settings`, which has [`Slates`], on whole pages.
+///
+/// # Errors
+/// As [`evaluate`], and when rows have no decision id or a page is longer than [`pages::MAX_CARDS`].
+pub fn evaluate_pages(
+    paths: &[PathBuf],
+    settings: &Settings,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<PageAnswer, LabError> {
+    let slates = settings.slates.as_ref().ok_or_else(|| LabError::unreadable("expected estimators of slates, got none"))?;
+    pages::evaluate(&opened(paths)?, settings, slates, progress)
+}
+
+/// The files in order of path.
+fn opened(paths: &[PathBuf]) -> Result<Vec<LogFile>, LabError> {
+    let mut paths = paths.to_vec();
+    paths.sort();
+    let files: Vec<LogFile> = paths.iter().map(|path| LogFile::open(path)).collect::<Result<_, _>>()?;
+    if files.is_empty() { Err(LabError::unreadable("expected a log file, got none")) } else { Ok(files) }
 }

@@ -27,14 +27,109 @@ pub fn value(policy: &[[f64; 5]; 2]) -> f64 {
     0.5 * (tier(0) + tier(1))
 }
 
+/// What a log is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Single decisions, with candidates and the policy `better`.
+    Decisions,
+    /// Pages of [`CARDS`] cards, with the policy `better` and what a model expects.
+    Pages,
+    /// To be timed: no ids and no candidates, not compressed, 20 slices and two scored policies with predictions, of arbitrary numbers.
+    Timing,
+}
+
+/// Cards of a page.
+pub const CARDS: usize = 3;
+/// Chance that a listener who reached a card and passed it by looks at the next.
+pub const ON: f64 = 0.7;
+
+/// P(card next | what stands above): its share among the cards that are left.
+fn next(policy: &[f64; 5], above: &[usize], card: usize) -> f64 {
+    if above.contains(&card) { 0.0 } else { policy[card] / (1.0 - above.iter().map(|card| policy[*card]).sum::<f64>()) }
+}
+
+/// Every page with its probability under a policy.
+fn every_page(policy: &[f64; 5]) -> Vec<([usize; CARDS], f64)> {
+    let mut all = Vec::new();
+    for a in 0..5 {
+        for b in (0..5).filter(|b| *b != a) {
+            for c in (0..5).filter(|c| *c != a && *c != b) {
+                all.push(([a, b, c], next(policy, &[], a) * next(policy, &[a], b) * next(policy, &[a, b], c)));
+            }
+        }
+    }
+    all
+}
+
+/// The value of a policy of pages, from its chances of the first card by tier: plays of a page, at most one.
+#[must_use]
+pub fn page_value(policy: &[[f64; 5]; 2]) -> f64 {
+    let of = |(tier, policy): (usize, &[f64; 5])| -> f64 {
+        let plays = |page: &[usize; CARDS]| {
+            let mut looking = 1.0;
+            page.iter().fold(0.0, |plays, card| {
+                let chance = CHANCES[tier][*card];
+                let here = looking * chance;
+                looking *= (1.0 - chance) * ON;
+                plays + here
+            })
+        };
+        every_page(policy).iter().map(|(page, p)| p * plays(page)).sum()
+    };
+    policy.iter().enumerate().map(of).sum::<f64>() / TIERS.len() as f64
+}
+
+/// Pages of three cards: a visitor goes down them and stops at the first card played, or in between.
+fn pages(pages: u64, seed: u64, output: &Path) -> Result<u64, LabError> {
+    let mut rng = Seed::from_number(seed).stream(Purpose::Host, 1);
+    let numbers = ["predicted", "target_better", "expected_better"].map(str::to_owned).to_vec();
+    let mut writer = Writer::packed(output, Header { words: vec!["ctx_tier".to_owned()], numbers }, true, Packing::Zstd)?;
+    for page in 0..pages {
+        let tier = below(&mut rng, 2) as usize;
+        let (mut above, mut looking) = (Vec::new(), true);
+        for position in 0..CARDS {
+            let left: Vec<usize> = (0..5).filter(|card| !above.contains(card)).collect();
+            let chances: Vec<f64> = left.iter().map(|card| next(&LOGGING[tier], &above, *card)).collect();
+            let mut point = unit(&mut rng);
+            let at = chances.iter().position(|p| {
+                point -= p;
+                point < 0.0
+            });
+            let at = at.unwrap_or(left.len() - 1);
+            let card = left[at];
+            let played = looking && unit(&mut rng) < CHANCES[tier][card];
+            looking = looking && !played && unit(&mut rng) < ON;
+            // A middling model: it knows the cards, and of places only that lower ones are seen less often.
+            let predict = |card: usize| 0.9 * CHANCES[tier][card] * [1.0, 0.6, 0.35][position];
+            let expected = left.iter().map(|card| next(&BETTER[tier], &above, *card) * predict(*card)).sum();
+            writer.write(Decision {
+                decision: Some(format!("{seed}-{page}")),
+                policy: "exploring".to_owned(),
+                position: position as i32,
+                action: card as i32,
+                propensity: chances[at],
+                reward: Some(f64::from(u8::from(played))),
+                candidates: left.iter().map(|card| *card as i32).collect(),
+                words: vec![TIERS[tier].to_owned()],
+                numbers: vec![Some(predict(card)), Some(next(&BETTER[tier], &above, card)), Some(expected)],
+                probabilities: chances,
+                ..Decision::default()
+            })?;
+            above.push(card);
+        }
+    }
+    writer.finish()
+}
+
 /// Writes a log of `rows` decisions to `output`.
-///
-/// With `timing` it has no ids and no candidates, is not compressed, and carries 20 slices and two scored policies with predictions, of
-/// arbitrary numbers.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(rows: u64, seed: u64, timing: bool, output: &Path) -> Result<u64, LabError> {
+pub fn write(rows: u64, seed: u64, kind: Kind, output: &Path) -> Result<u64, LabError> {
+    if kind == Kind::Pages {
+        return pages(rows, seed, output);
+    }
+    let timing = kind == Kind::Timing;
     let mut rng = Seed::from_number(seed).stream(Purpose::Host, 0);
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let (header, packing) = if timing {
@@ -100,6 +195,8 @@ mod tests {
     fn the_values_that_the_documentation_states() {
         assert!((value(&LOGGING) - 0.1145).abs() < 1e-12 && (value(&BETTER) - 0.232_25).abs() < 1e-12);
         assert!((value(&[[0.2; 5]; 2]) - 0.129).abs() < 1e-12);
+        assert!((page_value(&LOGGING) - 0.238_769_895_833_333_3).abs() < 1e-12);
+        assert!((page_value(&BETTER) - 0.364_724_204_156_661_1).abs() < 1e-12);
         for policy in [LOGGING, BETTER].iter().flatten() {
             assert!((policy.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }

@@ -70,7 +70,9 @@ impl SlateEstimator {
     /// Every one of them.
     pub const ALL: [Self; 9] = [Sips, Iips, Rips, SnSips, SnIips, SnRips, CascadeDr, PseudoInverse, SnPseudoInverse];
 
-    fn is_self_normalized(self) -> bool {
+    /// Whether each position is divided by its mean weight.
+    #[must_use]
+    pub fn is_self_normalized(self) -> bool {
         matches!(self, SnSips | SnIips | SnRips | SnPseudoInverse)
     }
 
@@ -181,6 +183,13 @@ impl SlateAccumulator {
             *reached += more;
             sum.merge(other);
         }
+    }
+
+    /// Sum and sum of squares of the slates' terms, for the estimators that are means of slates.
+    #[must_use]
+    pub fn sums(&self) -> Option<[f64; 2]> {
+        let mean = !self.estimator.is_self_normalized();
+        mean.then(|| [self.gram.sum(0).value(), self.gram.product(0, 0).value()])
     }
 
     /// The estimate; its standard error is that of independent slates. Self-normalised forms take the mean weights as known, as the Open

@@ -2,6 +2,7 @@
 
 use super::estimator::Estimate;
 use super::exact::ExactSum;
+use super::lanes;
 
 /// Effective sample size below which no estimate is given.
 pub const LEAST_SAMPLE: f64 = 30.0;
@@ -23,27 +24,52 @@ pub struct WeightSums {
 }
 
 impl WeightSums {
-    /// Adds the weight of a row.
+    /// Adds the weight of a row, not below 0.
     pub fn add(&mut self, weight: f64) {
-        self.add_all(&[weight]);
+        self.rows += 1;
+        self.sum.add(weight);
+        self.squares.add_product(weight, weight);
+        self.largest = self.largest.max(weight);
+        self.zeros += u64::from(weight == 0.0);
+        self.histogram[bin(weight)] += u64::from(weight > 0.0);
     }
 
-    /// Adds the weights of many rows, none below 0.
+    /// Adds the weights of many rows, none below 0: summed in `f64` first, as [`Gram::quick`](super::gram::Gram::quick).
     pub fn add_all(&mut self, weights: &[f64]) {
+        let ([sum], [squares]) = lanes::moments([weights]);
+        let (largest, zeros) = lanes::wide(
+            #[inline(always)]
+            || {
+                let count =
+                    |(most, zeros): (f64, u64), w: &f64| (if *w > most { *w } else { most }, zeros + u64::from(*w == 0.0));
+                weights.iter().fold((0.0, 0), count)
+            },
+        );
+        self.add_summed(weights, [sum, squares], largest, zeros);
+    }
+
+    /// Adds weights of which sum, sum of squares, the largest and the number of zeros are known.
+    pub(super) fn add_summed(&mut self, weights: &[f64], [sum, squares]: [f64; 2], largest: f64, zeros: u64) {
         self.rows += weights.len() as u64;
-        self.sum.add_all(weights);
-        self.squares.add_products(weights, weights);
-        for &weight in weights {
-            if weight > self.largest {
-                self.largest = weight;
-            }
-            // Exponent rounded up: 0 for weights in (1/2, 1].
-            let bits = weight.to_bits();
-            let exponent = (bits >> 52) as i64 - 1023 + i64::from(bits & ((1 << 52) - 1) != 0);
-            let counted = usize::from(weight > 0.0);
-            self.zeros += 1 - counted as u64;
-            self.histogram[(exponent + 12).clamp(0, 31) as usize] += counted as u64;
+        self.sum.add(sum);
+        self.squares.add(squares);
+        self.largest = self.largest.max(largest);
+        self.zeros += zeros;
+        // Two counters for each bin, so that equal neighbours do not wait for each other.
+        let mut counts = [[0u32; 32]; 2];
+        for chunk in weights.chunks(64) {
+            let mut bins = [0u8; 64];
+            lanes::wide(
+                #[inline(always)]
+                || bins.iter_mut().zip(chunk).for_each(|(at, weight)| *at = bin(*weight) as u8),
+            );
+            bins[..chunk.len()].iter().enumerate().for_each(|(i, at)| counts[i % 2][usize::from(*at) % 32] += 1);
         }
+        for (bin, count) in self.histogram.iter_mut().enumerate() {
+            *count += u64::from(counts[0][bin]) + u64::from(counts[1][bin]);
+        }
+        // Weights of 0 were counted with the least.
+        self.histogram[0] -= zeros;
     }
 
     /// Adds the rows of another.
@@ -108,14 +134,14 @@ impl WeightSums {
         sum.times(sum).over(self.squares.double()).value()
     }
 
-    /// (mean weight - 1) in its own standard errors; nothing where that error is 0 or unknown.
+    /// (mean weight - 1) in its own standard errors; nothing where that error is unknown, or 0 but for rounding.
     #[must_use]
     pub fn mean_in_errors(&self) -> Option<f64> {
         let rows = self.rows as f64;
         let mean = self.sum.double().over(rows);
         let variance = self.squares.double().minus(mean.times(mean).times(rows)).value() / (rows - 1.0);
-        let error = libm::sqrt(variance / rows);
-        (self.rows >= 2 && error > 1e-9).then(|| (mean.value() - 1.0) / error)
+        let spread = libm::sqrt(variance);
+        (self.rows >= 2 && spread > 1e-7 * mean.value()).then(|| (mean.value() - 1.0) * libm::sqrt(rows) / spread)
     }
 
     /// Whether these logs can answer.
@@ -141,6 +167,13 @@ impl WeightSums {
         }
         Verdict::Answers
     }
+}
+
+/// Bin of a weight: its exponent rounded up, 12 for weights in (1/2, 1]; 0 for weights up to 2^-12, 31 for all above 2^18.
+#[inline(always)]
+fn bin(weight: f64) -> usize {
+    let up = (weight.to_bits() & (u64::MAX >> 1)).wrapping_add((1 << 52) - 1) >> 52;
+    ((up as i32) - 1023 + 12).clamp(0, 31) as usize
 }
 
 /// Whether logs can answer what a policy is worth.
@@ -222,6 +255,21 @@ mod tests {
         let filled: Vec<usize> = (0..32).filter(|i| sums.histogram()[*i] == 1).collect();
         // 0.5 in (2^-2, 2^-1], 1 in (2^-1, 1], 3 in (2, 4].
         assert_eq!(filled, [11, 12, 14]);
+    }
+
+    #[test]
+    fn many_at_once_are_counted_as_one_by_one() {
+        let weights: Vec<f64> = (0..1_000).map(|i| libm::exp2(f64::from(i % 41 - 20) / 2.0) * f64::from(i % 7)).collect();
+        let (one_by_one, mut at_once) = (of(&weights), WeightSums::default());
+        at_once.add_all(&weights);
+        assert_eq!(at_once.histogram(), one_by_one.histogram());
+        assert_eq!((at_once.rows, at_once.zeros, at_once.largest), (one_by_one.rows, one_by_one.zeros, one_by_one.largest));
+        assert!((at_once.sum() / one_by_one.sum() - 1.0).abs() < 1e-14);
+        assert!((at_once.effective_sample_size() / one_by_one.effective_sample_size() - 1.0).abs() < 1e-13);
+        // Equal weights have no spread, whatever rounding says.
+        let mut alike = WeightSums::default();
+        alike.add_all(&[1.000_000_1; 1_000]);
+        assert_eq!((alike.mean_in_errors(), alike.verdict()), (None, Verdict::Answers));
     }
 
     #[test]

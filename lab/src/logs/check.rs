@@ -32,8 +32,10 @@ pub enum Kind {
     Duplicate,
     /// A logging policy other than the log's first.
     MixedPolicies,
-    /// Rows of one decision that do not stand together in order of position; slates need that.
+    /// Rows of one decision that do not stand together in order of position, or with a position missing; slates need them all.
     ScatteredSlate,
+    /// A row without the id of its decision, where pages are judged.
+    NoDecision,
     /// A reward under local differential privacy; its noise would be taken for a taste.
     NoisyReward,
 }
@@ -51,7 +53,8 @@ impl Kind {
             Self::PropensityDiffers => "expected the propensity to be the action's probability among the candidates",
             Self::Duplicate => "expected each decision, shelf and position once",
             Self::MixedPolicies => "expected one logging policy",
-            Self::ScatteredSlate => "expected the rows of a decision together, in order of position",
+            Self::ScatteredSlate => "expected the rows of a decision together, each shelf from position 0 on without a gap",
+            Self::NoDecision => "expected a decision id, to tell pages apart",
             Self::NoisyReward => "expected rewards without noise (rr_keep 1)",
         }
     }

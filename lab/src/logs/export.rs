@@ -56,7 +56,7 @@ pub fn rows(
             for row in 0..batch.rows {
                 let number = |i: usize| batch.numbers[i].values[row];
                 let present = |i: usize| (!batch.numbers[i].is_missing(row)).then(|| number(i));
-                let word = |i: usize| batch.words[i][row].as_ref().map(|word| String::from_utf8_lossy(word.data()).into_owned());
+                let word = |i: usize| batch.words[i].of(row).map(|word| String::from_utf8_lossy(word).into_owned());
                 let first = 1 + usize::from(id);
                 let decision = Decision {
                     decision: if id { word(1) } else { None },

@@ -1,6 +1,7 @@
 //! Reads and writes logs as Parquet, a few thousand rows at a time.
 //!
-//! The column reader of the `parquet` crate is used as it is, without Arrow: the columns are flat numbers, words and two lists.
+//! The column reader of the `parquet` crate is used as it is, without Arrow: the columns are flat numbers, words and two lists. Pages of plain
+//! numbers without missing ones are copied past it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,9 +14,13 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 
+use self::direct::Direct;
+use self::plain::{Next, Plain, copy, width};
 use super::{Place, SCHEMA_KEY, SCHEMA_VERSION};
 use crate::error::LabError;
 
+mod direct;
+mod plain;
 mod writer;
 
 pub use writer::{Packing, Writer};
@@ -27,6 +32,8 @@ pub const BATCH: usize = 8_192;
 pub struct LogFile {
     path: PathBuf,
     reader: SerializedFileReader<File>,
+    /// The same file, to read numbers from directly.
+    file: File,
     /// Leaf columns by path.
     columns: BTreeMap<String, usize>,
     /// Rows before each row group.
@@ -41,6 +48,7 @@ impl LogFile {
     /// When it is no Parquet file, is cut short, has another schema version or lacks a column.
     pub fn open(path: &Path) -> Result<Self, LabError> {
         let file = File::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+        let direct = file.try_clone().map_err(|error| LabError::file(path, "a readable file", error))?;
         let reader = SerializedFileReader::new(file).map_err(|error| LabError::file(path, "a whole Parquet file", error))?;
         let metadata = reader.metadata();
         let version = version(metadata);
@@ -56,7 +64,7 @@ impl LogFile {
             starts.push(rows);
             rows += group.num_rows().max(0) as u64;
         }
-        let log = Self { path: path.to_path_buf(), reader, columns, starts, rows };
+        let log = Self { path: path.to_path_buf(), reader, file: direct, columns, starts, rows };
         for required in ["policy", "shelf_position", "position", "action", "propensity", "reward"] {
             log.leaf(required)?;
         }
@@ -79,6 +87,18 @@ impl LogFile {
     #[must_use]
     pub fn groups(&self) -> usize {
         self.starts.len()
+    }
+
+    /// Rows of a row group.
+    #[must_use]
+    pub fn rows_of(&self, group: usize) -> u64 {
+        self.starts.get(group + 1).copied().unwrap_or(self.rows) - self.starts[group]
+    }
+
+    /// Rows before a row group.
+    #[must_use]
+    pub fn start_of(&self, group: usize) -> u64 {
+        self.starts[group]
     }
 
     /// Whether there is such a column.
@@ -116,6 +136,25 @@ impl LogFile {
         only.and_then(|word| std::str::from_utf8(word).ok()).map(str::to_owned)
     }
 
+    /// Whether no row of a group has a word in a column. The footer is believed only when it says otherwise.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn is_blank(&self, group: usize, column: &str) -> Result<bool, LabError> {
+        let chunk = self.reader.metadata().row_group(group).column(self.leaf(column)?);
+        let missing = chunk.statistics().and_then(|statistics| statistics.null_count_opt());
+        if missing.is_some_and(|missing| i64::try_from(missing) != Ok(chunk.num_values())) {
+            return Ok(false);
+        }
+        let wanted = Wanted { words: vec![column.to_owned()], ..Wanted::default() };
+        let mut blank = true;
+        self.read(group, &wanted, &mut |batch| {
+            blank &= batch.words[0].is_blank();
+            Ok(())
+        })?;
+        Ok(blank)
+    }
+
     fn leaf(&self, column: &str) -> Result<usize, LabError> {
         let names = || self.columns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let leaf = self.columns.get(column).copied();
@@ -144,12 +183,26 @@ impl LogFile {
         wanted: &Wanted,
         take: &mut dyn FnMut(&Batch) -> Result<(), LabError>,
     ) -> Result<(), LabError> {
+        self.read_first(group, u64::MAX, wanted, take)
+    }
+
+    /// The same for the first `most` rows of the group.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_first(
+        &self,
+        group: usize,
+        most: u64,
+        wanted: &Wanted,
+        take: &mut dyn FnMut(&Batch) -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
         let start = self.starts[group];
         let broken = |row: u64| {
             move |error: ParquetError| LabError::file(&self.path, &format!("readable rows from row {}", row + 1), error)
         };
         let row_group = self.reader.get_row_group(group).map_err(broken(start))?;
-        let rows = row_group.metadata().num_rows().max(0) as u64;
+        let rows = (row_group.metadata().num_rows().max(0) as u64).min(most);
         let mut numbers = Vec::new();
         for name in &wanted.numbers {
             numbers.push(self.numbers(&*row_group, name, broken(start))?);
@@ -172,7 +225,7 @@ impl LogFile {
             first: 0,
             rows: 0,
             numbers: vec![Column::default(); numbers.len()],
-            words: vec![Vec::new(); words.len()],
+            words: vec![Words::default(); words.len()],
             candidates: List::default(),
             probabilities: List::default(),
         };
@@ -208,8 +261,12 @@ impl LogFile {
         if column.max_rep_level() > 0 || column.physical_type() == Physical::BYTE_ARRAY {
             return Err(LabError::file(&self.path, &format!("numbers in column {name}"), column.physical_type()));
         }
-        let reader = group.get_column_reader(leaf).map_err(broken)?;
-        Ok(NumberReader { reader, full: column.max_def_level(), name: name.to_owned(), scratch: Scratch::default() })
+        let (physical, full) = (column.physical_type(), column.max_def_level());
+        let reader = match Direct::open(&self.file, group.metadata().column(leaf)) {
+            Some(direct) => Reader::Direct(direct),
+            None => Reader::Plain(Plain::new(column, group.get_column_page_reader(leaf).map_err(broken)?)),
+        };
+        Ok(NumberReader { reader, physical, full, name: name.to_owned(), scratch: Scratch::default() })
     }
 
     fn words(
@@ -223,8 +280,9 @@ impl LogFile {
         if column.max_rep_level() > 0 || column.physical_type() != Physical::BYTE_ARRAY {
             return Err(LabError::file(&self.path, &format!("words in column {name}"), column.physical_type()));
         }
-        let reader = group.get_column_reader(leaf).map_err(broken)?;
-        Ok(WordReader { reader, full: column.max_def_level(), name: name.to_owned() })
+        let pages = group.get_column_page_reader(leaf).map_err(broken)?;
+        let full = column.max_def_level();
+        Ok(WordReader { reader: Reader::Plain(Plain::new(column, pages)), full, name: name.to_owned() })
     }
 }
 
@@ -254,10 +312,52 @@ pub struct Column {
 }
 
 impl Column {
+    /// Marks the rows up to the last one, as far as they are not marked yet, once any row is missing.
+    fn extend_missing(&mut self, missing: bool) {
+        if missing || !self.missing.is_empty() {
+            self.missing.resize(self.values.len(), missing);
+        }
+    }
+
+    /// From here on rows are marked.
+    fn some_missing(&mut self) {
+        self.missing.resize(self.values.len(), false);
+    }
+
+    /// Whether no row is missing.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.missing.is_empty()
+    }
+
     /// Whether a row has no value.
     #[must_use]
     pub fn is_missing(&self, row: usize) -> bool {
         self.missing.get(row).copied().unwrap_or(false)
+    }
+}
+
+/// A column of words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Words(Vec<Option<ByteArray>>);
+
+impl Words {
+    /// The word of a row, if it has one.
+    #[must_use]
+    pub fn of(&self, row: usize) -> Option<&[u8]> {
+        self.0.get(row)?.as_ref().map(ByteArray::data)
+    }
+
+    /// The same as text; empty where there is none.
+    #[must_use]
+    pub fn text(&self, row: usize) -> String {
+        self.of(row).map_or_else(String::new, |word| String::from_utf8_lossy(word).into_owned())
+    }
+
+    /// Whether no row has a word.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -288,7 +388,7 @@ pub struct Batch {
     /// The columns of numbers, as asked for.
     pub numbers: Vec<Column>,
     /// The columns of words, as asked for; nothing where missing.
-    pub words: Vec<Vec<Option<ByteArray>>>,
+    pub words: Vec<Words>,
     /// Candidates, when asked for.
     pub candidates: List,
     /// Their probabilities.
@@ -325,8 +425,17 @@ struct Scratch {
     words: Vec<bool>,
 }
 
+/// A flat column, as far as it was read.
+enum Reader {
+    Direct(Direct),
+    Plain(Plain),
+    /// From the first page on that is not plain.
+    Decoder(Box<ColumnReader>),
+}
+
 struct NumberReader {
-    reader: ColumnReader,
+    reader: Reader,
+    physical: Physical,
     full: i16,
     name: String,
     scratch: Scratch,
@@ -358,10 +467,43 @@ fn fill<T: DataType>(
 
 impl NumberReader {
     fn read(&mut self, count: usize, column: &mut Column) -> Result<(), ParquetError> {
-        let Self { reader, full, name, scratch } = self;
+        if let Reader::Direct(direct) = &mut self.reader {
+            return if direct.read(count, column)? { Ok(()) } else { Err(short(&self.name)) };
+        }
+        column.values.clear();
+        column.missing.clear();
+        while column.values.len() < count {
+            let left = count - column.values.len();
+            match &mut self.reader {
+                Reader::Plain(pages) => match pages.next(left)? {
+                    Next::Values(bytes) => {
+                        let start = column.values.len();
+                        column.values.resize(start + bytes.len() / width(self.physical).unwrap_or(1), 0.0);
+                        copy(self.physical, &bytes, &mut column.values[start..]);
+                        column.extend_missing(false);
+                    }
+                    Next::Missing(rows) => {
+                        column.some_missing();
+                        column.values.resize(column.values.len() + rows, f64::NAN);
+                        column.extend_missing(true);
+                    }
+                    Next::Other(reader) => self.reader = Reader::Decoder(reader),
+                    Next::End => return Err(short(&self.name)),
+                },
+                Reader::Decoder(_) => self.decode(left, column)?,
+                Reader::Direct(_) => return Err(short(&self.name)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next `count` rows by the column reader.
+    fn decode(&mut self, count: usize, column: &mut Column) -> Result<(), ParquetError> {
+        let Self { reader, full, name, scratch, .. } = self;
+        let Reader::Decoder(reader) = reader else { return Ok(()) };
+        let start = column.values.len();
         scratch.levels.clear();
         let levels = (*full > 0).then_some(&mut scratch.levels);
-        column.values.clear();
         macro_rules! converted {
             ($reader:expr, $buffer:expr, $convert:expr) => {{
                 $buffer.clear();
@@ -369,8 +511,7 @@ impl NumberReader {
                 column.values.extend($buffer.iter().map($convert));
             }};
         }
-        match reader {
-            ColumnReader::DoubleColumnReader(reader) if *full == 0 => fill(reader, count, name, None, None, &mut column.values)?,
+        match reader.as_mut() {
             ColumnReader::DoubleColumnReader(reader) => converted!(reader, scratch.doubles, |x| *x),
             ColumnReader::FloatColumnReader(reader) => converted!(reader, scratch.floats, |x| f64::from(*x)),
             ColumnReader::Int32ColumnReader(reader) => converted!(reader, scratch.shorts, |x| f64::from(*x)),
@@ -378,44 +519,62 @@ impl NumberReader {
             ColumnReader::BoolColumnReader(reader) => converted!(reader, scratch.words, |x| f64::from(u8::from(*x))),
             _ => return Err(ParquetError::General(format!("column {name} holds no numbers"))),
         }
-        column.missing.clear();
-        if *full > 0 && column.values.len() < count {
+        if *full > 0 && column.values.len() < start + count {
+            column.missing.resize(start, false);
             // Values stand packed; each goes to its row, from the back.
             column.missing.extend(scratch.levels.iter().map(|level| level < full));
             let mut from = column.values.len();
-            column.values.resize(count, f64::NAN);
-            for row in (0..count).rev() {
+            column.values.resize(start + count, f64::NAN);
+            for row in (start..start + count).rev() {
                 if column.missing[row] {
                     column.values[row] = f64::NAN;
                 } else {
-                    from = from.checked_sub(1).ok_or_else(|| short(name))?;
+                    from = from.checked_sub(1).filter(|from| *from >= start).ok_or_else(|| short(name))?;
                     column.values[row] = column.values[from];
                 }
             }
+        } else {
+            column.extend_missing(false);
         }
         Ok(())
     }
 }
 
 struct WordReader {
-    reader: ColumnReader,
+    reader: Reader,
     full: i16,
     name: String,
 }
 
 impl WordReader {
-    fn read(&mut self, count: usize, column: &mut Vec<Option<ByteArray>>) -> Result<(), ParquetError> {
-        let ColumnReader::ByteArrayColumnReader(reader) = &mut self.reader else {
-            return Err(ParquetError::General(format!("column {} holds no words", self.name)));
-        };
-        let (mut levels, mut values) = (Vec::new(), Vec::with_capacity(count));
-        fill(reader, count, &self.name, (self.full > 0).then_some(&mut levels), None, &mut values)?;
-        column.clear();
-        if self.full == 0 {
-            column.extend(values.into_iter().map(Some));
-        } else {
-            let mut values = values.into_iter();
-            column.extend(levels.iter().map(|level| if *level < self.full { None } else { values.next() }));
+    fn read(&mut self, count: usize, column: &mut Words) -> Result<(), ParquetError> {
+        column.0.clear();
+        let mut missing = 0;
+        while column.0.len().max(missing) < count {
+            let left = count - column.0.len().max(missing);
+            match &mut self.reader {
+                Reader::Plain(pages) => match pages.next(left)? {
+                    Next::Missing(rows) if column.0.is_empty() => missing += rows,
+                    Next::Missing(rows) => column.0.resize(column.0.len() + rows, None),
+                    Next::Other(reader) => self.reader = Reader::Decoder(reader),
+                    Next::Values(_) | Next::End => return Err(short(&self.name)),
+                },
+                Reader::Direct(_) => return Err(short(&self.name)),
+                Reader::Decoder(reader) => {
+                    let ColumnReader::ByteArrayColumnReader(reader) = reader.as_mut() else {
+                        return Err(ParquetError::General(format!("column {} holds no words", self.name)));
+                    };
+                    column.0.resize(column.0.len().max(missing), None);
+                    let (mut levels, mut values) = (Vec::new(), Vec::with_capacity(left));
+                    fill(reader, left, &self.name, (self.full > 0).then_some(&mut levels), None, &mut values)?;
+                    if self.full == 0 {
+                        column.0.extend(values.into_iter().map(Some));
+                    } else {
+                        let mut values = values.into_iter();
+                        column.0.extend(levels.iter().map(|level| if *level < self.full { None } else { values.next() }));
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -8,21 +8,21 @@ use serde_json::{Value, json};
 use crate::ears_lab;
 
 /// A folder that goes with the test.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("ears-lab-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_string_lossy().into_owned()
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub fn write(&self, name: &str, text: &str) -> String {
         std::fs::write(self.0.join(name), text).unwrap();
         self.file(name)
     }
@@ -48,7 +48,16 @@ fn the_examples_of_the_documentation_run_and_their_estimates_hold_the_truth() {
         assert_eq!((code, errors.as_str()), (0, ""), "{line}");
         shown.push(out);
     }
-    assert_eq!(shown.len(), 3);
+    assert_eq!(shown.len(), 5);
+    for words in ["20000 pages, 60000 rows", "scored:better | paid", "CascadeDR ", "without PI: needs positions"] {
+        assert!(shown[4].contains(words), "{words}: {}", shown[4]);
+    }
+    let pages: Value = serde_json::from_str(&std::fs::read_to_string(folder.0.join("pages.json")).unwrap()).unwrap();
+    for (policy, truth) in [(0, 0.3647), (1, 0.2594)] {
+        for line in pages["policies"][policy]["all"]["estimates"].as_array().unwrap() {
+            assert!((line["value"].as_f64().unwrap() - truth).abs() < 4.0 * line["error"].as_f64().unwrap(), "{line}");
+        }
+    }
     assert!(shown[1].contains("scored:better | paid") && shown[1].contains("DR "), "{}", shown[1]);
     let report: Value = serde_json::from_str(&std::fs::read_to_string(folder.0.join("report.json")).unwrap()).unwrap();
     let dr = report["policies"][0]["all"]["estimates"].as_array().unwrap().iter().find(|line| line["estimator"] == "DR").unwrap();

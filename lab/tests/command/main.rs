@@ -7,6 +7,7 @@ mod golden;
 mod models;
 mod publish;
 mod run;
+mod slates;
 mod validate;
 
 use std::path::PathBuf;

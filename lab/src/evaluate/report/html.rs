@@ -29,9 +29,16 @@ pub fn page(report: &Report) -> String {
          <title>Policies on logged decisions</title><style>{STYLE}</style></head><body>\n<h1>Policies on logged decisions</h1>\n"
     );
     // Writing to a string cannot fail.
-    let _ = writeln!(html, "<p>{} rows of {} files, {} pending.</p>", report.rows, report.files.len(), report.pending);
+    let pages = report.pages.as_ref().map_or_else(String::new, |pages| format!("{} pages, ", pages.pages));
+    let _ = writeln!(html, "<p>{pages}{} rows of {} files, {} pending.</p>", report.rows, report.files.len(), report.pending);
     for bad in &report.bad {
         let _ = writeln!(html, "<p class=\"no\">Left out: {} rows: {}.</p>", bad.rows, escaped(bad.kind.words()));
+    }
+    if let Some(pages) = report.pages.as_ref().filter(|pages| pages.with_bad > 0) {
+        let _ = writeln!(html, "<p class=\"no\">Left out with them: {} more rows of their pages.</p>", pages.with_bad);
+    }
+    if report.pages.is_some() {
+        report.left_out.iter().for_each(|why| html.push_str(&format!("<p>Without {}.</p>\n", escaped(why))));
     }
     if let Some(fit) = &report.calibration {
         let _ = writeln!(
@@ -48,7 +55,8 @@ pub fn page(report: &Report) -> String {
             let named = report.policies[0].all.estimates.first().map_or("estimate", |line| line.estimator.as_str());
             let _ = writeln!(
                 html,
-                "<table><tr><th>slice</th><th>rows</th><th>worth</th><th>{}</th><th>95 %</th></tr>",
+                "<table><tr><th>slice</th><th>{}</th><th>worth</th><th>{}</th><th>95 %</th></tr>",
+                policy.all.unit(),
                 escaped(named)
             );
             for (values, part) in &policy.slices {
@@ -73,18 +81,23 @@ pub fn page(report: &Report) -> String {
 }
 
 fn part(html: &mut String, part: &Part) {
-    let class = if part.answers { "" } else { " class=\"no\"" };
+    let class = if part.weights_answer { "" } else { " class=\"no\"" };
     let _ = writeln!(html, "<p{class}>{}.</p>", escaped(&part.verdict));
+    if let Some(cards) = part.cards.as_ref().filter(|cards| !cards.answers) {
+        let _ = writeln!(html, "<p class=\"no\">Of single cards: {}.</p>", escaped(&cards.verdict));
+    }
     let _ = writeln!(
         html,
-        "<p>{} rows worth {:.0}; weights: mean {:.4}, largest {:.1}, {:.0} % zero.</p>",
+        "<p>{} {} worth {:.0}; weights: mean {:.4}, largest {:.1}, {:.0} % zero.</p>",
         part.rows,
+        part.unit(),
         part.effective_sample_size,
         part.mean_weight,
         part.max_weight,
         100.0 * part.zero_weights
     );
     histogram(html, &part.weights);
+    prefixes(html, part);
     if part.estimates.is_empty() {
         return;
     }
@@ -100,6 +113,24 @@ fn part(html: &mut String, part: &Part) {
             };
             let _ = writeln!(html, "<tr>{first}<td>{name}</td><td>{low:.5} to {high:.5}</td></tr>");
         }
+    }
+    html.push_str("</table>\n");
+}
+
+/// What the pages are worth, position by position.
+fn prefixes(html: &mut String, part: &Part) {
+    if part.prefixes.is_empty() {
+        return;
+    }
+    html.push_str(
+        "<table><tr><th>position, with all above</th><th>pages</th><th>worth</th><th>mean weight</th><th>largest</th></tr>\n",
+    );
+    for (position, of) in part.prefixes.iter().enumerate() {
+        let _ = writeln!(
+            html,
+            "<tr><td>{position}</td><td>{}</td><td>{:.0}</td><td>{:.4}</td><td>{:.1}</td></tr>",
+            of.rows, of.effective_sample_size, of.mean_weight, of.max_weight
+        );
     }
     html.push_str("</table>\n");
 }

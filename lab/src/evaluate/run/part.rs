@@ -1,13 +1,16 @@
 //! What one thread adds up, and how threads' parts become one answer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
-use super::plan::{ACTION, POSITION, PROPENSITY, Plan, REWARD, SHELF, fold, hashed};
-use super::{Answer, BLOCKS, Block, MAX_SLICES, ModelChoice, Sums, TargetAnswer};
+use super::blocks::{Blocks, Local};
+use super::plan::{ACTION, POSITION, PROPENSITY, Plan, REWARD, SHELF, fold};
+use super::sorted::Sorted;
+use super::{Answer, MAX_SLICES, ModelChoice, Sums, TargetAnswer};
 use crate::error::LabError;
-use crate::evaluate::estimator::Row;
+use crate::evaluate::estimator::{Columns, Row, add_usual};
 use crate::evaluate::exact::ExactSum;
-use crate::evaluate::interval::Unit;
+use crate::evaluate::lanes;
 use crate::evaluate::model::Ridge;
 use crate::evaluate::target::Target;
 use crate::logs::Place;
@@ -25,16 +28,32 @@ pub(super) struct Part {
     pub(super) slices: BTreeMap<Vec<String>, usize>,
     /// Sums by slice and target.
     pub(super) sums: Vec<Vec<Sums>>,
-    /// By target and estimator.
-    pub(super) blocks: Vec<Vec<Vec<Block>>>,
+    /// By target; none where nothing is resampled.
+    pub(super) blocks: Vec<Blocks>,
     pub(super) calibration: HashMap<i32, (u64, ExactSum, ExactSum)>,
-    pub(super) scratch: [Vec<f64>; 3],
+    room: Room,
+}
+
+/// Memory that batches use one after the other.
+#[derive(Default)]
+struct Room {
+    good: Vec<u32>,
+    sorted: Sorted,
+    /// By place in the order of slices: what the rows' decisions are called.
+    keys: Vec<u64>,
+    local: Local,
+    propensity: Vec<f64>,
+    reward: Vec<f64>,
+    predicted: Vec<f64>,
+    chance: Vec<f64>,
+    expected: Vec<f64>,
+    weight: Vec<f64>,
+    scratch: [Vec<f64>; 3],
 }
 
 impl Part {
     pub(super) fn new(plan: &Plan) -> Self {
-        let blocks = if plan.settings.blocks { BLOCKS } else { 0 };
-        let of_target = vec![vec![Block::default(); blocks]; plan.estimators.len()];
+        let targets = if plan.settings.blocks { plan.settings.targets.len() } else { 0 };
         Self {
             rows: 0,
             pending: 0,
@@ -43,16 +62,35 @@ impl Part {
             logging: BTreeMap::new(),
             slices: BTreeMap::new(),
             sums: Vec::new(),
-            blocks: vec![of_target; plan.settings.targets.len()],
+            blocks: vec![Blocks::new(&plan.estimators); targets],
             calibration: HashMap::new(),
-            scratch: Default::default(),
+            room: Room::default(),
         }
     }
 
+    /// Adds the rows of a batch. Within it, sums run in the order of its rows; what is added to the sums of other batches is added exactly.
     pub(super) fn add(&mut self, plan: &Plan, model: &Ridge, doubled: &BTreeSet<Place>, batch: &Batch) -> Result<(), LabError> {
-        let mut good = Vec::with_capacity(batch.rows);
+        let mut room = std::mem::take(&mut self.room);
+        self.keep_good(plan, doubled, batch, &mut room.good);
+        self.rows += room.good.len() as u64;
+        self.count_policies(plan, batch, &room.good);
+        room.sorted.sort(plan, batch, &room.good);
+        let added = self.add_sorted(plan, model, batch, &mut room);
+        self.room = room;
+        added
+    }
+
+    /// The rows that count.
+    fn keep_good(&mut self, plan: &Plan, doubled: &BTreeSet<Place>, batch: &Batch, good: &mut Vec<u32>) {
+        good.clear();
+        if let Some(id) = plan.id.map(|id| &batch.words[id]).filter(|id| !id.is_blank()) {
+            self.identified += (0..batch.rows).filter(|row| id.of(*row).is_some()).count() as u64;
+        }
+        if doubled.is_empty() && plan.all_fine(batch) {
+            good.extend(0..batch.rows as u32);
+            return;
+        }
         for row in 0..batch.rows {
-            self.identified += u64::from(plan.id.is_some_and(|id| batch.words[id][row].is_some()));
             if let Some((kind, found)) = plan.wrong(batch, row) {
                 self.findings.add(kind, || batch.place(row), || found);
             } else if !doubled.is_empty() && doubled.contains(&batch.place(row)) {
@@ -60,57 +98,108 @@ impl Part {
             } else if batch.numbers[REWARD].is_missing(row) {
                 self.pending += 1;
             } else {
-                good.push(row);
+                good.push(row as u32);
             }
         }
-        self.rows += good.len() as u64;
-        self.count_policies(plan, batch, &good);
-        let sorted = self.by_slice(plan, batch, good)?;
-        let keys: Vec<u64> = if plan.settings.blocks || plan.settings.model == ModelChoice::Ridge {
-            sorted.iter().flat_map(|(_, rows)| rows).map(|row| plan.key(batch, *row)).collect()
-        } else {
-            Vec::new()
-        };
-        if plan.wanted.candidates {
-            sorted.iter().flat_map(|(_, rows)| rows).for_each(|row| self.calibrate(batch, *row));
+    }
+
+    fn add_sorted(&mut self, plan: &Plan, model: &Ridge, batch: &Batch, room: &mut Room) -> Result<(), LabError> {
+        let sorted = &room.sorted;
+        let mut places = Vec::with_capacity(sorted.slices.len());
+        for (first, _) in &sorted.slices {
+            let values = plan.slices.iter().map(|(words, at)| {
+                if *words { batch.words[*at].text(*first) } else { batch.numbers[*at].values[*first].to_string() }
+            });
+            places.push(self.slice(plan, values.collect())?);
         }
+        room.keys.clear();
+        if plan.settings.blocks || plan.settings.model == ModelChoice::Ridge {
+            plan.keys(batch, &sorted.rows, &mut room.keys);
+        }
+        if plan.settings.blocks {
+            room.local.begin(&room.keys);
+        }
+        if plan.wanted.candidates {
+            sorted.rows.iter().for_each(|row| self.calibrate(batch, *row as usize));
+        }
+        let of = |column: usize| &batch.numbers[column].values[..];
+        let reward = sorted.column(of(REWARD), &mut room.reward);
+        let propensity = sorted.column(of(PROPENSITY), &mut room.propensity);
+        let predicted = plan.predicted.map(|column| sorted.column(of(column), &mut room.predicted));
         for (number, target) in plan.settings.targets.iter().enumerate() {
-            let mut at = 0;
-            for (slice, rows) in &sorted {
-                let fold_of = |i: usize| keys.get(at + i).map_or(0, |key| fold(*key));
-                let mut missed = plan.wanted.candidates.then(ExactSum::default);
-                let of: Vec<Row> = rows
-                    .iter()
-                    .enumerate()
-                    .map(|(i, row)| row_of(plan, model, (number, target), batch, *row, fold_of(i), &mut missed))
-                    .collect();
-                let sums = &mut self.sums[*slice][number];
-                self.scratch[0].clear();
-                self.scratch[0].extend(of.iter().map(|row| row.weight));
-                sums.weights.add_all(&self.scratch[0]);
-                sums.estimators.iter_mut().for_each(|sums| sums.add_all(&of, &mut self.scratch));
-                if let Some(missed) = missed {
-                    sums.unsupported.get_or_insert_default().merge(&missed);
+            let mut missed = Vec::new();
+            let (mut own_predicted, mut own_expected) = (Vec::new(), Vec::new());
+            let (predicted, expected) = if plan.is_plain(target) {
+                let (chance, expected) = plan.scored[number];
+                let chance = chance.map_or(propensity, |column| sorted.column(of(column), &mut room.chance));
+                lanes::wide(
+                    #[inline(always)]
+                    || lanes::map2(&mut room.weight, chance, propensity, |chance, propensity| chance / propensity),
+                );
+                let predicted = predicted.unwrap_or(&[]);
+                // Where the expectation was not logged, its estimate from the logged action takes its place: it has the same mean.
+                let expected = match expected {
+                    Some(column) => sorted.column(of(column), &mut room.expected),
+                    None if predicted.is_empty() => &[],
+                    None => {
+                        lanes::map2(&mut room.expected, &room.weight, predicted, |weight, predicted| weight * predicted);
+                        &room.expected
+                    }
+                };
+                (predicted, expected)
+            } else {
+                room.weight.clear();
+                for (_, range) in &sorted.slices {
+                    let mut none = plan.wanted.candidates.then(ExactSum::default);
+                    for i in range.clone() {
+                        let fold = room.keys.get(i).map_or(0, |key| fold(*key));
+                        let row = row_of(plan, model, (number, target), batch, sorted.rows[i] as usize, fold, &mut none);
+                        room.weight.push(row.weight);
+                        own_predicted.push(row.predicted);
+                        own_expected.push(row.expected);
+                    }
+                    missed.push(none);
                 }
+                (&own_predicted[..], &own_expected[..])
+            };
+            for (i, (_, range)) in sorted.slices.iter().enumerate() {
+                let part = |column: &'_ [f64]| -> Range<usize> { if column.is_empty() { 0..0 } else { range.clone() } };
+                let weight = &room.weight[range.clone()];
+                let columns = Columns {
+                    weight,
+                    reward: &reward[range.clone()],
+                    predicted: &predicted[part(predicted)],
+                    expected: &expected[part(expected)],
+                    embedding_weight: weight,
+                };
+                let sums = &mut self.sums[places[i]][number];
+                if let Some(missed) = missed.get(i).and_then(Option::as_ref) {
+                    sums.unsupported.get_or_insert_default().merge(missed);
+                }
+                if !plan.settings.blocks && !predicted.is_empty() && add_usual(&columns, &mut sums.weights, &mut sums.estimators)
+                {
+                    continue;
+                }
+                sums.weights.add_all(weight);
                 if plan.settings.blocks {
-                    for (estimator, blocks) in plan.estimators.iter().zip(&mut self.blocks[number]) {
-                        for (row, key) in of.iter().zip(&keys[at..]) {
-                            if let Some(unit) = estimator.unit(row) {
-                                let block = &mut blocks[*key as usize % BLOCKS];
-                                block.numerator.add(unit.numerator);
-                                block.denominator.add(unit.denominator);
-                                block.control.add(unit.control);
-                            }
-                        }
+                    room.local.control(range.clone(), weight);
+                }
+                for (number, sums) in sums.estimators.iter_mut().enumerate() {
+                    let count = sums.add_columns(&columns, &mut room.scratch);
+                    if plan.settings.blocks && count < 3 {
+                        let [first, second, _] = &room.scratch;
+                        room.local.add(number, range.clone(), first, (count == 2).then_some(&second[..]));
                     }
                 }
-                at += rows.len();
+            }
+            if let Some(blocks) = self.blocks.get_mut(number) {
+                room.local.end(blocks);
             }
         }
         Ok(())
     }
 
-    pub(super) fn count_policies(&mut self, plan: &Plan, batch: &Batch, good: &[usize]) {
+    pub(super) fn count_policies(&mut self, plan: &Plan, batch: &Batch, good: &[u32]) {
         if let Some(name) = &plan.only_policy {
             *self.logging.entry(name.clone()).or_default() += good.len() as u64;
             return;
@@ -119,7 +208,7 @@ impl Part {
         let mut last: Option<(&[u8], u64)> = None;
         let mut runs: Vec<(&[u8], u64)> = Vec::new();
         for row in good {
-            let name = batch.words[policy][*row].as_ref().map_or(&b""[..], |name| name.data());
+            let name = batch.words[policy].of(*row as usize).unwrap_or_default();
             match &mut last {
                 Some((same, count)) if *same == name => *count += 1,
                 _ => runs.extend(last.replace((name, 1))),
@@ -138,64 +227,6 @@ impl Part {
             expected.add(*p);
             variance.add(p * (1.0 - p));
         }
-    }
-
-    /// The good rows of a batch by slice; new slices get sums of their own.
-    pub(super) fn by_slice(
-        &mut self,
-        plan: &Plan,
-        batch: &Batch,
-        good: Vec<usize>,
-    ) -> Result<Vec<(usize, Vec<usize>)>, LabError> {
-        if plan.slices.is_empty() {
-            let slice = self.slice(plan, Vec::new())?;
-            return Ok(vec![(slice, good)]);
-        }
-        // Slices met in this batch by the raw values of their columns; words only turn into strings once.
-        let mut met: HashMap<Vec<u64>, usize> = HashMap::new();
-        let mut raw = Vec::new();
-        // A single column of small whole numbers needs no hashing: where each stands, once it is met.
-        let mut small = [usize::MAX; 256];
-        let single = if let [(false, at)] = plan.slices[..] { Some(at) } else { None };
-        let mut rows: Vec<Vec<usize>> = vec![Vec::new(); self.sums.len()];
-        for row in good {
-            let place = single.map(|at| batch.numbers[at].values[row]).filter(|x| (0.0..256.0).contains(x) && x.fract() == 0.0);
-            if let Some(slice) = place.map(|x| small[x as usize]).filter(|slice| *slice < rows.len()) {
-                rows[slice].push(row);
-                continue;
-            }
-            raw.clear();
-            raw.extend(plan.slices.iter().map(|(words, at)| {
-                if *words {
-                    batch.words[*at][row].as_ref().map_or(0, |word| hashed(word.data()))
-                } else {
-                    batch.numbers[*at].values[row].to_bits()
-                }
-            }));
-            let slice = match met.get(&raw) {
-                Some(slice) => *slice,
-                None => {
-                    let value = |(words, at): &(bool, usize)| {
-                        if *words {
-                            batch.words[*at][row]
-                                .as_ref()
-                                .map_or(String::new(), |word| String::from_utf8_lossy(word.data()).into_owned())
-                        } else {
-                            batch.numbers[*at].values[row].to_string()
-                        }
-                    };
-                    let slice = self.slice(plan, plan.slices.iter().map(value).collect())?;
-                    met.insert(raw.clone(), slice);
-                    slice
-                }
-            };
-            if let Some(x) = place {
-                small[x as usize] = slice;
-            }
-            rows.resize(self.sums.len(), Vec::new());
-            rows[slice].push(row);
-        }
-        Ok(rows.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()).collect())
     }
 
     pub(super) fn slice(&mut self, plan: &Plan, values: Vec<String>) -> Result<usize, LabError> {
@@ -228,11 +259,7 @@ impl Part {
                 self.sums[slice].iter_mut().zip(&other.sums[at]).for_each(|(a, b)| a.merge(b));
             }
         }
-        for (mine, theirs) in self.blocks.iter_mut().flatten().flatten().zip(other.blocks.iter().flatten().flatten()) {
-            mine.numerator.merge(&theirs.numerator);
-            mine.denominator.merge(&theirs.denominator);
-            mine.control.merge(&theirs.control);
-        }
+        self.blocks.iter_mut().zip(&other.blocks).for_each(|(mine, theirs)| mine.merge(theirs));
         for (action, (taken, expected, variance)) in other.calibration {
             let mine = self.calibration.entry(action).or_default();
             mine.0 += taken;
@@ -241,13 +268,12 @@ impl Part {
         }
     }
 
+    /// By action: how often it was taken and should have been, with the variance.
+    pub(super) fn calibrated(&self) -> BTreeMap<i32, (u64, f64, f64)> {
+        self.calibration.iter().map(|(a, (n, e, v))| (*a, (*n, e.value(), v.value()))).collect()
+    }
+
     pub(super) fn answer(self, files: &[LogFile], plan: &Plan) -> Answer {
-        let units = |blocks: &Vec<Block>| {
-            let filled = blocks.iter().filter(|block| block.denominator.value() != 0.0 || block.numerator.value() != 0.0);
-            filled
-                .map(|b| Unit { numerator: b.numerator.value(), denominator: b.denominator.value(), control: b.control.value() })
-                .collect()
-        };
         let target = |number: usize| {
             let mut all = Sums::new(&plan.estimators);
             self.sums.iter().for_each(|of| all.merge(&of[number]));
@@ -257,7 +283,8 @@ impl Part {
                 self.slices.iter().map(|(values, at)| (values.clone(), self.sums[*at][number].clone())).collect()
             };
             let name = plan.settings.targets[number].to_string();
-            TargetAnswer { name, all, slices, units: self.blocks[number].iter().map(units).collect() }
+            let units = self.blocks.get(number).map_or_else(|| vec![Vec::new(); plan.estimators.len()], Blocks::units);
+            TargetAnswer { name, all, slices, units }
         };
         Answer {
             files: files.iter().map(|file| (file.path().to_path_buf(), file.rows())).collect(),
@@ -266,7 +293,7 @@ impl Part {
             identified: self.identified,
             left_out: plan.left_out.clone(),
             targets: (0..plan.settings.targets.len()).map(target).collect(),
-            calibration: self.calibration.iter().map(|(a, (n, e, v))| (*a, (*n, e.value(), v.value()))).collect(),
+            calibration: self.calibrated(),
             findings: self.findings,
             logging: self.logging,
         }
@@ -289,10 +316,7 @@ pub(super) fn row_of(
     let place = |column: usize| if plan.places { value(column) as i32 } else { 0 };
     let (action, position) = (place(ACTION), place(POSITION));
     debug_assert!(!plan.places || value(SHELF) >= 0.0);
-    let context: Vec<String> = plan.tables[number]
-        .iter()
-        .map(|at| batch.words[*at][row].as_ref().map_or(String::new(), |word| String::from_utf8_lossy(word.data()).into_owned()))
-        .collect();
+    let context: Vec<String> = plan.tables[number].iter().map(|at| batch.words[*at].text(row)).collect();
     let listed = if plan.wanted.candidates { batch.candidates.of(row) } else { &[] };
     let chance_of = |i: usize, candidate: i32| match target {
         Target::Logging => batch.probabilities.of(row)[i],

@@ -1,12 +1,13 @@
 //! Which columns an evaluation reads, what is wrong with a row, and the walks over all rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ModelChoice, Settings};
 use crate::error::LabError;
 use crate::evaluate::estimator::Estimator;
+use crate::evaluate::lanes;
 use crate::evaluate::model::{FOLDS, RidgeSums};
 use crate::evaluate::target::Target;
 use crate::logs::check::{Findings, Kind, is_propensity};
@@ -14,7 +15,7 @@ use crate::logs::parquet::{Batch, LogFile, Wanted};
 use crate::logs::{PREDICTED, Place};
 
 /// Rows whose identity is kept at a time while duplicates are looked for.
-const KEYS: usize = 4_000_000;
+pub(super) const KEYS: usize = 4_000_000;
 /// By how much a propensity may differ from the action's probability among the candidates, which may be logged with less precision.
 const AGREES: f64 = 1e-6;
 
@@ -38,6 +39,8 @@ pub(super) struct Plan<'a> {
     /// Slice columns: whether words, and where.
     pub(super) slices: Vec<(bool, usize)>,
     pub(super) places: bool,
+    /// Whether there is a reward model.
+    pub(super) modelled: bool,
 }
 
 pub(super) const PROPENSITY: usize = 0;
@@ -62,7 +65,7 @@ impl<'a> Plan<'a> {
         number("propensity");
         number("reward");
         let tables = settings.targets.iter().any(|target| matches!(target, Target::Table(_)));
-        let places = candidates || tables || settings.model == ModelChoice::Ridge;
+        let places = candidates || tables || settings.model == ModelChoice::Ridge || settings.slates.is_some();
         if places {
             ["action", "position", "shelf_position"].iter().for_each(|name| {
                 number(name);
@@ -146,6 +149,7 @@ impl<'a> Plan<'a> {
             tables,
             slices,
             places,
+            modelled,
         })
     }
 
@@ -195,11 +199,14 @@ impl<'a> Plan<'a> {
             let mut keys: Vec<(u64, usize, u64)> = Vec::new();
             for (number, file) in files.iter().enumerate() {
                 for group in 0..file.groups() {
+                    if file.is_blank(group, "decision")? {
+                        continue;
+                    }
                     file.read(group, &wanted, &mut |batch| {
                         for row in 0..batch.rows {
-                            let Some(id) = &batch.words[0][row] else { continue };
+                            let Some(id) = batch.words[0].of(row) else { continue };
                             let at = [batch.numbers[0].values[row], batch.numbers[1].values[row]];
-                            let key = at.iter().fold(hashed(id.data()), |key, x| mixed(key ^ x.to_bits()));
+                            let key = at.iter().fold(hashed(id), |key, x| mixed(key ^ x.to_bits()));
                             if key % passes == pass {
                                 keys.push((key, number, batch.number(row)));
                             }
@@ -218,6 +225,17 @@ impl<'a> Plan<'a> {
         Ok(doubled)
     }
 
+    /// Stops at bad rows and at several logging policies, unless they are meant.
+    pub(super) fn refuse(&self, files: &[LogFile], logging: &BTreeMap<String, u64>, findings: &Findings) -> Result<(), LabError> {
+        if !self.settings.mixed && logging.len() > 1 {
+            let mut mixed = Findings::default();
+            self.name_mixed(files, &mut mixed)?;
+            let text = mixed.text();
+            return Err(LabError::failed(format!("mixed policies (allow them with --mixed-policies)\n{}", text.trim_end())));
+        }
+        if self.settings.skip_bad { Ok(()) } else { findings.refuse() }
+    }
+
     /// Says where rows of other policies than the first file's first stand.
     pub(super) fn name_mixed(&self, files: &[LogFile], findings: &mut Findings) -> Result<(), LabError> {
         let wanted = Wanted { words: vec!["policy".to_owned()], ..Wanted::default() };
@@ -226,7 +244,7 @@ impl<'a> Plan<'a> {
             for group in 0..file.groups() {
                 file.read(group, &wanted, &mut |batch| {
                     for row in 0..batch.rows {
-                        let name = batch.words[0][row].as_ref().map(|name| name.data().to_vec()).unwrap_or_default();
+                        let name = batch.words[0].of(row).unwrap_or_default().to_vec();
                         if *first.get_or_insert_with(|| name.clone()) != name {
                             let found = || String::from_utf8_lossy(&name).into_owned();
                             findings.add(Kind::MixedPolicies, || batch.place(row), found);
@@ -239,12 +257,35 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// A number for the decision that a row belongs to: rows of one decision share it. Without an id, of the file's name and the row.
-    pub(super) fn key(&self, batch: &Batch, row: usize) -> u64 {
-        match self.id.and_then(|id| batch.words[id][row].as_ref()) {
-            Some(id) => hashed(id.data()),
-            None => mixed(hashed(batch.file_name().as_bytes()) ^ mixed(batch.number(row))),
+    /// A number for the decision that each row belongs to: rows of one decision share it. Without an id, of the file's name and the row.
+    pub(super) fn keys(&self, batch: &Batch, rows: &[u32], keys: &mut Vec<u64>) {
+        let file = hashed(batch.file_name().as_bytes());
+        let without = |row: u32| mixed(file ^ mixed(batch.number(row as usize)));
+        match self.id.map(|id| &batch.words[id]).filter(|id| !id.is_blank()) {
+            None => keys.extend(rows.iter().map(|row| without(*row))),
+            Some(id) => keys.extend(rows.iter().map(|row| id.of(*row as usize).map_or_else(|| without(*row), hashed))),
         }
+    }
+
+    /// Whether columns alone say what the estimators read of a target: no lists of candidates, no table, no model fitted here.
+    pub(super) fn is_plain(&self, target: &Target) -> bool {
+        let columns = matches!(target, Target::Scored(_) | Target::Logging);
+        columns && !self.wanted.candidates && self.settings.model != ModelChoice::Ridge
+    }
+
+    /// Whether every row of a batch is good and has its reward, when columns alone can say so.
+    pub(super) fn all_fine(&self, batch: &Batch) -> bool {
+        if self.wanted.candidates || !batch.numbers[REWARD].is_whole() {
+            return false;
+        }
+        let all = |column: usize, holds: &dyn Fn(&[f64]) -> bool| holds(&batch.numbers[column].values);
+        let finite = |values: &[f64]| lanes::all(values, |x| x.abs() < f64::INFINITY);
+        let chance = |values: &[f64]| lanes::all(values, |p| (p >= 0.0) & (p <= 1.0));
+        all(PROPENSITY, &|values| lanes::all(values, |p| (p > 0.0) & (p <= 1.0)))
+            && all(REWARD, &finite)
+            && self.keep.is_none_or(|keep| all(keep, &|values| lanes::all(values, |keep| keep >= 1.0)))
+            && self.scored.iter().flat_map(|of| of.0).all(|column| all(column, &chance))
+            && self.scored.iter().flat_map(|of| of.1).chain(self.predicted).all(|column| all(column, &finite))
     }
 
     /// What is wrong with a row, and the value found.
@@ -289,11 +330,13 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn fit(&self, batch: &Batch, doubled: &BTreeSet<Place>, sums: &mut RidgeSums) {
-        for row in 0..batch.rows {
+        let mut keys = Vec::new();
+        self.keys(batch, &(0..batch.rows as u32).collect::<Vec<_>>(), &mut keys);
+        for (row, key) in keys.into_iter().enumerate() {
             let usable = !batch.numbers[REWARD].is_missing(row) && self.wrong(batch, row).is_none();
             if usable && (doubled.is_empty() || !doubled.contains(&batch.place(row))) {
                 let number = |column: usize| batch.numbers[column].values[row];
-                sums.add(fold(self.key(batch, row)), number(POSITION) as i32, number(ACTION) as i32, number(REWARD));
+                sums.add(fold(key), number(POSITION) as i32, number(ACTION) as i32, number(REWARD));
             }
         }
     }

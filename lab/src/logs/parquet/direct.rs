@@ -1,0 +1,243 @@
+//! Numbers that stand in the file as they are in memory, uncompressed, plain and none missing: read from there into place.
+//!
+//! Page headers are looked at beforehand; a column of which any page is something else is not read here.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use parquet::basic::{Compression, Type as Physical};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
+
+use super::Column;
+use super::plain::{copy, the_only_level, width};
+
+/// Bytes in which a page's header and levels must end.
+const HEAD: u64 = 4_096;
+
+/// What is left of a column chunk.
+pub(super) struct Direct {
+    file: File,
+    physical: Physical,
+    width: usize,
+    /// Where the values of each page start, and how many there are, last page first.
+    pages: Vec<(u64, usize)>,
+    bytes: Vec<u8>,
+}
+
+impl Direct {
+    /// Looks at the pages of a chunk; nothing when one is not plain, so that another reader has to.
+    pub(super) fn open(file: &File, chunk: &ColumnChunkMetaData) -> Option<Self> {
+        let physical = chunk.column_type();
+        let width = width(physical)?;
+        let optional = match (chunk.column_descr().max_def_level(), chunk.column_descr().max_rep_level()) {
+            (0, 0) => false,
+            (1, 0) => true,
+            _ => return None,
+        };
+        if chunk.compression() != Compression::UNCOMPRESSED
+            || chunk.dictionary_page_offset().is_some()
+            || cfg!(target_endian = "big")
+        {
+            return None;
+        }
+        let mut file = file.try_clone().ok()?;
+        let (mut at, length) = chunk.byte_range();
+        let end = at.checked_add(length)?;
+        let (mut pages, mut rows) = (Vec::new(), 0u64);
+        let mut head = Vec::new();
+        while rows < u64::try_from(chunk.num_values()).ok()? {
+            head.resize(HEAD.min(end.checked_sub(at)?) as usize, 0);
+            file.seek(SeekFrom::Start(at)).ok()?;
+            file.read_exact(&mut head).ok()?;
+            let (page, rest) = PageHead::read(&head)?;
+            let start = at + (head.len() - rest.len()) as u64;
+            let mut levels = 0;
+            if optional {
+                let (length, rest) = rest.split_first_chunk()?;
+                levels = u32::from_le_bytes(*length) as usize;
+                if the_only_level(rest.get(..levels)?, page.rows) != Some(1) {
+                    return None;
+                }
+                levels += length.len();
+            }
+            at = start.checked_add(page.bytes)?;
+            let values = start + levels as u64;
+            if values.checked_add((page.rows as u64).checked_mul(width as u64)?)? > at || at > end {
+                return None;
+            }
+            rows += page.rows as u64;
+            pages.push((values, page.rows));
+        }
+        pages.reverse();
+        Some(Self { file, physical, width, pages, bytes: Vec::new() })
+    }
+
+    /// Makes `column` the next `count` rows; says no where there are fewer.
+    pub(super) fn read(&mut self, count: usize, column: &mut Column) -> Result<bool, ParquetError> {
+        column.missing.clear();
+        // Old values are written over: a column that keeps its length is not filled twice.
+        column.values.resize(count, 0.0);
+        let mut done = 0;
+        while done < count {
+            let Some((at, left)) = self.pages.last_mut() else { return Ok(false) };
+            let rows = (*left).min(count - done);
+            self.file.seek(SeekFrom::Start(*at))?;
+            let into = &mut column.values[done..done + rows];
+            if self.physical == Physical::DOUBLE {
+                self.file.read_exact(bytemuck::cast_slice_mut(into))?;
+            } else {
+                self.bytes.resize(rows * self.width, 0);
+                self.file.read_exact(&mut self.bytes)?;
+                copy(self.physical, &self.bytes, into);
+            }
+            *at += (rows * self.width) as u64;
+            *left -= rows;
+            if *left == 0 {
+                self.pages.pop();
+            }
+            done += rows;
+        }
+        Ok(true)
+    }
+}
+
+/// What a page's header says, of a data page with plain values and levels in runs.
+struct PageHead {
+    bytes: u64,
+    rows: usize,
+}
+
+impl PageHead {
+    /// Reads a header, and gives back what follows it.
+    ///
+    /// # References
+    /// Apache Thrift, "Compact protocol encoding"; Apache Parquet, `parquet.thrift`, `PageHeader` and `DataPageHeader`.
+    fn read(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        const DATA_PAGE: i64 = 0;
+        const PLAIN: i64 = 0;
+        const RLE: i64 = 3;
+        let mut thrift = Thrift(bytes);
+        let (mut kind, mut packed, mut data) = (None, None, None);
+        let mut last = 0;
+        while let Some((field, of)) = thrift.field(last)? {
+            last = field;
+            match (field, of) {
+                (1, Thrift::I32) => kind = Some(thrift.number()?),
+                (3, Thrift::I32) => packed = Some(thrift.number()?),
+                (5, Thrift::STRUCT) => {
+                    let (mut rows, mut encoding, mut levels) = (None, None, None);
+                    let mut last = 0;
+                    while let Some((field, of)) = thrift.field(last)? {
+                        last = field;
+                        match (field, of) {
+                            (1, Thrift::I32) => rows = Some(thrift.number()?),
+                            (2, Thrift::I32) => encoding = Some(thrift.number()?),
+                            (3, Thrift::I32) => levels = Some(thrift.number()?),
+                            _ => thrift.skip(of, 0)?,
+                        }
+                    }
+                    data = Some((rows?, encoding?, levels?));
+                }
+                _ => thrift.skip(of, 0)?,
+            }
+        }
+        let (rows, encoding, levels) = data?;
+        let fits = kind? == DATA_PAGE && encoding == PLAIN && levels == RLE && rows > 0;
+        let of = Self { bytes: u64::try_from(packed?).ok()?, rows: usize::try_from(rows).ok()? };
+        fits.then_some((of, thrift.0))
+    }
+}
+
+/// The compact protocol, as far as page headers use it.
+struct Thrift<'a>(&'a [u8]);
+
+impl Thrift<'_> {
+    const I32: u8 = 5;
+    const STRUCT: u8 = 12;
+    /// Deepest nesting that is followed.
+    const DEEPEST: u8 = 8;
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn pass(&mut self, count: u64) -> Option<()> {
+        self.0 = self.0.get(usize::try_from(count).ok()?..)?;
+        Some(())
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        let (mut value, mut shift) = (0u64, 0);
+        loop {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+    }
+
+    fn number(&mut self) -> Option<i64> {
+        let value = self.unsigned()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// Number and type of the next field; nothing inside at the end of the struct.
+    fn field(&mut self, last: i64) -> Option<Option<(i64, u8)>> {
+        let byte = self.byte()?;
+        if byte == 0 {
+            return Some(None);
+        }
+        let field = if byte >> 4 == 0 { self.number()? } else { last + i64::from(byte >> 4) };
+        Some(Some((field, byte & 0x0f)))
+    }
+
+    fn skip(&mut self, of: u8, depth: u8) -> Option<()> {
+        match of {
+            1 | 2 => Some(()),
+            3 => self.pass(1),
+            4..=6 => self.unsigned().map(|_| ()),
+            7 => self.pass(8),
+            8 => {
+                let length = self.unsigned()?;
+                self.pass(length)
+            }
+            Self::STRUCT if depth < Self::DEEPEST => {
+                let mut last = 0;
+                while let Some((field, of)) = self.field(last)? {
+                    last = field;
+                    self.skip(of, depth + 1)?;
+                }
+                Some(())
+            }
+            // Lists and maps do not occur in page headers.
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_and_others_are_left() {
+        // DATA_PAGE, 80 bytes either way, { 10 values, PLAIN, RLE, RLE, statistics { null_count 0 } }.
+        let head = [
+            0x15, 0x00, 0x15, 0xa0, 0x01, 0x15, 0xa0, 0x01, 0x2c, 0x15, 0x14, 0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0x1c, 0x36,
+            0x00, 0x00, 0x00, 0x00, 7,
+        ];
+        let (page, rest) = PageHead::read(&head).unwrap();
+        assert_eq!((page.bytes, page.rows, rest), (80, 10, &[7][..]));
+        for (at, byte) in [(1, 4), (12, 4), (14, 8), (10, 0), (8, 0x29)] {
+            let mut other = head;
+            other[at] = byte;
+            assert!(PageHead::read(&other).is_none(), "{at}");
+        }
+        (0..head.len() - 1).for_each(|length| assert!(PageHead::read(&head[..length]).is_none(), "{length}"));
+    }
+}
