@@ -1,5 +1,7 @@
-"""What `ears-lab evaluate --fast` computes, with numpy over pyarrow, row group by row group: python3 evaluate_numpy.py LOG...
+"""What `ears-lab evaluate --fast` computes, with numpy over pyarrow on one thread: python3 evaluate_numpy.py LOG...
 
+Row group by row group from a mapped file, in steps that stay in the cache: rows sorted by slice (a radix sort of bytes), then sums of each slice.
+Of the ways tried the quickest: bincount for each sum takes half as long again, a dot product for each slice a quarter longer.
 Prints JSON: rows, CPU seconds, seconds, and the estimates of both policies, overall and by slice, with standard errors.
 """
 import json, os, resource, sys, time
@@ -10,24 +12,33 @@ import pyarrow.parquet as pq
 
 pa.set_cpu_count(1)
 started, cpu = time.time(), sum(os.times()[:2])
-SLICES, LIMIT = 20, 10.0
-rows, sums = 0, {name: np.zeros((13, SLICES)) for name in "ab"}
+SLICES, LIMIT, STEP = 20, 10.0, 16384
+rows, sums = 0, {name: np.zeros((11, SLICES)) for name in "ab"}
 columns = ["ctx_slice", "propensity", "reward", "predicted", "target_a", "expected_a", "target_b", "expected_b"]
 for path in sys.argv[1:]:
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(path, memory_map=True)
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=columns, use_threads=False)
-        column = lambda name: table[name].combine_chunks().to_numpy(zero_copy_only=False)
-        g, p, r, q = (column(name) for name in columns[:4])
-        rows += len(g)
-        for name, into in sums.items():
-            w = column(f"target_{name}") / p
-            d = column(f"expected_{name}")
-            wr, correction = w * r, w * (r - q)
-            dr, switch = d + correction, d + np.where(w <= LIMIT, correction, 0.0)
-            for i, x in enumerate([None, w, w * w, wr, wr * wr, wr * w, dr, dr * dr, switch, switch * switch]):
-                into[i] += np.bincount(g, x, SLICES)
-            into[10] = np.maximum(into[10], w.max())
+        whole = {name: table[name].combine_chunks().to_numpy(zero_copy_only=False) for name in columns}
+        count = table.num_rows
+        rows += count
+        for start in range(0, count, STEP):
+            slices = whole["ctx_slice"][start : start + STEP].astype(np.uint8)
+            order = np.argsort(slices, kind="stable")
+            counts = np.bincount(slices, minlength=SLICES)
+            present = np.flatnonzero(counts)
+            starts = (np.cumsum(counts) - counts)[present]
+            column = lambda name: whole[name][start : start + STEP].take(order)
+            p, r, q = column("propensity"), column("reward"), column("predicted")
+            for name, into in sums.items():
+                w = column(f"target_{name}") / p
+                d = column(f"expected_{name}")
+                wr, correction = w * r, w * (r - q)
+                dr, switch = d + correction, d + np.where(w <= LIMIT, correction, 0.0)
+                into[0] += counts
+                for i, x in enumerate([w, w * w, wr, wr * wr, wr * w, dr, dr * dr, switch, switch * switch], 1):
+                    into[i, present] += np.add.reduceat(x, starts)
+                into[10, present] = np.maximum(into[10, present], np.maximum.reduceat(w, starts))
 
 
 def estimates(s):

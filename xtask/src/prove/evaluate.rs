@@ -6,6 +6,7 @@ use crate::results::{Claim, Record};
 use crate::{Result, project, test};
 use serde_json::Value;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// Logs of each world.
 const LOGS: &str = "2000";
@@ -74,7 +75,13 @@ pub fn sampled_claims(report: &Value) -> Result<Vec<Claim>> {
 }
 
 /// Rows of the log that is timed, unless `EARS_ROWS` says otherwise.
-const ROWS: u64 = 10_000_000;
+const ROWS: u64 = 100_000_000;
+/// Times that each program runs, ours and numpy's in turn; the quickest counts.
+const ROUNDS: usize = 2;
+/// What numpy's side needs, from PyPI.
+const PACKAGES: [&str; 2] = ["numpy", "pyarrow"];
+/// The log read fast: normal intervals, as numpy's side has them.
+const FAST: [&str; 8] = ["--policy", "scored:a", "--policy", "scored:b", "--slice", "ctx_slice", "--fast", "--json"];
 
 pub(super) fn speed(_: &Units) -> Result<Record> {
     let rows = match std::env::var("EARS_ROWS") {
@@ -82,54 +89,124 @@ pub(super) fn speed(_: &Units) -> Result<Record> {
         Err(_) => ROWS,
     };
     let folder = project::scratch("evaluate")?;
-    let mut claims = vec![measured("rows", format!("{rows}"), vec![("number".to_owned(), rows as f64)])];
-    let mut per_row = Vec::new();
-    for part in [rows / 4, rows] {
-        let log = folder.join(format!("{part}.parquet"));
-        captured(test::lab(&["sample-log", "--timing", "--rows"]).arg(part.to_string()).arg("--output").arg(&log))?;
-        let mut arguments: Vec<OsString> = vec!["evaluate".into(), log.clone().into_os_string()];
-        let words = ["--policy", "scored:a", "--policy", "scored:b", "--slice", "ctx_slice", "--fast", "--json"];
-        arguments.extend(words.map(OsString::from));
-        arguments.push(folder.join("answer.json").into_os_string());
-        let Timed { cpu, bytes, seconds } = timed(&arguments, &folder)?;
-        per_row.push(cpu / part as f64);
-        if part == rows {
-            let rate = rows as f64 / cpu;
-            claims.push(measured("rows per CPU-second", format!("{:.1} million", rate / 1e6), vec![("number".to_owned(), rate)]));
-            claims.push(measured("seconds", format!("{seconds:.1} s"), vec![("seconds".to_owned(), seconds)]));
-            let mut memory = measured("memory", format!("{:.0} MB", bytes / 1e6), vec![("bytes".to_owned(), bytes)]);
-            memory.wanted = "at most 512 MB".to_owned();
-            memory.pass = bytes <= 512e6;
-            claims.push(memory);
-            claims.extend(beside_numpy(&log, rate)?);
+    let python = python()?;
+    let write = |rows: u64| -> Result<PathBuf> {
+        let log = folder.join(format!("{rows}.parquet"));
+        captured(test::lab(&["sample-log", "--timing", "--rows"]).arg(rows.to_string()).arg("--output").arg(&log))?;
+        Ok(log)
+    };
+    let answer = folder.join("answer.json");
+    let run = |log: &Path, words: &[&str]| -> Result<Timed> {
+        let mut arguments: Vec<OsString> = vec!["evaluate".into(), log.into()];
+        arguments.extend(words.iter().map(OsString::from));
+        arguments.push(answer.clone().into_os_string());
+        timed(&arguments, &folder)
+    };
+    let quarter = write(rows / 4)?;
+    let mut of_quarter = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        of_quarter = of_quarter.min(run(&quarter, &FAST)?.cpu);
+    }
+    remove(&quarter)?;
+
+    let log = write(rows)?;
+    let (mut ours, mut theirs) = (None::<Timed>, None::<(f64, Value)>);
+    for _ in 0..ROUNDS {
+        let now = run(&log, &FAST)?;
+        let text = captured(command(&python).arg("lab/benches/evaluate_numpy.py").arg(&log))?;
+        let numpy: Value = serde_json::from_str(&text).map_err(|error| format!("numpy: {error}"))?;
+        let cpu = number(&numpy, "cpu")?;
+        println!("CPU seconds: {:.2}, numpy's {cpu:.2}", now.cpu);
+        if ours.as_ref().is_none_or(|best| now.cpu < best.cpu) {
+            ours = Some(now);
+        }
+        if theirs.as_ref().is_none_or(|best| cpu < best.0) {
+            theirs = Some((cpu, numpy));
         }
     }
-    let growth = per_row[1] / per_row[0];
-    let mut linear =
-        measured("CPU for each row, all rows over a quarter", format!("{growth:.2}"), vec![("ratio".to_owned(), growth)]);
-    linear.wanted = "at most 1.2".to_owned();
-    linear.pass = growth <= 1.2;
-    claims.push(linear);
+    let (Some(ours), Some((cpu, numpy))) = (ours, theirs) else { return Err("expected a round or more".to_owned()) };
+    let report: Value = serde_json::from_str(&project::read(&answer)?).map_err(|error| format!("our report: {error}"))?;
+    // Bootstrap and likelihood as well: without --fast.
+    let whole = run(&log, &[&FAST[..6], &["--json"]].concat())?;
+    remove(&log)?;
+
+    let mut claims = vec![measured("rows", format!("{rows}"), vec![("number".to_owned(), rows as f64)])];
+    let rate = |name: &str, cpu: f64| {
+        let rate = rows as f64 / cpu;
+        measured(name, format!("{:.1} million", rate / 1e6), vec![("number".to_owned(), rate), ("cpu".to_owned(), cpu)])
+    };
+    claims.push(rate("rows per CPU-second", ours.cpu));
+    claims.push(rate("numpy, rows per CPU-second", cpu));
+    let judged = |name: &str, shown: String, value: f64, wanted: &str, pass: bool| Claim {
+        claim: name.to_owned(),
+        value: shown,
+        wanted: wanted.to_owned(),
+        pass,
+        numbers: vec![("number".to_owned(), value)],
+    };
+    let ratio = cpu / ours.cpu;
+    claims.push(judged("rows per CPU-second over numpy's", format!("{ratio:.1}"), ratio, "at least 5", ratio >= 5.0));
+    let off = furthest(&report, &numpy)?;
+    claims.push(judged("furthest from numpy's estimates and errors", format!("{off:.1e}"), off, "at most 1e-9", off <= 1e-9));
+    claims.push(measured("seconds", format!("{:.1} s", ours.seconds), vec![("seconds".to_owned(), ours.seconds)]));
+    let most = ours.bytes.max(whole.bytes);
+    claims.push(judged("memory", format!("{:.0} MB", most / 1e6), most, "at most 512 MB", most <= 512e6));
+    let growth = ours.cpu / rows as f64 / (of_quarter / (rows / 4) as f64);
+    claims.push(judged(
+        "CPU for each row, all rows over a quarter",
+        format!("{growth:.2}"),
+        growth,
+        "at most 1.2",
+        growth <= 1.2,
+    ));
+    claims.push(rate("with bootstrap and likelihood, rows per CPU-second", whole.cpu));
     Ok(Record { name: "evaluate".to_owned(), command: "cargo xtask prove evaluate".to_owned(), seeds: vec![1], claims })
 }
 
-/// The same sums with numpy over pyarrow, where `EARS_PYTHON` (or `python3`) has them.
-fn beside_numpy(log: &std::path::Path, rate: f64) -> Result<Vec<Claim>> {
-    let python = std::env::var("EARS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = project::root().join("lab/benches/evaluate_numpy.py");
-    let Ok(text) = captured(command(&python).arg(script).arg(log)) else {
-        println!("no numpy and pyarrow: not compared");
-        return Ok(Vec::new());
+fn remove(log: &Path) -> Result<()> {
+    std::fs::remove_file(log).map_err(|error| format!("cannot remove {}: {error}", log.display()))
+}
+
+/// The interpreter that `EARS_PYTHON` names, or one made here with what numpy's side needs.
+fn python() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("EARS_PYTHON") {
+        return Ok(named.into());
+    }
+    let home = project::target().join("tools/python-evaluate");
+    let python = home.join("bin/python");
+    if !python.exists() {
+        captured(command("python3").args(["-m", "venv"]).arg(&home))?;
+    }
+    captured(command(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))
+        .map_err(|error| format!("{error}; EARS_PYTHON may name an interpreter with {}", PACKAGES.join(" and ")))?;
+    Ok(python)
+}
+
+/// The largest difference between our estimates and standard errors and numpy's, over all rows and every slice.
+fn furthest(report: &Value, numpy: &Value) -> Result<f64> {
+    let mut most = 0.0;
+    let mut compare = |ours: &Value, theirs: &Value| -> Result<()> {
+        let lines = ours["estimates"].as_array().filter(|lines| lines.len() == 4).ok_or("expected four estimates")?;
+        for line in lines {
+            let name = line["estimator"].as_str().unwrap_or_default();
+            let at = |i: usize| theirs[name][i].as_f64().ok_or_else(|| format!("expected {name} from numpy"));
+            for off in [number(line, "value")? - at(0)?, number(line, "error")? - at(1)?] {
+                most = f64::max(most, off.abs());
+            }
+        }
+        Ok(())
     };
-    let answer: Value = serde_json::from_str(&text).map_err(|error| format!("numpy: {error}"))?;
-    let theirs = number(&answer, "rows")? / number(&answer, "cpu")?;
-    let ratio = rate / theirs;
-    let mut claim = measured("rows per CPU-second over numpy's", format!("{ratio:.1}"), vec![("ratio".to_owned(), ratio)]);
-    claim.wanted = "at least 5".to_owned();
-    claim.pass = ratio >= 5.0;
-    let numpy =
-        measured("numpy, rows per CPU-second", format!("{:.1} million", theirs / 1e6), vec![("number".to_owned(), theirs)]);
-    Ok(vec![numpy, claim])
+    for (policy, name) in report["policies"].as_array().into_iter().flatten().zip(["a", "b"]) {
+        let theirs = &numpy["policies"][name];
+        compare(&policy["all"], &theirs["all"])?;
+        let slices = policy["slices"].as_array().filter(|slices| slices.len() == 20).ok_or("expected twenty slices")?;
+        for slice in slices {
+            let number: usize =
+                slice[0][0].as_str().and_then(|text| text.parse().ok()).ok_or("expected the number of a slice")?;
+            compare(&slice[1], &theirs["slices"][number])?;
+        }
+    }
+    if most > 0.0 { Ok(most) } else { Err("expected estimates that differ in their last digits, found none".to_owned()) }
 }
 
 #[cfg(test)]
@@ -147,5 +224,21 @@ mod tests {
         let failed: Vec<&str> = claims.iter().filter(|claim| !claim.pass).map(|claim| claim.claim.as_str()).collect();
         assert_eq!(failed, ["home, least effective sample size", "home, relative error of cascade-DR"]);
         assert!(estimate_claims(&serde_json::json!({"world": "home"})).is_err());
+    }
+
+    #[test]
+    fn the_furthest_estimate_is_found() {
+        let lines = |by: f64| {
+            let line = |name: &str| serde_json::json!({"estimator": name, "value": 0.5, "error": 0.25 + by});
+            serde_json::json!({"estimates": [line("IPS"), line("SNIPS"), line("DR"), line("SwitchDR(10)")]})
+        };
+        let slices: Vec<Value> =
+            (0..20).map(|i| serde_json::json!([[i.to_string()], lines(if i == 7 { 0.125 } else { 1e-12 })])).collect();
+        let report = serde_json::json!({"policies": [{"all": lines(1e-12), "slices": slices}]});
+        let pair = [0.5, 0.25];
+        let of = serde_json::json!({"IPS": pair, "SNIPS": pair, "DR": pair, "SwitchDR(10)": pair});
+        let numpy = serde_json::json!({"policies": {"a": {"all": of, "slices": vec![of.clone(); 20]}}});
+        assert_eq!(furthest(&report, &numpy), Ok(0.125));
+        assert!(furthest(&serde_json::json!({"policies": [{"all": {}}]}), &numpy).is_err());
     }
 }
