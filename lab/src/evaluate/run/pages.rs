@@ -324,12 +324,11 @@ impl PagePart {
             // Nothing begins here.
             return Ok(());
         }
-        for later in group + 1..file.groups() {
-            let more = carried[later];
-            if more > 0 {
-                file.read_first(later, more, &reading.plan.wanted, &mut |batch| self.add(reading, batch, 0, batch.rows))?;
+        for (later, more) in carried.iter().enumerate().skip(group + 1) {
+            if *more > 0 {
+                file.read_first(later, *more, &reading.plan.wanted, &mut |batch| self.add(reading, batch, 0, batch.rows))?;
             }
-            if more < file.rows_of(later) {
+            if *more < file.rows_of(later) {
                 break;
             }
         }

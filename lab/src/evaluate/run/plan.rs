@@ -280,7 +280,7 @@ impl<'a> Plan<'a> {
         }
         let all = |column: usize, holds: &dyn Fn(&[f64]) -> bool| holds(&batch.numbers[column].values);
         let finite = |values: &[f64]| lanes::all(values, |x| x.abs() < f64::INFINITY);
-        let chance = |values: &[f64]| lanes::all(values, |p| (p >= 0.0) & (p <= 1.0));
+        let chance = |values: &[f64]| lanes::all(values, |p| (0.0..=1.0).contains(&p));
         all(PROPENSITY, &|values| lanes::all(values, |p| (p > 0.0) & (p <= 1.0)))
             && all(REWARD, &finite)
             && self.keep.is_none_or(|keep| all(keep, &|values| lanes::all(values, |keep| keep >= 1.0)))
