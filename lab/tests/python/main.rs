@@ -2,6 +2,7 @@
 //!
 //! `EARS_PYTHON` names the interpreter, otherwise `python3`. A block whose packages it does not have is not run, and the closing line counts it as
 //! such; hence a runner of its own.
+#![allow(clippy::panic, reason = "a check that cannot go on should stop")]
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
