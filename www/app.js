@@ -58,7 +58,7 @@ async function visit() {
 
   let player;
   const actions = createActions(byId('toast'), { home, decisionId: ranked.decisionId, changed: () => player?.refresh() });
-  const panel = createPanel({ home, page, ranked, catalogue, collector, requests, leave, story: someone?.story });
+  const panel = createPanel({ home, page, act: actions.act, ranked, catalogue, collector, requests, leave, story: someone?.story });
   const menu = createMenu({ ...actions, why: panel.why });
   player = createPlayer(byId('player'), { track, ...actions });
 

@@ -2,7 +2,16 @@
 // wins, so from here on the browser itself refuses every address but this origin and the one named receiver.
 import { collector } from './address.js';
 
-const meta = document.createElement('meta');
-meta.httpEquiv = 'Content-Security-Policy';
-meta.content = `connect-src 'self' ${collector.origin}`;
-document.head.append(meta);
+narrow(`connect-src 'self' ${collector.origin}`);
+
+/** From here on the browser refuses every request of this page, its own site included. Only a new load ends it. */
+export function cutOff() {
+  narrow("default-src 'none'; script-src 'wasm-unsafe-eval'; worker-src blob:; img-src data:");
+}
+
+function narrow(content) {
+  const meta = document.createElement('meta');
+  meta.httpEquiv = 'Content-Security-Policy';
+  meta.content = content;
+  document.head.append(meta);
+}

@@ -1,8 +1,13 @@
-// Reads Spotify's extended streaming history: the JSON files, or the zip they come in. All of it on this device.
+// Reads Spotify's extended streaming history: the JSON files, or the zip they come in; and in the same way what ListenBrainz and Last.fm export. All of it on
+// this device.
+import { listensOf } from './listens.js';
 import { readZip, ZipError } from './zip.js';
 
-const HISTORY_FILE = /(^|\/)(Streaming_History_\w*|endsong_\d+)[^/]*\.json$/i;
+const HISTORY_FILE = /(^|\/)((Streaming_History_\w*|endsong_\d+)[^/]*\.json|listens\/.*\.jsonl)$/i;
 const EXTRAS = /\s*[([-][^)\]]*\b(deluxe|remaster(ed)?|edition|version|anniversary|expanded|bonus|mono|stereo)\b[^)\]]*[)\]]?\s*$/i;
+
+/** How many names a report lists. */
+const NAMED = 12;
 
 /** A file that is not what it should be. The message says what was expected and what was found. */
 export class ExportError extends Error {}
@@ -51,6 +56,8 @@ async function read(name, text) {
   } catch (error) {
     throw new ExportError(`${name}: ${error instanceof ZipError ? error.message : 'expected a readable file, found one the browser cannot open'}`);
   }
+  const listens = listensOf(content);
+  if (listens) return listens;
   try {
     return JSON.parse(content);
   } catch {
@@ -89,14 +96,18 @@ export function matchPlays(plays, catalogue) {
     else if (card.kind === 'album') albums.set(albumKey(card.artist, card.title), card);
     else if (card.kind === 'podcast') shows.set(plain(card.title), card);
   }
-  const outside = new Set();
+  const outside = new Map();
+  const inside = new Map();
+  const count = (names, name) => names.set(name, (names.get(name) ?? 0) + 1);
   const lines = plays.map(({ at, msPlayed, show, artist, album }) => {
     const card = show ? shows.get(plain(show)) : albums.get(albumKey(artist, album)) ?? artists.get(plain(artist));
+    if (card) count(inside, card.title);
     if (card) return { at, msPlayed, cardId: card.id, title: card.title, artist: card.artist, family: card.family, kind: card.kind };
-    outside.add(show ?? artist);
+    count(outside, show ?? artist);
     return show ? { at, msPlayed, title: show, kind: 'podcast' } : { at, msPlayed, title: artist, artist, kind: 'artist' };
   });
-  return { lines, outside: outside.size };
+  const most = (names) => [...names].sort((a, b) => b[1] - a[1]).slice(0, NAMED);
+  return { lines, outside: outside.size, names: { inside: most(inside), outside: most(outside) } };
 }
 
 const albumKey = (artist, album) => `${plain(artist)}|${plain(album.replace(EXTRAS, ''))}`;

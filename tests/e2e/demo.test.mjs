@@ -232,6 +232,30 @@ test('the sample history is read and changes the next page', { skip }, async (t)
   assert.notDeepEqual(await orderOf(page), fresh);
 });
 
+test('histories of ListenBrainz and Last.fm are read, and the report says what matched', { skip }, async (t) => {
+  const { page, errors } = await openDemo(t);
+  const at = (day) => Math.floor((NOW - (day + 2) * DAY) / 1000);
+  const [known] = catalogue.artists;
+  const album = catalogue.albums.find(({ artist }) => artist !== known.title);
+  const listen = (day, artist, release) => JSON.stringify({ listened_at: at(day), track_metadata: { artist_name: artist, track_name: 'One', release_name: release, additional_info: { duration_ms: 200_000 } } });
+  const lines = [listen(0, known.title, ''), listen(1, album.artist, album.title), listen(2, 'Someone else, "Quoted"', '')].join('\n');
+  await importFiles(page, [{ name: '3.jsonl', text: `${lines}\n` }]);
+  const report = () => page.$eval('#import-report .big', ({ dataset }) => [dataset.accepted, dataset.matched, dataset.outside]);
+  assert.deepEqual(await report(), ['3', '2', '1']);
+  assert.match(await page.textContent('#import-report details'), /Someone else, "Quoted"1 play/);
+
+  await importFiles(page, [{ name: 'listens.zip', text: zip({ 'listens/2026/10.jsonl': lines, 'user.json': '{}' }) }]);
+  assert.deepEqual(await report(), ['3', '2', '1']);
+
+  const quote = (text) => `"${text.replaceAll('"', '""')}"`;
+  const date = (day) => new Date(at(day) * 1000).toUTCString().slice(5, 22);
+  await importFiles(page, [{ name: 'plain.csv', text: [[known.title, '', 'One', date(3)], [album.artist, album.title, 'Two', date(4)], ['Nobody, "The" Second', '', 'Three', date(5)]].map((row) => row.map(quote).join(',')).join('\r\n') }]);
+  assert.deepEqual(await report(), ['3', '2', '1']);
+  await importFiles(page, [{ name: 'headed.csv', text: `uts,utc_time,artist,artist_mbid,album,track\n${at(6)},x,${quote(known.title)},,,One\n` }]);
+  assert.deepEqual(await report(), ['1', '1', '0']);
+  assert.deepEqual(errors, []);
+});
+
 test('after "forget everything" the page is a fresh profile\'s', { skip }, async (t) => {
   const fresh = await orderOf((await openDemo(t)).page);
   const { page } = await openDemo(t);

@@ -98,6 +98,11 @@ test('a full walk: nothing shifts, no task is long, the list of requests is the 
   }
   await page.click('#tab-order');
   for (const value of await page.$$eval('#order-of option', (options) => options.slice(0, 4).map((option) => option.value))) await page.selectOption('#order-of', value);
+  await page.selectOption('#order-with', 'popular');
+  await page.click('#tab-why');
+  await page.click('.shelf:nth-child(2) .card:nth-child(1) .play');
+  await page.click('#why-exclude');
+  await page.click('#toast button');
   await page.click('#tab-left');
   await page.click('[data-days="1"]');
   await page.waitForSelector('#pane-left:not([aria-busy])');
@@ -121,6 +126,12 @@ test('a full walk: nothing shifts, no task is long, the list of requests is the 
   // The page itself is not among its own resources.
   assert.deepEqual([...new Set(listed)].sort(), [...new Set(recorded.map(({ pathname }) => pathname))].filter((path) => path !== '/').sort());
   assert.deepEqual(errors, []);
+
+  // The last control: from here on nothing is fetched.
+  const count = requests.length;
+  await page.check('#offline');
+  assert.equal(await page.evaluate(() => fetch('manifest.json').then(() => 'answered', () => 'refused')), 'refused');
+  assert.equal(requests.filter((request) => request.failure() === null).length <= count, true);
 });
 
 test('with contributing on, the list names the one record that leaves', { skip }, async (t) => {

@@ -1,6 +1,7 @@
 // What left this device, byte for byte, what waits, and the switches that decide about it.
 import { DAY, formatDate, formatMoment, moveClock, now } from '../clock.js';
 import { announce, bar, figure, h } from '../dom.js';
+import { cutOff } from '../policy.js';
 
 // Layout of the 16 bytes: name, bits, and what decides the value.
 const FIELDS = [
@@ -53,6 +54,15 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     h('h3', {}, 'Demo clock'),
     clock,
     h('div', { class: 'button-row' }, step(1), step(7), step(29), ahead),
+    h('h3', {}, 'Cut off'),
+    h('div', { class: 'switch' },
+      h('input', { type: 'checkbox', role: 'switch', id: 'offline', 'aria-describedby': 'offline-text', onchange: ({ target }) => {
+        cutOff();
+        target.disabled = true;
+        announce('This page is cut off until it is loaded again');
+      } }),
+      h('label', { for: 'offline' }, 'Refuse every request'),
+      h('p', { id: 'offline-text' }, 'The browser itself refuses all that this page would ask for, until it is loaded again. Ranking and learning go on.')),
     h('h3', {}, 'Records'),
     records,
     h('h3', {}, 'Requests this page has sent'),
@@ -86,7 +96,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     clock.textContent = `${formatMoment(now())}. A new device waits 28 days before its first record, so that clearing the browser earns no new budget. Move the clock to see it.`;
   }
 
-  function drawState({ budget, contribution }) {
+  function drawState({ budget, contribution, disclosure }) {
     const total = budget.epsilonSpent + budget.epsilonLeft;
     state.replaceChildren(...[
       h('p', { class: 'status-line', data: { contribution: contribution.state } }, sentence(contribution)),
@@ -94,6 +104,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
         h('span', {}, 'Privacy budget, 28 days'),
         h('span', { class: 'number' }, `ε ${figure(budget.epsilonSpent, 2)} spent · ${figure(budget.epsilonLeft, 2)} left`),
         bar(budget.epsilonSpent / total, 'budget-bar')),
+      disclosure && h('p', { class: 'hint disclosed' }, `All records so far together disclose at most ε ${figure(disclosure.epsilon, 2)}, but for a chance of ${disclosure.delta.toExponential(0)}.`),
     ].filter(Boolean));
   }
 

@@ -11,7 +11,7 @@ const FEATURES = {
 const FIRST_CARDS = 3;
 const POLICIES = { plackett_luce: 'Plackett–Luce', fixed: 'Fixed order', popularity: 'Popularity', epsilon_page: 'Epsilon-greedy' };
 
-export function createWhy(root, { ranked, explanation }) {
+export function createWhy(root, { ranked, explanation, act }) {
   const first = firstChances(explanation);
   const largest = Math.max(1e-9, ...first.values());
   const detail = h('div', { class: 'detail', 'aria-live': 'polite' });
@@ -85,7 +85,26 @@ export function createWhy(root, { ranked, explanation }) {
           h('th', { scope: 'row' }, h('span', {}, FEATURES[feature] ?? feature), h('small', {}, `${figure(value, 2)} × ${figure(weight, 2)}`)),
           h('td', {}, bar(Math.abs(contribution) / widest, contribution < 0 ? 'minus' : 'plus')),
           h('td', { class: 'number' }, figure(contribution, 2)))))),
+      numbers && changes(card, numbers, shelfNumbers, shelf),
     ].filter(Boolean);
+  }
+
+  /** What the score alone would do, and what the place hangs on. */
+  function changes(card, numbers, shelfNumbers, shelf) {
+    const scores = shelfNumbers.cards.map(({ score }) => score);
+    const place = (score) => scores.filter((other) => other > score).length + 1;
+    const drawn = numbers.position + 1;
+    const [largest] = [...numbers.contributions].filter(({ feature, contribution }) => feature !== 'bias' && contribution !== 0).sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
+    const above = shelfNumbers.cards.filter(({ score }) => score > numbers.score).sort((a, b) => a.score - b.score)[0];
+    const title = (id) => shelf.cards.find((other) => other.id === id)?.title ?? id;
+    const without = largest && place(numbers.score - largest.contribution) - (largest.contribution < 0 ? 0 : 1);
+    return h('div', { class: 'changes' },
+      h('h4', {}, 'What would change it'),
+      h('ul', {},
+        h('li', {}, numbers.visible && place(numbers.score) !== drawn ? `By its score alone it would stand at place ${place(numbers.score)}. The draw put it at ${drawn}: the page explores.` : `By its score alone it stands at place ${place(numbers.score)} as well.`),
+        above && h('li', {}, `${figure(above.score - numbers.score, 2)} more would lift it past ${title(above.id)}.`),
+        largest && h('li', {}, `Without “${FEATURES[largest.feature] ?? largest.feature}” its score would be ${figure(numbers.score - largest.contribution, 2)}: place ${Math.max(1, without)}.`)),
+      card.artist && act && h('button', { type: 'button', class: 'button small', id: 'why-exclude', onclick: () => act('exclude', card, shelf) }, `Don’t use ${card.artist}`));
   }
 
   return { select };
