@@ -4,7 +4,7 @@ import { addressWith, collector, listener, seed, step, world } from './address.j
 import { createActions } from './actions.js';
 import { loadCatalogue } from './catalogue.js';
 import { greeting, now, setClock } from './clock.js';
-import { announce, h } from './dom.js';
+import { announce, breath, h } from './dom.js';
 import { recall, remember } from './memory.js';
 import { icon } from './icons.js';
 import { createMenu } from './menu.js';
@@ -54,6 +54,7 @@ async function visit() {
 
   const page = someone ? { shelves: someone.story.page, visible: VISIBLE } : { ...buildPage(catalogue), visible: visibleRange(), local: LOCAL_SHELVES };
   const ranked = withCatalogue(await inTime(order(home, page), () => home.rankSync(page)), catalogue);
+  await breath();
   const track = (event) => home.track(event);
 
   let player;
@@ -63,7 +64,8 @@ async function visit() {
   player = createPlayer(byId('player'), { track, ...actions });
 
   const shelves = byId('shelves');
-  shelves.append(render(ranked, {
+  await breath();
+  shelves.append(await render(ranked, {
     play: (card, shelf) => {
       player.play(card, shelf, ranked.decisionId);
       panel.select(shelf, card);

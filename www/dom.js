@@ -38,3 +38,8 @@ export function percent(probability) {
 export function figure(value, digits = 3) {
   return Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–';
 }
+
+/** Lets the browser do what waits: long work is done in parts between which this is awaited. */
+export function breath() {
+  return globalThis.scheduler?.yield?.() ?? new Promise((resolve) => { setTimeout(resolve); });
+}

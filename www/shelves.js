@@ -1,10 +1,12 @@
 // The Home itself: shelves and cards, built once per visit in their final order and never moved afterwards.
 import { cover, initials } from './art.js';
-import { h } from './dom.js';
+import { breath, h } from './dom.js';
 import { icon } from './icons.js';
 
 const SEEN_SHARE = 0.5;
 const SEEN_MS = 1000;
+/** Shelves drawn before the browser gets its turn. */
+const SHELVES_AT_ONCE = 4;
 
 /** How many shelves and cards a listener sees before scrolling, which is what the policy draws with care. */
 export function visibleRange() {
@@ -14,9 +16,12 @@ export function visibleRange() {
 }
 
 /** All shelves of a ranked page as one fragment, in display order. */
-export function render(ranked, context) {
+export async function render(ranked, context) {
   const fragment = document.createDocumentFragment();
-  for (const shelf of ranked.shelves) fragment.append(shelfElement(shelf, context));
+  for (const [index, shelf] of ranked.shelves.entries()) {
+    if (index % SHELVES_AT_ONCE === SHELVES_AT_ONCE - 1) await breath();
+    fragment.append(shelfElement(shelf, context));
+  }
   return fragment;
 }
 
