@@ -13,7 +13,9 @@ pub mod command;
 pub mod descent;
 pub mod factorization;
 pub mod fitted;
+pub mod gradient;
 pub mod inputs;
+pub mod keep;
 pub mod linear;
 pub mod log;
 pub mod network;
@@ -43,19 +45,24 @@ pub struct Settings {
     pub objective: Objective,
     /// Largest inverse propensity that counts.
     pub clip: f64,
+    /// Strength of the penalty of `poem`, in standard errors, or of the multiplier of `banditnet`, in values of the start; several are tried
+    /// where there is none.
+    pub penalty: Option<f64>,
     /// Share of the listeners that judge: they say when to stop, and the report is about them.
     pub judge: f64,
     /// Decides who judges.
     pub seed: u64,
     /// Threads; the result does not depend on it.
     pub threads: usize,
+    /// File in which the trees and passes done so far are kept, and whether to go on from there.
+    pub keep: Option<(std::path::PathBuf, bool)>,
 }
 
 impl Settings {
     /// The usual settings around a model.
     #[must_use]
     pub fn new(model: fitted::Settings) -> Self {
-        Self { model, objective: Objective::Ips, clip: 100.0, judge: 0.2, seed: 1, threads: 1 }
+        Self { model, objective: Objective::Ips, clip: 100.0, penalty: None, judge: 0.2, seed: 1, threads: 1, keep: None }
     }
 }
 
@@ -117,7 +124,11 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// How much listeners differ, when the log tells.
     pub spread: Option<Spread>,
-    /// Loss of the judging rows after each pass or tree; empty for the logistic regression.
+    /// What the ranking earns by the judging listeners' decisions, for `poem` and `banditnet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<gradient::Found>,
+    /// Loss of the judging rows after each pass or tree; empty for the logistic regression. For `poem` and `banditnet` what the ranking earns
+    /// after each pass.
     pub curve: Vec<f64>,
 }
 
@@ -141,7 +152,19 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
             return Err(LabError::unreadable(format!("expected listeners enough for rows {what}, found {} rows", part.rows())));
         }
     }
-    let fitted = fitted::fit(&learn, &judge, &settings.model, &threads, progress)?;
+    let fitted = fitted::fit(&learn, &judge, &kept(log, settings), &threads, progress)?;
+    let (fitted, ranking) = match rank_by(settings)? {
+        Some(how) => {
+            let judges = |listener| sample::unit(settings.seed, listener) < settings.judge;
+            let pages = [
+                gradient::Pages::of(log, settings.clip, |listener| !judges(listener))?,
+                gradient::Pages::of(log, settings.clip, judges)?,
+            ];
+            let (fitted, found) = gradient::improve(fitted, &learn, pages, &how, &threads, progress)?;
+            (fitted, Some(found))
+        }
+        None => (fitted, None),
+    };
     // The loss is a straight line in the target: with the noise undone its mean is that of the true rewards.
     let channel = noise(log, settings)?;
     let (learn, judge) = (undone(learn, channel), undone(judge, channel));
@@ -171,17 +194,67 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
         judged: Quality::of(&judge, &margins),
         groups: groups(log, &rows, &judging, &judge, &margins),
         spread,
+        ranking,
         curve: fitted.curve.clone(),
     };
     let golden = (0..judge.rows().min(GOLDEN)).map(|row| judge.row(row).to_vec()).collect();
     Ok(Trained { columns, fitted, body, prior, golden, report })
 }
 
+/// The model's settings, with the file that keeps what is done.
+fn kept(log: &Log, settings: &Settings) -> fitted::Settings {
+    let mut model = settings.model.clone();
+    let Some((file, resume)) = &settings.keep else { return model };
+    // Threads change nothing.
+    let named = Settings { threads: 1, keep: None, ..settings.clone() };
+    let keep = keep::Keep::in_file(file.clone(), keep::mark(log, &format!("{named:?}")), *resume);
+    match &mut model {
+        fitted::Settings::Linear(_) => (),
+        fitted::Settings::Factorization(machine) => machine.descent.keep = keep,
+        fitted::Settings::Trees(trees) => trees.keep = keep,
+        fitted::Settings::Network(network) => network.descent.keep = keep,
+    }
+    model
+}
+
+/// How to follow the slope of what a ranking earns, where the objective says so.
+fn rank_by(settings: &Settings) -> Result<Option<gradient::Settings>, LabError> {
+    if !settings.objective.ranks() {
+        return Ok(None);
+    }
+    if let Some(penalty) = settings.penalty.filter(|penalty| !(*penalty >= 0.0 && penalty.is_finite())) {
+        return Err(LabError::unreadable(format!("expected a penalty of 0 or more, found {penalty}")));
+    }
+    let descent = match &settings.model {
+        fitted::Settings::Factorization(machine) => machine.descent.clone(),
+        fitted::Settings::Network(network) => network.descent.clone(),
+        fitted::Settings::Linear(linear) => {
+            descent::Settings { rate: gradient::RATE, ridge: linear.ridge, seed: settings.seed, ..descent::Settings::default() }
+        }
+        fitted::Settings::Trees(_) => {
+            return Err(LabError::unreadable(format!(
+                "objective {}: expected the body linear, fm or network, found trees",
+                settings.objective.name()
+            )));
+        }
+    };
+    Ok(Some(gradient::Settings {
+        objective: settings.objective,
+        clip: settings.clip,
+        penalties: settings.penalty.map_or_else(|| gradient::PENALTIES.to_vec(), |penalty| vec![penalty]),
+        batch: gradient::BATCH,
+        descent,
+    }))
+}
+
 /// The channel that the rewards went through, if any; checked against the log.
 fn noise(log: &Log, settings: &Settings) -> Result<Option<Channel>, LabError> {
     let fitted::Settings::Linear(linear::Settings { channel: Some(channel), .. }) = &settings.model else { return Ok(None) };
-    if settings.objective == Objective::Dr {
-        return Err(LabError::unreadable("expected the objective naive, ips, snips or mtr with noisy rewards, found dr"));
+    if settings.objective == Objective::Dr || settings.objective.ranks() {
+        return Err(LabError::unreadable(format!(
+            "expected the objective naive, ips, snips or mtr with noisy rewards, found {}",
+            settings.objective.name()
+        )));
     }
     let bit = |reward: f64| reward.is_nan() || reward == 0.0 || reward == 1.0;
     match log.reward.iter().position(|reward| !bit(*reward)) {
@@ -304,6 +377,18 @@ impl Report {
                 spread.bias, spread.margin, spread.inputs, spread.differ, spread.log_loss, spread.log_loss_without
             );
         }
+        if let Some(ranking) = &self.ranking {
+            let of = |value: &gradient::Value| {
+                format!("{:.5} (sd {:.5}, {:.0} effective decisions)", value.normalised, value.error, value.effective_size)
+            };
+            spread_line.push_str(&format!(
+                "\nthe ranking earns {} a decision of the other listeners, that of the regression {}; penalty {}, {} passes\n",
+                of(&ranking.end),
+                of(&ranking.start),
+                ranking.penalty,
+                ranking.passes
+            ));
+        }
         for group in &self.groups {
             text.push_str(&line(&format!("  {} {}", group.slice, group.group), &group.quality));
         }
@@ -324,6 +409,7 @@ mod tests {
             log.values.push(x);
             log.reward.push(f64::from(u8::from((row * 31 % 11) as f32 - 5.0 < x)));
             log.propensity.push(if x > 0.0 { 0.5 } else { 0.1 });
+            log.decision_propensity.push(1.0);
             log.weight.push(1.0);
             log.listener.push(row / 10);
             log.decision.push(row / 2);
@@ -354,6 +440,55 @@ mod tests {
             assert_eq!(bytes, trained.draft("test", "1").write().unwrap());
             assert_eq!(bundle::read(&bytes).unwrap().bundle.version(), "1");
             assert!(report.spread.is_some());
+        }
+    }
+
+    #[test]
+    fn a_training_that_broke_off_goes_on_and_ends_with_the_same_bytes() {
+        let log = log(2_000);
+        for name in ["fm", "trees", "oblivious", "network"] {
+            let file = std::env::temp_dir().join(format!("ears-lab-train-{name}-{}.json", std::process::id()));
+            let mut settings = Settings::new(fitted::Settings::from_name(name, 1).unwrap());
+            let whole = train(&log, &settings, &mut |_, _| ()).unwrap();
+            // The state is what the first write leaves: after the first tree or pass.
+            settings.keep = Some((file.clone(), false));
+            assert_eq!(train(&log, &settings, &mut |_, _| ()).unwrap(), whole);
+            let left = std::fs::read_to_string(&file).unwrap();
+            settings.keep = Some((file.clone(), true));
+            assert_eq!(train(&log, &settings, &mut |_, _| ()).unwrap(), whole, "{name}");
+            // What another training left is not taken up: with a state of its own kind that says otherwise it would end elsewhere.
+            std::fs::write(&file, left.replacen("\"mark\":\"", "\"mark\":\"0", 1)).unwrap();
+            assert_eq!(train(&log, &settings, &mut |_, _| ()).unwrap(), whole, "{name}");
+            // And it is the state that counts: one that is changed under the right mark changes the end.
+            let of = if name == "fm" || name == "network" { "\"best_loss\":" } else { "\"value\":" };
+            std::fs::write(&file, left.replacen(of, &format!("{of}-9,\"was\":"), 1)).unwrap();
+            assert_ne!(train(&log, &settings, &mut |_, _| ()).unwrap(), whole, "{name}");
+            std::fs::remove_file(&file).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_heads_prior_covariance_is_in_the_bundle() {
+        for name in ["linear", "network"] {
+            let trained =
+                train(&log(2_000), &Settings::new(fitted::Settings::from_name(name, 1).unwrap()), &mut |_, _| ()).unwrap();
+            let prior = trained.prior.clone().unwrap();
+            let read = bundle::read(&trained.draft("test", "1").write().unwrap()).unwrap().bundle;
+            let schema = read.schema();
+            let mut inputs = ears_only::model::body::Inputs::default();
+            for x in [-2.0f32, 0.0, 1.5] {
+                let mut row = vec![0.0; schema.stride()];
+                (row[0], row[1]) = (1.0, x);
+                schema.guard(&mut row);
+                read.model().body().evaluate(&row, &mut inputs);
+                let weighed = [1.0, inputs.margin].into_iter().chain(inputs.values.iter().copied());
+                let variance: f64 = weighed.zip(&prior.sd).map(|(x, sd)| x * x * sd * sd).sum();
+                let found = read.model().score_sd(&row);
+                // Spreads are written in single precision.
+                assert!((found / variance.sqrt() - 1.0).abs() < 1e-5, "{name}, {x}: {found} {}", variance.sqrt());
+                assert_eq!(read.model().score(&row).to_bits(), read.model().margin(&row).to_bits());
+            }
+            assert!(prior.sd.iter().any(|sd| *sd > 0.01), "{:?}", prior.sd);
         }
     }
 

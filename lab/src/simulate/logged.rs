@@ -77,6 +77,7 @@ pub fn run(settings: &Settings, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<
                 log.values.extend(row.features);
                 log.reward.push(row.reward);
                 log.propensity.push(row.propensity);
+                log.decision_propensity.push(1.0);
                 log.weight.push(row.uniform);
                 log.listener.push(number);
                 log.decision.push(decisions);

@@ -38,12 +38,15 @@ pub struct Arguments {
     /// Where the report goes as JSON; - for standard output, in place of the table.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// How rows count: naive, ips, snips, mtr or dr.
+    /// How rows count: naive, ips, snips, mtr or dr; or poem or banditnet, which train the ranking.
     #[arg(long, default_value = "ips")]
     objective: String,
     /// Largest inverse propensity that counts.
     #[arg(long, default_value_t = 100.0)]
     clip: f64,
+    /// For poem: standard errors that a value loses; for banditnet: its multiplier, in values of the start. Default: the best of 0, 0.5 and 1.
+    #[arg(long)]
+    penalty: Option<f64>,
     /// Share of the listeners that judge.
     #[arg(long, default_value_t = 0.2)]
     judge: f64,
@@ -53,6 +56,12 @@ pub struct Arguments {
     /// Threads; the result does not depend on it. Default: one for each processor.
     #[arg(long)]
     threads: Option<usize>,
+    /// Keeps the trees or passes done so far in this file, until the bundle is written.
+    #[arg(long)]
+    partial: Option<PathBuf>,
+    /// Goes on with what the file has of this training; the bundle has the same bytes.
+    #[arg(long, requires = "partial")]
+    resume: bool,
     /// Strength of the ridge.
     #[arg(long)]
     ridge: Option<f64>,
@@ -171,9 +180,11 @@ impl Arguments {
             model: self.model(&log)?,
             objective: Objective::from_name(&self.objective)?,
             clip: self.clip,
+            penalty: self.penalty,
             judge: self.judge,
             seed: self.seed,
             threads: self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            keep: self.partial.clone().map(|file| (file, self.resume)),
         };
         let bar = progress::bar("trees or passes at most");
         let trained = train(&log, &settings, &mut |done, all| progress::show(&bar, done as u64, all as u64))?;
@@ -193,6 +204,10 @@ impl Arguments {
         }
         let bytes = draft.write()?;
         std::fs::write(&self.output, &bytes).map_err(|error| LabError::file(&self.output, "a writable file", error))?;
+        if let Some(partial) = &self.partial {
+            // Nothing is left to go on with; a leftover would only be read by a later --resume of the same training.
+            let _ = std::fs::remove_file(partial);
+        }
         if self.json.as_deref() != Some(std::path::Path::new("-")) {
             print!("{}", trained.report.table());
         }

@@ -1,8 +1,12 @@
 //! Small steps against the slope of the log-loss, batch by batch (Adam; Kingma and Ba 2015, algorithm 1). What is judged and kept is the
 //! mean of the parameters over a pass, which wavers less than any of them (Polyak and Juditsky 1992).
 
+use ears_only::math::sigmoid;
 use ears_only::random::{Purpose, Seed, below};
 
+use serde::{Deserialize, Serialize};
+
+use super::keep::Keep;
 use super::sample::{Quality, Sample};
 use crate::error::LabError;
 
@@ -22,16 +26,22 @@ pub struct Settings {
     pub patience: usize,
     /// Draws the first parameters and the order of the rows.
     pub seed: u64,
+    /// Where the state after a pass is kept.
+    pub keep: Keep,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { epochs: 200, batch: 256, rate: 0.001, ridge: 1.0, patience: 10, seed: 1 }
+        Self { epochs: 200, batch: 256, rate: 0.001, ridge: 1.0, patience: 10, seed: 1, keep: Keep::default() }
     }
 }
 
 impl Settings {
-    fn check(&self) -> Result<(), LabError> {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the setting, what was expected and what was found.
+    pub fn check(&self) -> Result<(), LabError> {
         let wrong = |what: &str, found: f64| Err(LabError::unreadable(format!("training: expected {what}, found {found}")));
         if self.epochs == 0 || self.batch == 0 {
             return wrong("at least one epoch and one row in a batch", self.epochs.min(self.batch) as f64);
@@ -52,8 +62,18 @@ pub trait Model: Clone {
     fn parameters(&mut self) -> &mut [f32];
     /// Whether a parameter is held back by the ridge.
     fn is_ridged(&self, parameter: usize) -> bool;
+    /// Adds to `slopes` those of any function of the margins of `rows`, for each parameter. `of_margins` is given the margins and puts in
+    /// place of each the slope of the function with it.
+    fn back(&self, sample: &Sample, rows: &[usize], of_margins: &mut dyn FnMut(&mut [f32]), slopes: &mut [f32]);
     /// Adds to `slopes` those of the sum over `rows` of `scale` x weight x log-loss, for each parameter.
-    fn slopes(&self, sample: &Sample, rows: &[usize], scale: f32, slopes: &mut [f32]);
+    fn slopes(&self, sample: &Sample, rows: &[usize], scale: f32, slopes: &mut [f32]) {
+        let mut of_loss = |margins: &mut [f32]| {
+            for (margin, &row) in margins.iter_mut().zip(rows) {
+                *margin = scale * (sample.weight[row] * (sigmoid(f64::from(*margin)) - sample.target[row])) as f32;
+            }
+        };
+        self.back(sample, rows, &mut of_loss, slopes);
+    }
     /// Log-odds of all rows.
     fn margins(&self, sample: &Sample) -> Vec<f64>;
 }
@@ -77,39 +97,38 @@ pub fn descend<M: Model>(
     progress: &mut dyn FnMut(usize, f64),
 ) -> Result<M, LabError> {
     settings.check()?;
-    let count = model.parameters().len();
-    let (mut first, mut second, mut slopes) = (vec![0f32; count], vec![0f32; count], vec![0f32; count]);
-    let mut sums = vec![0f64; count];
-    let ridged: Vec<bool> = (0..count).map(|parameter| model.is_ridged(parameter)).collect();
+    let mut slopes = vec![0f32; model.parameters().len()];
     let mean_weight = learn.total_weight() / learn.rows() as f64;
     // Batches see the mean loss; the ridge is that of the sum.
-    let ridge = (settings.ridge / learn.total_weight()) as f32;
+    let mut adam = Adam::new(&mut model, settings.rate, settings.ridge / learn.total_weight());
     let mut order: Vec<usize> = (0..learn.rows()).collect();
-    let mut powers = (1f32, 1f32);
     let over = if judge.rows() > 0 { judge } else { learn };
     // The start is the best constant: what does not beat it is not kept.
     let mut best = (Quality::loss(over, &model.margins(over)), 0, model.clone());
-    for epoch in 1..=settings.epochs {
+    let mut losses = Vec::new();
+    if let Some(state) = settings.keep.state::<Passed>().filter(|state| state.fits(slopes.len())) {
+        model.parameters().copy_from_slice(&state.parameters);
+        best.2.parameters().copy_from_slice(&state.best);
+        (best.0, best.1) = (state.best_loss, state.best_pass);
+        (adam.first, adam.second, adam.powers) = (state.first, state.second, state.powers);
+        // The order of a pass is that of the pass before, shuffled on.
+        for epoch in 1..=state.losses.len() {
+            shuffle(&mut order, settings.seed, epoch as u64);
+        }
+        losses = state.losses;
+    }
+    for (epoch, loss) in losses.iter().enumerate() {
+        progress(1 + epoch, *loss);
+    }
+    for epoch in 1 + losses.len()..=settings.epochs {
         shuffle(&mut order, settings.seed, epoch as u64);
-        sums.fill(0.0);
-        let steps = order.len().div_ceil(settings.batch) as f64;
+        adam.begin_pass();
         for rows in order.chunks(settings.batch) {
             slopes.fill(0.0);
             model.slopes(learn, rows, (1.0 / (mean_weight * rows.len() as f64)) as f32, &mut slopes);
-            powers = (powers.0 * DECAY.0, powers.1 * DECAY.1);
-            let rate = settings.rate as f32 * (1.0 - powers.1).sqrt() / (1.0 - powers.0);
-            let moments = first.iter_mut().zip(&mut second).zip(&ridged).zip(&mut sums);
-            for ((parameter, slope), (((first, second), ridged), sum)) in model.parameters().iter_mut().zip(&slopes).zip(moments)
-            {
-                let slope = if *ridged { slope + ridge * *parameter } else { *slope };
-                *first += (1.0 - DECAY.0) * (slope - *first);
-                *second += (1.0 - DECAY.1) * (slope * slope - *second);
-                *parameter -= rate * *first / (second.sqrt() + LEAST);
-                *sum += f64::from(*parameter);
-            }
+            adam.step(model.parameters(), &slopes);
         }
-        let mut mean = model.clone();
-        mean.parameters().iter_mut().zip(&sums).for_each(|(parameter, sum)| *parameter = (sum / steps) as f32);
+        let mean = adam.mean(&model);
         let loss = Quality::loss(over, &mean.margins(over));
         if !loss.is_finite() {
             return Err(LabError::failed(format!(
@@ -117,17 +136,105 @@ pub fn descend<M: Model>(
             )));
         }
         progress(epoch, loss);
+        losses.push(loss);
         if loss < best.0 {
             best = (loss, epoch, mean);
         } else if epoch - best.1 >= settings.patience {
             break;
         }
+        settings.keep.keep(|| Passed {
+            losses: losses.clone(),
+            parameters: model.parameters().to_vec(),
+            first: adam.first.clone(),
+            second: adam.second.clone(),
+            powers: adam.powers,
+            best_loss: best.0,
+            best_pass: best.1,
+            best: best.2.parameters().to_vec(),
+        })?;
     }
     Ok(best.2)
 }
 
+/// Everything that the next pass needs.
+#[derive(Serialize, Deserialize)]
+struct Passed {
+    losses: Vec<f64>,
+    parameters: Vec<f32>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    powers: (f32, f32),
+    best_loss: f64,
+    best_pass: usize,
+    best: Vec<f32>,
+}
+
+impl Passed {
+    fn fits(&self, parameters: usize) -> bool {
+        [&self.parameters, &self.first, &self.second, &self.best].iter().all(|part| part.len() == parameters)
+    }
+}
+
+/// Adam's state, and the sum of the parameters over the steps of a pass.
+pub struct Adam {
+    rate: f32,
+    ridge: f32,
+    ridged: Vec<bool>,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    powers: (f32, f32),
+    sums: Vec<f64>,
+    steps: u64,
+}
+
+impl Adam {
+    /// Before the first step of `model`; `ridge` is that of the mean loss.
+    pub fn new<M: Model>(model: &mut M, rate: f64, ridge: f64) -> Self {
+        let count = model.parameters().len();
+        Self {
+            rate: rate as f32,
+            ridge: ridge as f32,
+            ridged: (0..count).map(|parameter| model.is_ridged(parameter)).collect(),
+            first: vec![0.0; count],
+            second: vec![0.0; count],
+            powers: (1.0, 1.0),
+            sums: vec![0.0; count],
+            steps: 0,
+        }
+    }
+
+    /// Starts another pass.
+    pub fn begin_pass(&mut self) {
+        self.sums.fill(0.0);
+        self.steps = 0;
+    }
+
+    /// One step against `slopes`, those of the mean loss of a batch.
+    pub fn step(&mut self, parameters: &mut [f32], slopes: &[f32]) {
+        self.powers = (self.powers.0 * DECAY.0, self.powers.1 * DECAY.1);
+        self.steps += 1;
+        let rate = self.rate * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0);
+        let moments = self.first.iter_mut().zip(&mut self.second).zip(&self.ridged).zip(&mut self.sums);
+        for ((parameter, slope), (((first, second), ridged), sum)) in parameters.iter_mut().zip(slopes).zip(moments) {
+            let slope = if *ridged { slope + self.ridge * *parameter } else { *slope };
+            *first += (1.0 - DECAY.0) * (slope - *first);
+            *second += (1.0 - DECAY.1) * (slope * slope - *second);
+            *parameter -= rate * *first / (second.sqrt() + LEAST);
+            *sum += f64::from(*parameter);
+        }
+    }
+
+    /// `model` with the mean of its parameters over the steps of this pass.
+    pub fn mean<M: Model>(&self, model: &M) -> M {
+        let mut mean = model.clone();
+        let steps = self.steps.max(1) as f64;
+        mean.parameters().iter_mut().zip(&self.sums).for_each(|(parameter, sum)| *parameter = (sum / steps) as f32);
+        mean
+    }
+}
+
 /// Another order for each pass (Durstenfeld 1964).
-fn shuffle(order: &mut [usize], seed: u64, epoch: u64) {
+pub fn shuffle(order: &mut [usize], seed: u64, epoch: u64) {
     let mut rng = Seed::from_number(seed).stream(Purpose::Host, epoch);
     for i in (1..order.len()).rev() {
         order.swap(i, below(&mut rng, i as u32 + 1) as usize);

@@ -1,7 +1,5 @@
 //! Factorization machines of order 2, and 3 where asked (Rendle 2010; Blondel et al. 2016).
 
-use ears_only::math::sigmoid;
-
 use super::descent::{self, Model, Normals};
 use super::sample::{Sample, base_margin};
 use crate::error::LabError;
@@ -90,6 +88,16 @@ impl Factorization {
         &self.parameters[1 + self.width * (1 + self.rank)..]
     }
 
+    /// Makes every margin `scale` x margin + `shift`, `scale` above 0: pairs are products of two factors, triples of three.
+    pub(super) fn rescale(&mut self, scale: f64, shift: f64) {
+        let (linear, rest) = self.parameters.split_at_mut(1 + self.width);
+        let (pairs, triples) = rest.split_at_mut(self.width * self.rank);
+        linear.iter_mut().for_each(|weight| *weight *= scale as f32);
+        linear[0] += shift as f32;
+        pairs.iter_mut().for_each(|factor| *factor *= scale.sqrt() as f32);
+        triples.iter_mut().for_each(|factor| *factor *= libm::cbrt(scale) as f32);
+    }
+
     /// Sums over columns of the powers of v x: (first, second) for pairs and (first, second, third) for triples, factor by factor.
     fn powers(&self, row: &[f32], pairs: &mut [[f32; 2]], triples: &mut [[f32; 3]]) {
         pairs.fill([0.0; 2]);
@@ -132,31 +140,39 @@ impl Model for Factorization {
         parameter > 0
     }
 
-    fn slopes(&self, sample: &Sample, rows: &[usize], scale: f32, slopes: &mut [f32]) {
-        let (mut pairs, mut triples) = (vec![[0f32; 2]; self.rank], vec![[0f32; 3]; self.third]);
+    fn back(&self, sample: &Sample, rows: &[usize], of_margins: &mut dyn FnMut(&mut [f32]), slopes: &mut [f32]) {
+        let mut pairs = vec![[0f32; 2]; self.rank * rows.len()];
+        let mut triples = vec![[0f32; 3]; self.third * rows.len()];
+        let mut of_rows = Vec::with_capacity(rows.len());
+        for (at, &row) in rows.iter().enumerate() {
+            let pairs = &mut pairs[at * self.rank..(at + 1) * self.rank];
+            let triples = &mut triples[at * self.third..(at + 1) * self.third];
+            self.powers(sample.row(row), pairs, triples);
+            of_rows.push(self.margin_of(sample.row(row), pairs, triples));
+        }
+        of_margins(&mut of_rows);
         let (linear, rest) = slopes.split_at_mut(1 + self.width);
         let (of_v, of_p) = rest.split_at_mut(self.width * self.rank);
-        for &row in rows {
+        for ((at, &row), &slope) in rows.iter().enumerate().zip(&of_rows) {
             let x = sample.row(row);
-            self.powers(x, &mut pairs, &mut triples);
-            let margin = self.margin_of(x, &pairs, &triples);
-            let slope = scale * (sample.weight[row] * (sigmoid(f64::from(margin)) - sample.target[row])) as f32;
+            let pairs = &pairs[at * self.rank..(at + 1) * self.rank];
             linear[0] += slope;
             linear[1..].iter_mut().zip(x).for_each(|(of_w, x)| *of_w += slope * x);
             for ((x, v), of_v) in x.iter().zip(self.factors().chunks_exact(self.rank)).zip(of_v.chunks_exact_mut(self.rank)) {
                 let outer = slope * x;
-                for ((of_v, v), sums) in of_v.iter_mut().zip(v).zip(&pairs) {
+                for ((of_v, v), sums) in of_v.iter_mut().zip(v).zip(pairs) {
                     *of_v += outer * (sums[0] - v * x);
                 }
             }
             if self.third == 0 {
                 continue;
             }
+            let triples = &triples[at * self.third..(at + 1) * self.third];
             for ((x, p), of_p) in
                 x.iter().zip(self.third_factors().chunks_exact(self.third)).zip(of_p.chunks_exact_mut(self.third))
             {
                 let outer = slope * x;
-                for ((of_p, p), sums) in of_p.iter_mut().zip(p).zip(&triples) {
+                for ((of_p, p), sums) in of_p.iter_mut().zip(p).zip(triples) {
                     let z = p * x;
                     let others = sums[0] - z;
                     *of_p += outer * 0.5 * (others * others - (sums[1] - z * z));
@@ -180,6 +196,7 @@ mod tests {
     use super::*;
     use crate::train::descent::check_slopes;
     use crate::train::sample::Quality;
+    use ears_only::math::sigmoid;
 
     fn sample(rows: u32, width: usize) -> Sample {
         let mut normals = Normals::new(3);

@@ -136,6 +136,20 @@ impl Fitted {
         }
     }
 
+    /// Makes every margin `scale` x margin + `shift`. Trees stay as they are.
+    pub(super) fn rescale(&mut self, scale: f64, shift: f64) {
+        match &mut self.model {
+            Model::Linear(linear) => {
+                linear.weights.iter_mut().for_each(|weight| *weight *= scale);
+                linear.weights[0] += shift;
+                linear.covariance.iter_mut().for_each(|cell| *cell *= scale * scale);
+            }
+            Model::Factorization(machine) => machine.rescale(scale, shift),
+            Model::Network(network) => network.rescale(scale as f32, shift as f32),
+            Model::Trees(_) => (),
+        }
+    }
+
     /// The columns as a bundle says them: what stands for a missing value, how they are scaled, and for those that the app gives the
     /// range met in `learn`, which the device keeps to.
     #[must_use]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `reward` | what came of the card, in [0, 1]; empty for a candidate that was not shown |
 //! | `propensity` | chance in (0, 1] with which the logging policy showed it; 1 where the column is missing |
+//! | `decision_propensity` | chance in (0, 1] with which the decision came about, the same in all its rows, for example of the shelf at its place; 1 where the column is missing |
 //! | `weight` | how much the row counts, 0 or more; 1 where the column is missing |
 //! | `listener` | whose decision it was, any text; rows of one listener stay together. Without it every row stands alone |
 //! | `decision` | which decision, any text; needed where candidates of a decision are counted |
@@ -40,8 +41,10 @@ pub struct Log {
     pub values: Vec<f32>,
     /// Reward of each row; NaN for a candidate that was not shown.
     pub reward: Vec<f64>,
-    /// Propensity of each row.
+    /// Propensity of each row, given its decision.
     pub propensity: Vec<f64>,
+    /// Propensity of each row's decision.
+    pub decision_propensity: Vec<f64>,
     /// Weight of each row.
     pub weight: Vec<f64>,
     /// Listener of each row, numbered in order of appearance.
@@ -56,6 +59,7 @@ pub struct Log {
 enum Holds {
     Reward,
     Propensity,
+    DecisionPropensity,
     Weight,
     Listener,
     Decision,
@@ -71,6 +75,12 @@ impl Log {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.reward.len()
+    }
+
+    /// Chance with which a row was shown: its decision's and its own.
+    #[must_use]
+    pub fn chance(&self, row: usize) -> f64 {
+        self.propensity[row] * self.decision_propensity[row]
     }
 
     /// Reads a log.
@@ -151,7 +161,9 @@ impl Log {
         }
         cells.extend(self.slices.iter().map(|slices| format!("slice:{}", slices.name)));
         cells.extend(self.columns.iter().map(header_of));
+        let of_decisions = self.decision_propensity.iter().any(|propensity| *propensity != 1.0);
         cells.extend(["reward", "propensity", "weight"].map(str::to_owned));
+        cells.extend(of_decisions.then(|| "decision_propensity".to_owned()));
         table.write_record(&cells).map_err(cannot)?;
         // The shortest text that reads as the same number; nothing for a missing one.
         let text = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
@@ -163,6 +175,7 @@ impl Log {
             let values = &self.values[row * self.columns.len()..(row + 1) * self.columns.len()];
             cells.extend(values.iter().map(|x| if x.is_nan() { String::new() } else { x.to_string() }));
             cells.extend([self.reward[row], self.propensity[row], self.weight[row]].map(text));
+            cells.extend(of_decisions.then(|| text(self.decision_propensity[row])));
             table.write_record(&cells).map_err(cannot)?;
         }
         table.flush().map_err(|error| LabError::file(path, "a writable file", error))
@@ -177,6 +190,7 @@ impl Log {
             holds.push(match name {
                 "reward" => Holds::Reward,
                 "propensity" => Holds::Propensity,
+                "decision_propensity" => Holds::DecisionPropensity,
                 "weight" => Holds::Weight,
                 "listener" => Holds::Listener,
                 "decision" => Holds::Decision,
@@ -206,7 +220,7 @@ impl Log {
         if record.len() != holds.len() {
             return Err(format!("expected {} cells, found {}", holds.len(), record.len()));
         }
-        let (mut reward, mut propensity, mut weight) = (f64::NAN, 1.0, 1.0);
+        let (mut reward, mut propensity, mut of_decision, mut weight) = (f64::NAN, 1.0, 1.0, 1.0);
         for (cell, holds) in record.iter().zip(holds) {
             let number = |expected: &str, fits: &dyn Fn(f64) -> bool| -> Result<f64, String> {
                 let found = cell.trim().parse::<f64>().ok().filter(|value| fits(*value));
@@ -215,7 +229,10 @@ impl Log {
             match holds {
                 Holds::Reward if cell.trim().is_empty() => (),
                 Holds::Reward => reward = number("a reward in [0, 1] or nothing", &|value| (0.0..=1.0).contains(&value))?,
-                Holds::Propensity => propensity = number("a propensity in (0, 1]", &|value| value > 0.0 && value <= 1.0)?,
+                Holds::Propensity | Holds::DecisionPropensity => {
+                    let found = number("a propensity in (0, 1]", &|value| value > 0.0 && value <= 1.0)?;
+                    *if matches!(holds, Holds::Propensity) { &mut propensity } else { &mut of_decision } = found;
+                }
                 Holds::Weight => weight = number("a weight of 0 or more", &|value| value >= 0.0 && value.is_finite())?,
                 Holds::Feature if cell.trim().is_empty() => self.values.push(f32::NAN),
                 Holds::Feature => self.values.push(number("a number or nothing", &|value| (value as f32).is_finite())? as f32),
@@ -224,6 +241,7 @@ impl Log {
         }
         self.reward.push(reward);
         self.propensity.push(propensity);
+        self.decision_propensity.push(of_decision);
         self.weight.push(weight);
         Ok(())
     }
@@ -233,6 +251,7 @@ impl Log {
         self.values.truncate(rows * self.columns.len());
         self.reward.truncate(rows);
         self.propensity.truncate(rows);
+        self.decision_propensity.truncate(rows);
         self.weight.truncate(rows);
     }
 }

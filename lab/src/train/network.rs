@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use ears_only::math::sigmoid;
-
 use super::descent::{self, Model, Normals};
 use super::parallel::PIECE;
 use super::sample::{Sample, base_margin};
@@ -182,6 +180,14 @@ impl Network {
         (inputs, passed)
     }
 
+    /// Makes every margin `scale` x margin + `shift`.
+    pub(super) fn rescale(&mut self, scale: f32, shift: f32) {
+        if let Some(last) = self.layers.last() {
+            self.parameters[last.weights.start..last.biases.end].iter_mut().for_each(|parameter| *parameter *= scale);
+            self.parameters[last.biases.start] += shift;
+        }
+    }
+
     /// The last hidden layer of each row, row by row.
     #[must_use]
     pub fn last_hidden(&self, sample: &Sample) -> Vec<f32> {
@@ -221,15 +227,12 @@ impl Model for Network {
         self.layers.iter().any(|layer| layer.weights.contains(&parameter))
     }
 
-    fn slopes(&self, sample: &Sample, rows: &[usize], scale: f32, slopes: &mut [f32]) {
+    fn back(&self, sample: &Sample, rows: &[usize], of_margins: &mut dyn FnMut(&mut [f32]), slopes: &mut [f32]) {
         let count = rows.len();
-        let (inputs, passed) = self.forward(sample, rows);
-        let Some((margins, _)) = passed.last() else { return };
-        let slope = |(&row, margin): (&usize, &f32)| {
-            scale * (sample.weight[row] * (sigmoid(f64::from(*margin)) - sample.target[row])) as f32
-        };
-        // Slope of the loss with each z of the layer, from the last to the first.
-        let mut of_z: Vec<f32> = rows.iter().zip(margins).map(slope).collect();
+        let (inputs, mut passed) = self.forward(sample, rows);
+        let Some((mut of_z, _)) = passed.pop() else { return };
+        // Slope of the function with each z of the layer, from the last to the first.
+        of_margins(&mut of_z);
         for (number, layer) in self.layers.iter().enumerate().rev() {
             let from = if number == 0 { &inputs } else { &passed[number - 1].1 };
             let weights = &self.parameters[layer.weights.clone()];

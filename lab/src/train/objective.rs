@@ -6,9 +6,11 @@
 //! | `ips` | shown | reward | w min(1 / p, c) |
 //! | `snips` | shown | reward | the same, scaled to a mean of 1 |
 //! | `mtr` | shown | reward | w / (p K), K candidates in the decision |
-//! | `dr` | all candidates | q + (reward - q) min(1 / p, c), or q where not shown | w |
+//! | `dr` | all candidates | q + (reward - q) min(1 / p, c), or q where not shown | w min(1 / d, c) |
+//! | `poem`, `banditnet` | as `snips`, and then the decisions ([`super::gradient`]) | | |
 //!
-//! p is the propensity, w the weight in the log, c the clip. q comes from logistic regressions that have not seen the listener.
+//! p is the propensity times that of the decision, d; in `dr` p is without d; w is the weight in the log, c the clip. q comes from logistic
+//! regressions that have not seen the listener.
 //! For a regression, self-normalising is a scale: it decides how strong a ridge is beside the rows.
 //!
 //! # References
@@ -38,6 +40,10 @@ pub enum Objective {
     Mtr,
     /// All candidates, with doubly robust targets.
     Dr,
+    /// What a ranking would have earned, less a multiple of its standard error.
+    Poem,
+    /// The same self-normalised, by a multiplier.
+    BanditNet,
 }
 
 impl Objective {
@@ -52,7 +58,11 @@ impl Objective {
             "snips" => Ok(Self::Snips),
             "mtr" => Ok(Self::Mtr),
             "dr" => Ok(Self::Dr),
-            _ => Err(LabError::unreadable(format!("expected the objective naive, ips, snips, mtr or dr, found {name}"))),
+            "poem" => Ok(Self::Poem),
+            "banditnet" => Ok(Self::BanditNet),
+            _ => Err(LabError::unreadable(format!(
+                "expected the objective naive, ips, snips, mtr, dr, poem or banditnet, found {name}"
+            ))),
         }
     }
 
@@ -65,7 +75,15 @@ impl Objective {
             Self::Snips => "snips",
             Self::Mtr => "mtr",
             Self::Dr => "dr",
+            Self::Poem => "poem",
+            Self::BanditNet => "banditnet",
         }
+    }
+
+    /// Whether it follows the slope of what a ranking earns.
+    #[must_use]
+    pub fn ranks(self) -> bool {
+        matches!(self, Self::Poem | Self::BanditNet)
     }
 }
 
@@ -98,20 +116,22 @@ pub fn sample(
     if objective == Objective::Dr {
         let all: Vec<usize> = (0..log.rows()).collect();
         let target = doubly_robust(log, &shown, clip, seed, threads)?;
-        return Ok((rows_of(log, &all, target, log.weight.clone())?, all));
+        // The targets undo which candidate was shown, the weights which decisions came about.
+        let weight = all.iter().map(|&row| log.weight[row] * (1.0 / log.decision_propensity[row]).min(clip)).collect();
+        return Ok((rows_of(log, &all, target, weight)?, all));
     }
-    let clipped = |row: usize| log.weight[row] * (1.0 / log.propensity[row]).min(clip);
+    let clipped = |row: usize| log.weight[row] * (1.0 / log.chance(row)).min(clip);
     let weight: Vec<f64> = match objective {
         Objective::Naive | Objective::Dr => shown.iter().map(|&row| log.weight[row]).collect(),
         Objective::Ips => shown.iter().map(|&row| clipped(row)).collect(),
-        Objective::Snips => {
+        Objective::Snips | Objective::Poem | Objective::BanditNet => {
             let total: f64 = shown.iter().map(|&row| clipped(row)).sum();
             shown.iter().map(|&row| clipped(row) * shown.len() as f64 / total).collect()
         }
         Objective::Mtr => {
             let mut candidates = vec![0.0; log.decision.iter().max().map_or(0, |most| *most as usize + 1)];
             log.decision.iter().for_each(|decision| candidates[*decision as usize] += 1.0);
-            let of = |row: usize| log.weight[row] / (log.propensity[row] * candidates[log.decision[row] as usize]);
+            let of = |row: usize| log.weight[row] / (log.chance(row) * candidates[log.decision[row] as usize]);
             shown.iter().map(|&row| of(row)).collect()
         }
     };
@@ -176,6 +196,7 @@ mod tests {
                 let good = if card { visit % 2 == 1 } else { visit % 100 == 10 };
                 log.reward.push(if shown { f64::from(u8::from(good)) } else { f64::NAN });
                 log.propensity.push(if card { 0.9 } else { 0.1 });
+                log.decision_propensity.push(1.0);
                 log.weight.push(1.0);
                 log.listener.push(visit / 20);
                 log.decision.push(visit);
@@ -232,8 +253,8 @@ mod tests {
         alone.listener.fill(0);
         assert!(message(&alone, Objective::Dr, 10.0).contains("folds"));
         assert!(Objective::from_name("magic").is_err());
-        for objective in [Objective::Naive, Objective::Ips, Objective::Snips, Objective::Mtr, Objective::Dr] {
-            assert_eq!(Objective::from_name(objective.name()).unwrap(), objective);
+        for name in ["naive", "ips", "snips", "mtr", "dr", "poem", "banditnet"] {
+            assert_eq!(Objective::from_name(name).unwrap().name(), name);
         }
     }
 }

@@ -14,7 +14,9 @@
 //! Sums over rows run in row order for each column, and columns are compared in their order: threads change nothing.
 
 use ears_only::math::sigmoid;
+use serde::{Deserialize, Serialize};
 
+use super::keep::Keep;
 use super::parallel::{PIECE, Threads};
 use super::sample::{Quality, Sample, base_margin};
 use crate::error::LabError;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub least_curvature: f64,
     /// Trees without a better loss on the judging rows after which it stops; the best number of trees is kept.
     pub patience: usize,
+    /// Where the trees made so far are kept.
+    pub keep: Keep,
 }
 
 impl Default for Settings {
@@ -74,6 +78,7 @@ impl Default for Settings {
             least_gain: 0.0,
             least_curvature: 1.0,
             patience: 20,
+            keep: Keep::default(),
         }
     }
 }
@@ -108,7 +113,7 @@ impl Settings {
 }
 
 /// A question about one column.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Split {
     /// Which column.
     pub column: u16,
@@ -128,7 +133,7 @@ impl Split {
 }
 
 /// An end of a tree.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
     /// Added to the log-odds.
     pub value: f64,
@@ -137,7 +142,7 @@ pub struct Leaf {
 }
 
 /// A node of a general tree.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Node {
     /// A question with the numbers of the nodes that follow.
     Split(Split, u32, u32),
@@ -146,7 +151,7 @@ pub enum Node {
 }
 
 /// One tree.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Tree {
     /// The root is node 0.
     General(Vec<Node>),
@@ -234,21 +239,29 @@ pub fn fit(
     let mut slopes: Vec<Slope> = vec![(0.0, 0.0); learn.rows()];
     let mut grower = grow::Grower::new(&binned, settings, threads);
     let mut best = (f64::INFINITY, 0);
+    let mut made = settings.keep.state::<Vec<Tree>>().unwrap_or_default().into_iter();
     while fitted.trees.len() < settings.trees {
-        slope(learn, &margins, &mut slopes, threads);
-        let tree = match settings.shape {
-            Shape::Oblivious => oblivious::grow(&mut grower, &slopes),
-            Shape::Levels | Shape::Leaves => grower.grow(&slopes),
+        let tree = if let Some(tree) = made.next() {
+            margins.iter_mut().enumerate().for_each(|(row, margin)| *margin += tree.leaf(learn.row(row)).value);
+            tree
+        } else {
+            slope(learn, &margins, &mut slopes, threads);
+            let tree = match settings.shape {
+                Shape::Oblivious => oblivious::grow(&mut grower, &slopes),
+                Shape::Levels | Shape::Leaves => grower.grow(&slopes),
+            };
+            // A tree that only repeats the mean has nothing to add, nor have those after it.
+            if tree.nodes() < 2 {
+                break;
+            }
+            grower.add_to(&mut margins);
+            tree
         };
-        // A tree that only repeats the mean has nothing to add, nor have those after it.
-        if tree.nodes() < 2 {
-            break;
-        }
-        grower.add_to(&mut margins);
         for (row, margin) in judged.iter_mut().enumerate() {
             *margin += tree.leaf(judge.row(row)).value;
         }
         fitted.trees.push(tree);
+        settings.keep.keep(|| &fitted.trees)?;
         if judge.rows() > 0 {
             let loss = Quality::loss(judge, &judged);
             progress(fitted.trees.len(), loss);

@@ -1,0 +1,98 @@
+//! What a training has so far, in a file: one that broke off goes on there and ends with the same bytes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::log::Log;
+use crate::error::LabError;
+
+/// Least time between two writes.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Where to keep it; nowhere by default.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    file: Option<PathBuf>,
+    /// Which training this is: log and settings. What another one left is not taken up.
+    mark: String,
+    resume: bool,
+    last: Arc<Mutex<Option<Instant>>>,
+}
+
+/// Where a training is kept says nothing about what comes of it.
+impl PartialEq for Keep {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a, T> {
+    format: u32,
+    mark: &'a str,
+    state: &'a T,
+}
+
+#[derive(Deserialize)]
+struct Read<T> {
+    mark: String,
+    state: T,
+}
+
+impl Keep {
+    /// Keeps the training that `mark` names in `file`, and takes up what is there with `resume`.
+    #[must_use]
+    pub fn in_file(file: PathBuf, mark: String, resume: bool) -> Self {
+        Self { file: Some(file), mark, resume, last: Arc::default() }
+    }
+
+    /// What this training left, if it did.
+    #[must_use]
+    pub fn state<T: DeserializeOwned>(&self) -> Option<T> {
+        let text = std::fs::read_to_string(self.file.as_ref().filter(|_| self.resume)?).ok()?;
+        // A file of another training, or one cut short, is as good as none.
+        serde_json::from_str::<Read<T>>(&text).ok().filter(|read| read.mark == self.mark).map(|read| read.state)
+    }
+
+    /// Keeps what `state` makes, when the last time was a while ago.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn keep<T: Serialize>(&self, state: impl FnOnce() -> T) -> Result<(), LabError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| last.elapsed() < EVERY) {
+            return Ok(());
+        }
+        *last = Some(Instant::now());
+        let cannot = |error: String| LabError::file(file, "a writable file", error);
+        let written = Written { format: 1, mark: &self.mark, state: &state() };
+        let text = serde_json::to_string(&written).map_err(|error| cannot(error.to_string()))?;
+        // Renamed when whole: a machine that stops leaves the state before.
+        let part = file.with_extension("part");
+        std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file)).map_err(|error| cannot(error.to_string()))
+    }
+}
+
+/// Names a training: its log and its settings.
+#[must_use]
+pub fn mark(log: &Log, settings: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(settings);
+    for column in &log.columns {
+        hash.update(format!("{} {}\n", column.name, column.source.name()));
+    }
+    log.values.iter().for_each(|value| hash.update(value.to_bits().to_le_bytes()));
+    for numbers in [&log.reward, &log.propensity, &log.decision_propensity, &log.weight] {
+        numbers.iter().for_each(|number| hash.update(number.to_bits().to_le_bytes()));
+    }
+    for numbers in [&log.listener, &log.decision] {
+        numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
