@@ -9,11 +9,11 @@ use ears_lab::evaluate::protocol::{self, PageWorld};
 use ears_lab::evaluate::{command, sample};
 use ears_lab::logs::command as logs;
 use ears_lab::replay::{self, lastfm};
-use ears_lab::simulate::families;
 use ears_lab::simulate::kuairand::{self, PlayTimes};
 use ears_lab::simulate::units::Units;
 use ears_lab::simulate::votes;
 use ears_lab::simulate::{self, Settings, carousel, lastfm as home, movielens, sanity};
+use ears_lab::simulate::{confounded, families};
 use ears_lab::{bundle, convert, golden, progress, propensities, table, validate};
 use ears_only::bundle::{Bundle, BundleSettings, MAGIC};
 use ears_only::settings::Value;
@@ -127,6 +127,8 @@ enum Command {
     Train(ears_lab::train::command::Arguments),
     /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
     Families(families::Arguments),
+    /// Trains bodies naively and counterfactually on the log of a ranker that knew more than they do, and runs them on other devices.
+    Confounded(confounded::Arguments),
     /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
     TrainReference(ears_lab::train::reference::Arguments),
     /// What other policies would have earned on logged decisions; exit 1 when rows are bad or no policy can be judged.
@@ -351,6 +353,7 @@ fn main() -> ExitCode {
             json,
         }),
         Command::Families(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
+        Command::Confounded(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
         Command::Evaluate {

@@ -63,6 +63,14 @@ impl Device {
     /// # Errors
     /// When the core refuses the page.
     pub fn rank(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<(Shown, RankedPage), Error> {
+        self.rank_given(page, Vec::new(), now)
+    }
+
+    /// Ranks a page of whose cards the app says one more number each, in the page's order; nothing when `given` is empty.
+    ///
+    /// # Errors
+    /// When the core refuses the page.
+    pub fn rank_given(&mut self, page: &[CandidateShelf], given: Vec<f32>, now: Timestamp) -> Result<(Shown, RankedPage), Error> {
         let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
         let mut handles = Vec::with_capacity(page.len());
         for shelf in page {
@@ -72,6 +80,9 @@ impl Device {
             for &item in &shelf.cards {
                 builder.card(self.cards[item as usize], false);
             }
+        }
+        if !given.is_empty() {
+            builder = builder.features(1, given);
         }
         let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
         let ranked: RankedPage = self.ranker.rank(&builder.build()?, now)?;

@@ -117,6 +117,11 @@ const PROOFS: &[Proof] = &[
         run: train::families,
     },
     Proof {
+        name: "confounded",
+        shows: "bodies trained naively and counterfactually on the log of a ranker that knew more, on devices and in Chromium",
+        run: train::confounded,
+    },
+    Proof {
         name: "ope",
         shows: "2,000 logs of two worlds that know the truth: errors, coverage and order of estimates (needs the reference data)",
         run: evaluate::estimates,

@@ -125,7 +125,7 @@ pub struct Report {
 }
 
 /// The policy that explores: flatter than the default, with a tenfold floor.
-fn exploring() -> PolicySettings {
+pub(super) fn exploring() -> PolicySettings {
     PolicySettings {
         temperature: 0.5,
         shelf_temperature: 0.3,
@@ -136,7 +136,7 @@ fn exploring() -> PolicySettings {
 }
 
 /// Everything that the device derives from history and catalogue.
-fn columns() -> Vec<Column> {
+pub(super) fn columns() -> Vec<Column> {
     [
         Source::Popularity,
         Source::ArtistAffinity,
@@ -179,28 +179,34 @@ fn logging_bundle() -> Result<Bundle, LabError> {
 }
 
 /// A trained body as two bundles: its head learns, or is held still.
-struct Bundles {
-    trained: Trained,
-    bytes: usize,
-    learning: Bundle,
-    frozen: Bundle,
+pub(super) struct Bundles {
+    pub(super) trained: Trained,
+    pub(super) bytes: Vec<u8>,
+    pub(super) learning: Bundle,
+    pub(super) frozen: Bundle,
+}
+
+impl Bundles {
+    pub(super) fn new(log: &train::log::Log, settings: &train::Settings, name: &str, version: &str) -> Result<Self, LabError> {
+        let trained = train::train(log, settings, &mut |_, _| ())?;
+        let mut draft = trained.draft(name, version);
+        let bytes = draft.write()?;
+        let learning = bundle::read(&bytes)?.bundle;
+        let still = spread::frozen(&trained.body);
+        draft.starts = vec![bundle::Start { weight: 1.0, mean: None, spread: bundle::Spread::Each(still.sd) }];
+        let frozen = bundle::read(&draft.write()?)?.bundle;
+        Ok(Self { trained, bytes, learning, frozen })
+    }
 }
 
 fn bundles(log: &train::log::Log, body: &str, objective: Objective, threads: usize) -> Result<Bundles, LabError> {
     let settings =
         train::Settings { objective, clip: CLIP, threads, ..train::Settings::new(fitted::Settings::from_name(body, 1)?) };
-    let trained = train::train(log, &settings, &mut |_, _| ())?;
-    let mut draft = trained.draft("families", body);
-    let bytes = draft.write()?;
-    let learning = bundle::read(&bytes)?.bundle;
-    let still = spread::frozen(&trained.body);
-    draft.starts = vec![bundle::Start { weight: 1.0, mean: None, spread: bundle::Spread::Each(still.sd) }];
-    let frozen = bundle::read(&draft.write()?)?.bundle;
-    Ok(Bundles { trained, bytes: bytes.len(), learning, frozen })
+    Bundles::new(log, &settings, "families", body)
 }
 
 /// One bundle on the devices of one run.
-fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
+pub(super) fn live(stage: &Stage<'_>) -> Result<Unit, LabError> {
     let mut seen = Sample { width: 1, ..Sample::default() };
     let (mut margins, mut streams, mut late) = (Vec::new(), 0, 0);
     for number in 0..stage.settings.listeners {
@@ -347,7 +353,7 @@ pub fn run(plan: &Plan, units: &Units, progress: &(dyn Fn(u64, u64) + Sync)) -> 
         bodies.push(Family {
             body: (*body).to_owned(),
             size: report.size.clone(),
-            bytes: bundles.bytes,
+            bytes: bundles.bytes.len(),
             judged_log_loss: report.judged.log_loss,
             judged_calibration_error: report.judged.calibration_error,
             spread: report.spread,
@@ -377,7 +383,7 @@ fn late(units: &[Unit]) -> Vec<f64> {
     units.iter().map(|unit| unit.late as f64).collect()
 }
 
-fn streams(units: &[Unit]) -> Vec<f64> {
+pub(super) fn streams(units: &[Unit]) -> Vec<f64> {
     units.iter().map(|unit| unit.streams as f64).collect()
 }
 

@@ -3,7 +3,7 @@
 use super::{Interval, Units, json_of, lab_json, measured, number, seeds};
 use crate::process::{captured, command};
 use crate::results::{Claim, Record};
-use crate::{Result, project, test};
+use crate::{Result, install, package, project, test};
 use serde_json::Value;
 use std::path::Path;
 
@@ -168,6 +168,84 @@ pub fn family_claims(report: &Value) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
+/// Bodies trained naively and counterfactually on a confounded log, on the devices of other listeners; then their bundles in a browser.
+pub fn confounded(units: &Units) -> Result<Record> {
+    package::build()?;
+    let browser = install::browser(&mut install::watched)?.ok_or("this proof needs Chromium; set CHROME_PATH")?;
+    let folder = project::scratch("confounded")?;
+    // The lab keeps and takes up the finished runs itself.
+    let partial = units.file.to_string_lossy();
+    let report = json_of(|file| {
+        let mut command = test::lab(&["confounded", "--resume", "--partial", &partial, "--bundles"]);
+        command.arg(&folder).arg("--json").arg(file);
+        Ok(command)
+    })?;
+    let ranked = json_of(|file| {
+        let mut node = command("node");
+        node.arg(project::root().join("js/tests/trained.mjs")).arg(&folder).arg("--json").arg(file);
+        node.env("CHROME_PATH", &browser.chromium);
+        Ok(node)
+    })?;
+    let mut claims = confounded_claims(&report)?;
+    claims.extend(browser_claims(&report, &ranked)?);
+    Ok(Record {
+        name: "confounded".to_owned(),
+        command: "cargo xtask prove confounded".to_owned(),
+        seeds: seeds(&report),
+        claims,
+    })
+}
+
+/// The objective that has to beat the naive one with every body.
+const HELD: &str = "snips";
+
+/// What the log says of podcasts, and for each body and objective the streams over the naive one's.
+pub fn confounded_claims(report: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for (key, what) in [("podcast_rates", "podcasts"), ("other_rates", "other cards")] {
+        for (at, how) in ["as the log came", "by inverse propensities"].into_iter().enumerate() {
+            let rate = report[key][at].as_f64().ok_or_else(|| format!("expected two rates \"{key}\", found {}", report[key]))?;
+            let claim = format!("rewards of {what} in the log, {how}");
+            claims.push(measured(&claim, format!("{:.1} %", 100.0 * rate), vec![("rate".to_owned(), rate)]));
+        }
+    }
+    let decisions = number(report, "decisions")?;
+    claims.push(measured("decisions of the log", format!("{decisions:.0}"), vec![("decisions".to_owned(), decisions)]));
+    for arm in report["arms"].as_array().ok_or("the lab wrote no arms")? {
+        let word = |key: &str| arm[key].as_str().ok_or_else(|| format!("expected a {key}, found {}", arm[key]));
+        let (body, objective) = (word("body")?, word("objective")?);
+        for (key, other) in [("over_naive", "naive"), ("over_regression", "snips")] {
+            for comparison in arm[key].as_array().into_iter().flatten() {
+                let interval = Interval::read(comparison, "relative")?;
+                let learns = comparison["policy"].as_str() == Some("learning");
+                let head = if learns { "head learns" } else { "head held still" };
+                let claim = format!("{body}: streams, {objective} over {other}, {head}");
+                let mut claim = measured(&claim, interval.percent(), interval.numbers("relative"));
+                if objective == HELD && other == "naive" {
+                    claim.wanted = "interval above 0".to_owned();
+                    claim.pass = interval.low > 0.0;
+                }
+                claims.push(claim);
+            }
+        }
+    }
+    Ok(claims)
+}
+
+/// Every bundle has to be taken by the browser, to rank, and to be none that the browser was not given.
+fn browser_claims(report: &Value, ranked: &Value) -> Result<Vec<Claim>> {
+    let arms = report["arms"].as_array().map_or(0, Vec::len);
+    let bundles = ranked["bundles"].as_array().ok_or("the browser wrote no bundles")?;
+    let good = bundles.iter().filter(|bundle| bundle["pass"].as_bool() == Some(true)).count();
+    Ok(vec![Claim {
+        claim: "bundles that headless Chromium took, and ranked a page with".to_owned(),
+        value: format!("{good} of {arms}"),
+        wanted: "all".to_owned(),
+        pass: arms > 0 && good == arms && bundles.len() == arms,
+        numbers: vec![("good".to_owned(), good as f64), ("bundles".to_owned(), arms as f64)],
+    }])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +268,26 @@ mod tests {
         assert!(claim.pass && claim.value == "1.00 against 0.60 of XGBoost");
         assert!(!time_claim(&json!({"ours": [1.0], "theirs": [0.4]}), 1).unwrap().pass);
         assert!(time_claim(&json!({"ours": [], "theirs": [0.4]}), 1).is_err());
+    }
+
+    #[test]
+    fn a_body_that_inverse_propensities_do_not_help_fails_and_so_does_a_bundle_that_was_refused() {
+        let report = |low: f64| {
+            let of = |policy: &str| json!({"policy": policy, "against": "naive", "relative": 0.1, "low": low, "high": 0.2});
+            json!({"podcast_rates": [0.1, 0.05], "other_rates": [0.05, 0.05], "decisions": 10, "arms": [
+                {"body": "trees", "objective": "naive", "over_naive": [], "over_regression": []},
+                {"body": "trees", "objective": "snips", "over_naive": [of("learning"), of("frozen")], "over_regression": []},
+                {"body": "trees", "objective": "dr", "over_naive": [of("learning")], "over_regression": []},
+            ]})
+        };
+        let passes = |low| confounded_claims(&report(low)).unwrap().iter().map(|claim| claim.pass).collect::<Vec<_>>();
+        assert_eq!(passes(0.05), [true; 8]);
+        assert_eq!(passes(-0.05), [true, true, true, true, true, false, false, true]);
+        let bundles = |pass: bool| json!({"bundles": [{"pass": true}, {"pass": true}, {"pass": pass}]});
+        assert!(browser_claims(&report(0.0), &bundles(true)).unwrap()[0].pass);
+        assert!(!browser_claims(&report(0.0), &bundles(false)).unwrap()[0].pass);
+        assert!(!browser_claims(&report(0.0), &json!({"bundles": []})).unwrap()[0].pass);
+        assert!(confounded_claims(&json!({})).is_err());
     }
 
     #[test]
