@@ -129,6 +129,8 @@ enum Command {
     Families(families::Arguments),
     /// Trains bodies naively and counterfactually on the log of a ranker that knew more than they do, and runs them on other devices.
     Confounded(confounded::Arguments),
+    /// Runs the Last.fm world beside Vowpal Wabbit, with the same pilot and features.
+    BesideVw(home::vowpal::Arguments),
     /// Compares the trainers with those of the field: writes the splits for them, and what ours make of these.
     TrainReference(ears_lab::train::reference::Arguments),
     /// What other policies would have earned on logged decisions; exit 1 when rows are bad or no policy can be judged.
@@ -353,6 +355,7 @@ fn main() -> ExitCode {
             json,
         }),
         Command::Families(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
+        Command::BesideVw(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Confounded(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),

@@ -23,6 +23,7 @@ mod toolchains;
 mod train;
 pub mod validate;
 mod votes;
+mod vw;
 mod wire;
 mod worlds;
 
@@ -120,6 +121,11 @@ const PROOFS: &[Proof] = &[
         name: "confounded",
         shows: "bodies trained naively and counterfactually on the log of a ranker that knew more, on devices and in Chromium",
         run: train::confounded,
+    },
+    Proof {
+        name: "vw",
+        shows: "the Last.fm world beside Vowpal Wabbit, same pilot and features (needs the reference data, and Python with vowpalwabbit)",
+        run: vw::run,
     },
     Proof {
         name: "ope",

@@ -50,6 +50,7 @@ pub mod opponents;
 pub mod pilot;
 pub mod report;
 pub mod truth;
+pub mod vowpal;
 
 use constants::{AFFINITY, BOOST, EPSILON, FIRST_IMPRESSIONS, SHELF_LOGIT};
 use device::Core;

@@ -2,6 +2,8 @@
 
 use ears_only::bundle::{Bundle, BundleSettings};
 use ears_only::clock::Timestamp;
+use ears_only::context::Context;
+use ears_only::features::FeatureMaker;
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::log::DecisionId;
 use ears_only::page::{CardHandle, Page, ShelfHandle, Visible};
@@ -153,6 +155,30 @@ impl<'a> Device<'a> {
         }
         ranker.restore(&self.ranker.snapshot())?;
         Ok(Device { home: self.home, ranker, handles, shown: None, weights: Vec::new() })
+    }
+
+    /// The feature rows of the page's cards in the page's order, without the constant, as the model would see them now.
+    ///
+    /// # Errors
+    /// When the core refuses the page.
+    pub fn rows(&mut self, page: &[CandidateShelf], now: Timestamp) -> Result<Vec<Vec<f32>>, LabError> {
+        let (_, shelves) = self.page(page)?;
+        let mut cards = Vec::new();
+        for (shelf, handle) in page.iter().zip(shelves) {
+            for &card in &shelf.cards {
+                cards.push((self.handle(card)?, handle));
+            }
+        }
+        let (columns, given) = pilot::given(self.home, page);
+        let schema = self.ranker.bundle().schema();
+        let context = Context::new(now, 0, Vec::new());
+        let maker = FeatureMaker::new(schema, self.ranker.history(), self.ranker.catalogue(), &context);
+        let mut row = vec![0.0; schema.stride()];
+        let made = cards.into_iter().zip(given.chunks_exact(columns)).map(|((card, shelf), given)| {
+            maker.write(card, self.ranker.catalogue().kind_of(shelf), given, &mut row);
+            row[1..schema.width()].to_vec()
+        });
+        Ok(made.collect())
     }
 
     /// The scores of the page's cards in the page's order.

@@ -80,6 +80,18 @@ pub fn given(home: &Home, page: &[CandidateShelf]) -> (usize, Vec<f32>) {
     (1 + SHELF_LOGIT.len(), values)
 }
 
+/// The world of a pilot beside `world`.
+///
+/// # Errors
+/// When nobody is left for it.
+pub fn world<'a>(data: &'a Data, truth: &'a Truth, world: &World<'_>, size: Size) -> Result<World<'a>, LabError> {
+    let others = World::beside(data, truth, size.listeners, world.seed ^ PILOT, &world.halves.run);
+    if others.halves.run.is_empty() {
+        return Err(LabError::unreadable("expected listeners beside those of the run for a pilot, got none".to_owned()));
+    }
+    Ok(others)
+}
+
 /// The bundle that a pilot beside `world` makes for a cell of the grid; drawn as `policy` says.
 ///
 /// # Errors
@@ -92,11 +104,8 @@ pub fn bundle(
     policy: PolicySettings,
     size: Size,
 ) -> Result<BundleSettings, LabError> {
-    let others = World::beside(data, truth, size.listeners, world.seed ^ PILOT, &world.halves.run);
+    let others = self::world(data, truth, world, size)?;
     let count = others.halves.run.len() as u32;
-    if count == 0 {
-        return Err(LabError::unreadable("expected listeners beside those of the run for a pilot, got none".to_owned()));
-    }
     let base = base_logit(&others, cell);
     let uniform = BundleSettings {
         version: Some("pilot".into()),
