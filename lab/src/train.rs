@@ -171,7 +171,7 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     let margins = fitted.margins(&judge, &threads);
     let columns = fitted.columns(&log.columns, &learn);
     let body = fitted.body()?;
-    let (prior, spread) = match (lived(log, &judge)?, lived(log, &learn)?) {
+    let (prior, spread) = match (lived(log, &judge, settings)?, lived(log, &learn, settings)?) {
         // What one listener's rewards have in common cannot be told from bits that nothing links.
         (Some(lived), Some(others)) if channel.is_none() => {
             let (prior, spread) = spread::find(&columns, &body, &learn, [&lived, &others], &threads)?;
@@ -276,7 +276,10 @@ fn undone(mut sample: Sample, channel: Option<Channel>) -> Sample {
 }
 
 /// The outcomes of a part's listeners as their devices would learn from them; `None` when hardly any has two.
-fn lived(log: &Log, part: &Sample) -> Result<Option<Sample>, LabError> {
+///
+/// Their weights undo, for every objective but `naive`, how the rows came about, as those of `snips` do: a log that shows people what they
+/// are known to like would otherwise say that listeners differ from a model that does not know it.
+fn lived(log: &Log, part: &Sample, settings: &Settings) -> Result<Option<Sample>, LabError> {
     let listeners: std::collections::BTreeSet<u32> = part.group.iter().copied().collect();
     let rows: Vec<usize> =
         (0..log.rows()).filter(|row| !log.reward[*row].is_nan() && listeners.contains(&log.listener[*row])).collect();
@@ -284,7 +287,15 @@ fn lived(log: &Log, part: &Sample) -> Result<Option<Sample>, LabError> {
         return Ok(None);
     }
     let rewards = rows.iter().map(|&row| log.reward[row]).collect();
-    Ok(Some(objective::rows_of(log, &rows, rewards, vec![1.0; rows.len()])?))
+    let mut weights: Vec<f64> = match settings.objective {
+        Objective::Naive => vec![1.0; rows.len()],
+        _ => rows.iter().map(|&row| log.weight[row] * (1.0 / log.chance(row)).min(settings.clip)).collect(),
+    };
+    let mean = weights.iter().sum::<f64>() / rows.len() as f64;
+    if mean > 0.0 {
+        weights.iter_mut().for_each(|weight| *weight /= mean);
+    }
+    Ok(Some(objective::rows_of(log, &rows, rewards, weights)?))
 }
 
 impl Trained {

@@ -36,7 +36,7 @@ use crate::train::log::{Log, Slices};
 use crate::train::objective::Objective;
 
 /// Seeds of the log that is trained on; of no run.
-const TRAINING_SEEDS: std::ops::Range<u64> = 2_001..2_003;
+const TRAINING_SEEDS: std::ops::Range<u64> = 2_001..2_004;
 /// Largest inverse propensity that counts: ten times that of a uniform page's first card.
 const CLIP: f64 = 2_000.0;
 /// The column that only the ranker of the log had.

@@ -180,6 +180,8 @@ pub struct Adam {
     rate: f32,
     ridge: f32,
     ridged: Vec<bool>,
+    /// Where the ridge holds the parameters.
+    centre: Vec<f32>,
     first: Vec<f32>,
     second: Vec<f32>,
     powers: (f32, f32),
@@ -195,12 +197,21 @@ impl Adam {
             rate: rate as f32,
             ridge: ridge as f32,
             ridged: (0..count).map(|parameter| model.is_ridged(parameter)).collect(),
+            centre: vec![0.0; count],
             first: vec![0.0; count],
             second: vec![0.0; count],
             powers: (1.0, 1.0),
             sums: vec![0.0; count],
             steps: 0,
         }
+    }
+
+    /// With a ridge that holds the parameters near where `model` has them, in place of 0. Steps have one size however small a slope is: a
+    /// parameter that nothing but the ridge moves would otherwise run to 0.
+    #[must_use]
+    pub fn around<M: Model>(mut self, model: &mut M) -> Self {
+        self.centre.copy_from_slice(model.parameters());
+        self
     }
 
     /// Starts another pass.
@@ -214,9 +225,10 @@ impl Adam {
         self.powers = (self.powers.0 * DECAY.0, self.powers.1 * DECAY.1);
         self.steps += 1;
         let rate = self.rate * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0);
-        let moments = self.first.iter_mut().zip(&mut self.second).zip(&self.ridged).zip(&mut self.sums);
-        for ((parameter, slope), (((first, second), ridged), sum)) in parameters.iter_mut().zip(slopes).zip(moments) {
-            let slope = if *ridged { slope + self.ridge * *parameter } else { *slope };
+        let held = self.ridged.iter().zip(&self.centre);
+        let moments = self.first.iter_mut().zip(&mut self.second).zip(held).zip(&mut self.sums);
+        for ((parameter, slope), (((first, second), (ridged, centre)), sum)) in parameters.iter_mut().zip(slopes).zip(moments) {
+            let slope = if *ridged { slope + self.ridge * (*parameter - centre) } else { *slope };
             *first += (1.0 - DECAY.0) * (slope - *first);
             *second += (1.0 - DECAY.1) * (slope * slope - *second);
             *parameter -= rate * *first / (second.sqrt() + LEAST);

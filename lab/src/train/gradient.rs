@@ -11,9 +11,10 @@
 //! | `poem` | - mean u + penalty x standard error of u, by a straight line and a square that touch it where the pass starts |
 //! | `banditnet` | - mean of v (sum of min(w_k, M) r_k - penalty x min(w_1, M)) |
 //!
-//! Both start from the regression that `snips` gives, stop by what the judging listeners' decisions say the policy earns, self-normalised
-//! (sum of u over sum of v min(w_1, M)), and keep the best of several penalties. What comes out is a ranking score; a straight line in it,
-//! fitted to the shown cards by their inverse propensities, makes it the log-odds that a device expects (Platt 1999).
+//! Both start from the regression that `snips` gives and are held near it by the ridge, stop by what the judging listeners' decisions say
+//! the policy earns, self-normalised (sum of u over sum of v min(w_1, M)), and keep the best of several penalties. What comes out is a
+//! ranking score; a straight line in it, fitted to the shown cards by their inverse propensities, makes it the log-odds that a device
+//! expects (Platt 1999).
 //!
 //! # References
 //! A. Swaminathan, T. Joachims (2015), "Counterfactual risk minimization: learning from logged bandit feedback", ICML, equation 8 and
@@ -298,7 +299,9 @@ fn climb<M: Model>(
     let most = settings.penalties.len() * settings.descent.epochs;
     for (number, &penalty) in settings.penalties.iter().enumerate() {
         let mut model = start.clone();
-        let mut adam = Adam::new(&mut model, settings.descent.rate, settings.descent.ridge / learn.decisions.len() as f64);
+        let ridge = settings.descent.ridge / learn.decisions.len() as f64;
+        // What is alike for all candidates of a decision orders nothing here, but shelves on a page: it stays as the regression has it.
+        let mut adam = Adam::new(&mut model, settings.descent.rate, ridge).around(&mut start.clone());
         let mut slopes = vec![0f32; model.parameters().len()];
         let mut order: Vec<usize> = (0..learn.decisions.len()).collect();
         let (mut now, mut own_best) = (learned, (judged.normalised, 0));

@@ -95,7 +95,8 @@ impl Known<'_> {
 ///
 /// - `columns`: as the bundle says them.
 /// - `learn`: the rows that the body was fitted to.
-/// - `lived`: what the judging listeners' devices would learn from, each listener's rows in order of time with reward and weight 1.
+/// - `lived`: what the judging listeners' devices would learn from, each listener's rows in order of time with reward, and weights of mean 1 that
+///   undo how the rows came about: predictions and moments count by them, devices learn without.
 /// - `others`: the same of the listeners learned from.
 ///
 /// # Errors
@@ -164,7 +165,7 @@ struct Lived<'a> {
 impl Lived<'_> {
     /// Mean log-loss of outcomes predicted one by one, each listener from the start.
     fn loss(&self, model: &RewardModel, threads: &Threads) -> Result<f64, LabError> {
-        let mut losses: Vec<(f64, usize)> = vec![(0.0, 0); self.listeners.len()];
+        let mut losses: Vec<(f64, f64)> = vec![(0.0, 0.0); self.listeners.len()];
         threads.each(&mut losses, |number, loss| {
             let mut model = model.clone();
             let mut row = Vec::new();
@@ -177,16 +178,18 @@ impl Lived<'_> {
                 // The chance averaged over the posterior (MacKay 1992, equation for the moderated output).
                 let (score, sd) = (model.score(&row), model.score_sd(&row));
                 let chance = sigmoid(score / (1.0 + std::f64::consts::PI * sd * sd / 8.0).sqrt()).clamp(1e-12, 1.0 - 1e-12);
-                loss.0 -= reward * ln(chance) + (1.0 - reward) * ln(1.0 - chance);
-                loss.1 += 1;
+                // A device learns of what it sees as it comes; what counts of the prediction is what everybody would see.
+                let weight = self.sample.weight[at];
+                loss.0 -= weight * (reward * ln(chance) + (1.0 - reward) * ln(1.0 - chance));
+                loss.1 += weight;
                 model.learn(&row, reward, 1.0);
             }
         });
-        let (sum, count) = losses.iter().fold((0.0, 0), |all, loss| (all.0 + loss.0, all.1 + loss.1));
-        if count == 0 {
+        let (sum, count) = losses.iter().fold((0.0, 0.0), |all, loss| (all.0 + loss.0, all.1 + loss.1));
+        if count <= 0.0 {
             return Err(LabError::unreadable("expected outcomes of judging listeners for the head's spread, found none"));
         }
-        Ok(sum / count as f64)
+        Ok(sum / count)
     }
 }
 
@@ -222,19 +225,22 @@ fn uncertainty(columns: &[Column], body: &Body, learn: &Sample) -> Vec<f64> {
 
 /// The variance over listeners of each input's weight, by moments; 0 where they differ no more than chance makes them.
 fn differences(columns: &[Column], body: &Body, lived: &Sample) -> Vec<f64> {
-    let mut sums = std::collections::BTreeMap::<u32, Vec<(f64, f64)>>::new();
+    let mut sums = std::collections::BTreeMap::<u32, Vec<[f64; 3]>>::new();
     each_row(columns, body, lived, |at, inputs| {
         let p = sigmoid(inputs.margin);
-        let of = sums.entry(lived.group[at]).or_insert_with(|| vec![(0.0, 0.0); body.width()]);
+        let weight = lived.weight[at];
+        let of = sums.entry(lived.group[at]).or_insert_with(|| vec![[0.0; 3]; body.width()]);
         for (input, value) in active(inputs) {
-            of[input].0 += (lived.target[at] - p) * value;
-            of[input].1 += p * (1.0 - p) * value * value;
+            let curvature = p * (1.0 - p) * value * value;
+            of[input][0] += weight * (lived.target[at] - p) * value;
+            of[input][1] += weight * weight * curvature;
+            of[input][2] += weight * curvature;
         }
     });
     let mut moments = vec![(0.0, 0.0); body.width()];
     for listener in sums.values() {
-        for (moment, (s, i)) in moments.iter_mut().zip(listener) {
-            moment.0 += s * s - i;
+        for (moment, [s, chance, i]) in moments.iter_mut().zip(listener) {
+            moment.0 += s * s - chance;
             moment.1 += i * i;
         }
     }
