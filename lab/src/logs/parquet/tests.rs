@@ -98,3 +98,61 @@ fn other_files_and_other_versions_are_refused() {
     let header = Header { words: vec!["ctx_a b".to_owned()], numbers: Vec::new() };
     assert!(Writer::create(&path, header, false).err().unwrap().to_string().contains("without spaces"));
 }
+
+#[test]
+fn plain_files_are_read_as_packed_ones_are() {
+    let (plain, packed) = (scratch("plain"), scratch("packed"));
+    // Two row groups; numbers of which none, some and all are missing; whole ones.
+    let header = Header { words: Vec::new(), numbers: ["x_a", "x_b", "x_c", "ctx_d"].map(str::to_owned).to_vec() };
+    let rows: Vec<Decision> = (0..130_000)
+        .map(|i| Decision {
+            policy: "explore".to_owned(),
+            position: i % 7,
+            propensity: 1.0 / f64::from(i + 1),
+            reward: Some(f64::from(i % 2)),
+            numbers: vec![Some(f64::from(i).sqrt()), (i % 1_000 != 3).then_some(0.5), None, Some(f64::from(i % 20))],
+            ..Decision::default()
+        })
+        .collect();
+    let mut read = Vec::new();
+    for (path, packing) in [(&plain, Packing::Plain), (&packed, Packing::Zstd)] {
+        let mut writer = Writer::packed(path, header.clone(), false, packing).unwrap();
+        rows.iter().for_each(|row| writer.write(row.clone()).unwrap());
+        writer.finish().unwrap();
+        let file = LogFile::open(path).unwrap();
+        assert_eq!((file.rows_of(0), file.rows_of(1), file.start_of(1)), (100_000, 30_000, 100_000));
+        assert!(file.is_blank(0, "decision").unwrap() && !file.is_blank(1, "policy").unwrap());
+        let wanted = Wanted {
+            numbers: ["position", "propensity", "reward", "x_a", "x_b", "x_c", "ctx_d"].map(str::to_owned).to_vec(),
+            ..Wanted::default()
+        };
+        let mut columns = vec![Vec::new(); wanted.numbers.len()];
+        for group in 0..2 {
+            let mut add = |batch: &Batch| {
+                for (all, column) in columns.iter_mut().zip(&batch.numbers) {
+                    assert_eq!(column.values.len(), batch.rows);
+                    all.extend((0..batch.rows).map(|row| (!column.is_missing(row)).then(|| column.values[row])));
+                }
+                Ok(())
+            };
+            file.read(group, &wanted, &mut add).unwrap();
+        }
+        read.push(columns);
+    }
+    assert_eq!(read[0], read[1]);
+    for (i, row) in rows.iter().enumerate() {
+        let of = |column: usize| read[0][column][i];
+        assert_eq!((of(0), of(1), of(2)), (Some(f64::from(row.position)), Some(row.propensity), row.reward));
+        assert_eq!([of(3), of(4), of(5), of(6)], row.numbers[..]);
+    }
+    // Cut within its pages a file is named with the row from which it cannot be read.
+    let bytes = std::fs::read(&plain).unwrap();
+    let mut holed = bytes.clone();
+    holed[..bytes.len() / 2].fill(0xff);
+    std::fs::write(&plain, &holed).unwrap();
+    let file = LogFile::open(&plain).unwrap();
+    let wanted = Wanted { numbers: vec!["propensity".to_owned()], ..Wanted::default() };
+    let error = file.read(0, &wanted, &mut |_| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("plain.parquet: expected readable rows from row 1, found"), "{error}");
+    [plain, packed].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
