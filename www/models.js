@@ -7,7 +7,7 @@ export const MODELS = {
   fm: { label: 'Factorization machine', about: 'Trained on the same log.', bundle: true },
   trees: { label: 'Boosted trees', about: 'Trained on the same log.', bundle: true },
   network: { label: 'Neural network', about: '16 hidden units, trained on the same log.', bundle: true },
-  softmax: { label: 'Softmax', about: 'One draw for each place, without a floor for cards.', policy: { kind: 'softmax' } },
+  softmax: { label: 'Softmax', about: 'As the built-in policy, in chances in place of log-odds.', policy: { kind: 'softmax' } },
   epsilon: { label: 'Epsilon-greedy page', about: 'One page in five is drawn uniformly.', policy: { kind: 'epsilon_page', epsilon: 0.2 } },
   squarecb: { label: 'SquareCB', about: 'Inverse gap weighting.', policy: { kind: 'squarecb' } },
   linucb: { label: 'LinUCB', about: 'Optimistic: no draw, so its pages are no evidence.', policy: { kind: 'linucb' } },

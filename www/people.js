@@ -28,7 +28,7 @@ export function createPeople(root) {
 export function createWaiting(root, cancel) {
   const bar = h('progress', { max: Math.max(1, step), value: 0, 'aria-label': 'Days' });
   const text = h('p', { class: 'big' }, step === 0 ? 'Before the first day' : 'Day 0');
-  const box = h('div', { class: 'waiting', role: 'status' }, text, bar,
+  const box = h('div', { class: 'days', role: 'status' }, text, bar,
     h('p', { class: 'hint' }, 'A simulated listener comes to Home twice a day. What they play teaches this device, as yours would.'),
     h('button', { type: 'button', class: 'button', id: 'cancel-days', onclick: cancel }, 'Cancel'));
   // Quick ones are over before a word about them could be read.

@@ -60,6 +60,27 @@ for (const [size, width, height] of [['desktop', 1440, 900], ['phone', 390, 844]
     }
     await page.locator('.record').scrollIntoViewIfNeeded();
     await shot('9-record');
+    // A simulated listener after a month, with what learning was worth, an attack and the models.
+    await page.goto(`${site.url}?seed=1&listener=3&step=30`);
+    await ready();
+    await shot('10-listener');
+    if (phone) await page.click('#open-panel');
+    await page.click('#tab-learning');
+    await page.waitForSelector('.headline[data-relative^="0."]', { timeout: 300_000 });
+    await shot('11-learning');
+    await page.locator('.chart').nth(1).scrollIntoViewIfNeeded();
+    await page.waitForTimeout(200);
+    await shot('12-charts');
+    await page.click('#tab-attack');
+    await page.click('#attack-run');
+    await page.waitForSelector('.side.broken', { timeout: 120_000 });
+    await page.locator('#attack-results').scrollIntoViewIfNeeded();
+    await shot('13-attack');
+    await page.click('#tab-models');
+    await page.click('#measure');
+    await page.waitForSelector('#models-state:has-text("Median")', { timeout: 120_000 });
+    await page.evaluate(() => document.querySelector('.models').scrollIntoView());
+    await shot('14-models');
     await context.close();
   }
 }
