@@ -1,11 +1,14 @@
 //! (context, card) -> feature vector, by a schema with a fixed column order.
 
+use std::cell::Cell;
+
 use crate::clock::DAY_MS;
 use crate::context::Context;
 use crate::error::{Error, shown};
 use crate::history::History;
 use crate::math::{decay, dot, ln_1p};
 use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
+use ears_kernels::lay_rows;
 
 /// Where a column's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,6 +262,27 @@ pub struct FeatureMaker<'a> {
     long_taste: Vec<f32>,
     total_plays: f64,
     bucket_plays: f64,
+    /// Decayed numbers of artists and families, by their place in the history: made when a card first asks for them.
+    artists: Memo,
+    families: Memo,
+}
+
+/// Pairs that are computed once; NaN before.
+struct Memo(Vec<Cell<(f64, f64)>>);
+
+impl Memo {
+    fn of(len: usize) -> Self {
+        Self(vec![Cell::new((f64::NAN, 0.0)); len])
+    }
+
+    /// The pair of a place; (0, 0) without one.
+    fn get(&self, place: Option<usize>, make: impl Fn() -> (f64, f64)) -> (f64, f64) {
+        let Some(cell) = place.and_then(|place| self.0.get(place)) else { return (0.0, 0.0) };
+        if cell.get().0.is_nan() {
+            cell.set(make());
+        }
+        cell.get()
+    }
 }
 
 impl<'a> FeatureMaker<'a> {
@@ -269,7 +293,8 @@ impl<'a> FeatureMaker<'a> {
         let fitting = |taste: Vec<f32>| if taste.len() == catalogue.dimensions() { taste } else { Vec::new() };
         let [short_taste, long_taste] = history.tastes(context.now).map(fitting);
         let (total_plays, bucket_plays) = history.family_plays(0, context.hour_bucket, context.now);
-        Self { schema, history, catalogue, context, short_taste, long_taste, total_plays, bucket_plays }
+        let (artists, families) = (Memo::of(history.artists.len()), Memo::of(history.families.len()));
+        Self { schema, history, catalogue, context, short_taste, long_taste, total_plays, bucket_plays, artists, families }
     }
 
     /// Writes the feature vector of `card` on a shelf of `shelf_kind` into `row`.
@@ -281,10 +306,33 @@ impl<'a> FeatureMaker<'a> {
         row.fill(0.0);
         row[0] = 1.0;
         // Given columns that stand first are copied as they lie.
-        let mut next_given = self.schema.leading_given.min(given.len());
-        row[1..=next_given].copy_from_slice(&given[..next_given]);
+        let leading = self.schema.leading_given.min(given.len());
+        row[1..=leading].copy_from_slice(&given[..leading]);
+        self.write_after(leading, card, shelf_kind, given, row);
+    }
+
+    /// Writes the given values of many rows at once, where those are the first columns; how many columns stand then.
+    ///
+    /// - `given`: as many values as there are given columns, for each row.
+    pub(crate) fn lay(&self, given: &[f32], rows: &mut [f32]) -> Option<usize> {
+        let leading = self.schema.leading_given;
+        if leading == 0 || leading < self.schema.given.len() {
+            return None;
+        }
+        lay_rows(given, leading, rows, self.schema.stride());
+        Some(leading)
+    }
+
+    /// Whether a row with this many columns in place lacks nothing.
+    pub(crate) fn is_whole(&self, columns: usize) -> bool {
+        columns == self.schema.columns.len() && !self.schema.guards
+    }
+
+    /// Writes the columns that follow the first `leading` ones, and applies limits.
+    pub(crate) fn write_after(&self, leading: usize, card: CardHandle, shelf_kind: u32, given: &[f32], row: &mut [f32]) {
+        let mut next_given = leading;
         let mut next_context = 0;
-        for (value, column) in row[1..].iter_mut().zip(&self.schema.columns).skip(next_given) {
+        for (value, column) in row[1..].iter_mut().zip(&self.schema.columns).skip(leading) {
             *value = match column.source {
                 Source::Given => {
                     next_given += 1;
@@ -310,7 +358,7 @@ impl<'a> FeatureMaker<'a> {
             Source::Given | Source::Context => 0.0,
             Source::Popularity => f64::from(known.card.popularity.unwrap_or(0.0)),
             Source::ArtistAffinity => {
-                let (plays, _) = self.history.artist_plays(known.artist, now);
+                let (plays, _) = self.artist_plays(known.artist);
                 plays / (plays + 3.0)
             }
             Source::FamilyAffinity => self.family_share(known.family).0,
@@ -320,9 +368,7 @@ impl<'a> FeatureMaker<'a> {
             }
             Source::TasteShort => f64::from(dot(&self.short_taste, self.catalogue.unit(card))),
             Source::TasteLong => f64::from(dot(&self.long_taste, self.catalogue.unit(card))),
-            Source::NewArtist => {
-                flag(self.total_plays > 0.0 && known.artist != 0 && self.history.artist_plays(known.artist, now).0 == 0.0)
-            }
+            Source::NewArtist => flag(self.total_plays > 0.0 && known.artist != 0 && self.artist_plays(known.artist).0 == 0.0),
             Source::Recency => self
                 .history
                 .cards
@@ -330,7 +376,7 @@ impl<'a> FeatureMaker<'a> {
                 .filter(|stats| stats.last_played > 0)
                 .map_or(0.0, |stats| decay((now.ms() - stats.last_played) as f64, 7.0 * DAY_MS as f64)),
             Source::SkipRate => {
-                let (plays, skips) = self.history.artist_plays(known.artist, now);
+                let (plays, skips) = self.artist_plays(known.artist);
                 skips / (plays + skips + 2.0)
             }
             Source::TimeOfDay => {
@@ -352,12 +398,18 @@ impl<'a> FeatureMaker<'a> {
         }
     }
 
+    /// Decayed plays and skips of an artist.
+    fn artist_plays(&self, artist: u32) -> (f64, f64) {
+        self.artists.get(self.history.artists.place(artist), || self.history.artist_plays(artist, self.context.now))
+    }
+
     /// Share of a family in all plays, and in the plays of this part of the day.
     fn family_share(&self, family: u32) -> (f64, f64) {
         if family == 0 {
             return (0.0, 0.0);
         }
-        let (all, bucket) = self.history.family_plays(family, self.context.hour_bucket, self.context.now);
+        let make = || self.history.family_plays(family, self.context.hour_bucket, self.context.now);
+        let (all, bucket) = self.families.get(self.history.families.place(family), make);
         (all / (self.total_plays + 5.0), bucket / (self.bucket_plays + 5.0))
     }
 }

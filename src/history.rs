@@ -272,6 +272,11 @@ impl<T: Default + Copy> Table<T> {
         }
     }
 
+    /// Place of an entry, below [`Table::len`].
+    pub(crate) fn place(&self, key: u32) -> Option<usize> {
+        self.slots.get(key as usize).and_then(|slot| slot.checked_sub(1)).map(|place| place as usize)
+    }
+
     pub(crate) fn entry(&mut self, key: u32) -> &mut T {
         if self.slots.len() <= key as usize {
             self.slots.resize(key as usize + 1, 0);

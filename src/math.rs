@@ -3,7 +3,7 @@
 //! `exp` and `ln` of the standard library differ in the last bits between wasm32 and x86-64; `libm`'s do not. The rest of the
 //! core calls the functions here, and a lint forbids the others.
 
-use wide::f32x4;
+pub use ears_kernels::{dot, falling};
 
 /// e^x.
 #[must_use]
@@ -86,27 +86,6 @@ pub fn decay(elapsed_ms: f64, half_life_ms: f64) -> f64 {
     if elapsed_ms <= 0.0 { 1.0 } else { exp2_negative(-elapsed_ms / half_life_ms) }
 }
 
-/// Dot product of two `f32` slices of equal length.
-///
-/// # Determinism
-/// Four lanes, each summed in index order, then (lane 0 + lane 1) + (lane 2 + lane 3); the last 0 to 3 elements are added
-/// one by one. SIMD and scalar builds give the same bits.
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let n = a.len().min(b.len());
-    let blocks = n / 4;
-    let mut sum = f32x4::splat(0.0);
-    for (x, y) in a[..blocks * 4].chunks_exact(4).zip(b[..blocks * 4].chunks_exact(4)) {
-        sum += f32x4::from([x[0], x[1], x[2], x[3]]) * f32x4::from([y[0], y[1], y[2], y[3]]);
-    }
-    let [s0, s1, s2, s3] = sum.to_array();
-    let mut total = (s0 + s1) + (s2 + s3);
-    for (x, y) in a[blocks * 4..n].iter().zip(&b[blocks * 4..n]) {
-        total += x * y;
-    }
-    total
-}
-
 /// ln of the sum of e^x, without overflow; minus infinity for no values.
 #[must_use]
 pub fn log_sum_exp(values: &[f64]) -> f64 {
@@ -117,59 +96,9 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     max + ln(values.iter().map(|v| exp(v - max)).sum())
 }
 
-/// The numbers of `pairs` by falling value; equal values by rising number.
-///
-/// The one sort of the core.
-#[must_use]
-pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
-    // Order-preserving bits (flip all of a negative number, the sign of a positive one), inverted to make the order fall.
-    let key = |value: f64| {
-        let bits = value.to_bits();
-        !(if bits >> 63 == 1 { !bits } else { bits | 1 << 63 })
-    };
-    let mut from: Vec<(u64, u32)> = pairs.iter().map(|(value, number)| (key(*value), *number)).collect();
-    let mut to = from.clone();
-    // Bottom-up merge sort: the standard library's sort is five times the machine code.
-    let mut width = 1;
-    while width < from.len() {
-        for start in (0..from.len()).step_by(2 * width) {
-            let (middle, end) = ((start + width).min(from.len()), (start + 2 * width).min(from.len()));
-            let (mut left, mut right) = (start, middle);
-            for place in &mut to[start..end] {
-                if right >= end || (left < middle && from[left] <= from[right]) {
-                    *place = from[left];
-                    left += 1;
-                } else {
-                    *place = from[right];
-                    right += 1;
-                }
-            }
-        }
-        std::mem::swap(&mut from, &mut to);
-        width *= 2;
-    }
-    from.into_iter().map(|(_, number)| number).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dot_has_the_written_order() {
-        let a: Vec<f32> = (0..11).map(|i| 0.1 + i as f32 * 0.37).collect();
-        let b: Vec<f32> = (0..11).map(|i| 1.7 - i as f32 * 0.21).collect();
-        let mut lanes = [0f32; 4];
-        for i in 0..8 {
-            lanes[i % 4] += a[i] * b[i];
-        }
-        let mut want = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
-        for i in 8..11 {
-            want += a[i] * b[i];
-        }
-        assert_eq!(dot(&a, &b).to_bits(), want.to_bits());
-        assert_eq!(dot(&[], &[]), 0.0);
-    }
 
     #[test]
     fn sigmoid_and_logit_are_inverse_and_do_not_overflow() {
@@ -208,16 +137,5 @@ mod tests {
         assert_eq!(decay(-3.0, 5.0), 1.0);
         assert_eq!(decay(10.0, 5.0), 0.25);
         assert_eq!(decay(10.0, f64::INFINITY), 1.0);
-    }
-
-    #[test]
-    fn falling_orders_by_value_then_number() {
-        let pairs = [(1.0, 4), (f64::INFINITY, 9), (-2.0, 1), (1.0, 2), (0.0, 3), (f64::NEG_INFINITY, 0)];
-        assert_eq!(falling(&pairs), [9, 2, 4, 3, 1, 0]);
-        assert!(falling(&[]).is_empty());
-        let many: Vec<(f64, u32)> = (0..1_000).map(|i| (f64::from(i * 7_919 % 1_000 / 3), i)).collect();
-        let mut want = many.clone();
-        want.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        assert_eq!(falling(&many), want.iter().map(|pair| pair.1).collect::<Vec<u32>>());
     }
 }

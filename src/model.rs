@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::error::Error;
 use crate::features::FeatureSchema;
+use ears_kernels::{ROWS, add_active, add_products, score_rows};
 
 pub mod body;
 pub mod cold_start;
@@ -12,7 +13,7 @@ mod head;
 mod meaning;
 
 pub use body::Body;
-use body::Inputs;
+use body::{Block, Inputs};
 use gaussian::HeadInput;
 pub use gaussian::MAX_FULL_COVARIANCE;
 pub(crate) use head::HeadState;
@@ -32,6 +33,9 @@ pub struct RewardModel {
     body: Body,
     // A function and not a call, so that a build that never makes a body does not carry what evaluates it.
     evaluate: fn(&Body, &[f32], &mut Inputs),
+    score_bodies: fn(&Self, &Head, &[f32], usize, &mut Scratch) -> Vec<f64>,
+    /// Whether a value of a row may be missing.
+    missing: bool,
     head: Head,
     /// What is subtracted from each column, and what it is then divided by, before the body reads it; empty when nothing is.
     scaling: Vec<(f32, f32)>,
@@ -55,8 +59,12 @@ impl RewardModel {
     /// `bad_schema` when the body reads other columns than the schema has, or cannot take one that stays missing.
     pub fn new(schema: &FeatureSchema, body: Body, prior: HeadPrior) -> Result<Self, Error> {
         // The size proof builds the module without them, to see what they take.
-        let evaluate = if cfg!(without_bodies) { |_: &Body, _: &[f32], _: &mut Inputs| {} } else { Body::evaluate };
-        Ok(Self { evaluate, ..Self::checked(schema, body, prior)? })
+        let model = Self::checked(schema, body, prior)?;
+        Ok(if cfg!(without_bodies) {
+            model
+        } else {
+            Self { evaluate: Body::evaluate, score_bodies: Self::score_bodies, ..model }
+        })
     }
 
     /// A model without a body; errors as [`RewardModel::new`].
@@ -97,7 +105,16 @@ impl RewardModel {
         let scaling: Vec<(f32, f32)> = columns.iter().map(|column| (column.mean, column.scale)).collect();
         let scaling = if plain || scaling.iter().all(|pair| *pair == (0.0, 1.0)) { Vec::new() } else { scaling };
         let head = Head::of(prior, if plain { schema.stride() } else { 0 }, sparse);
-        Ok(Self { body, evaluate: |_, _, _| {}, head, scaling, shipped: Shipped::default() })
+        let missing = columns.iter().any(|column| column.keeps_missing);
+        Ok(Self {
+            body,
+            evaluate: |_, _, _| {},
+            score_bodies: |_, _, _, _, _| Vec::new(),
+            missing,
+            head,
+            scaling,
+            shipped: Shipped::default(),
+        })
     }
 
     /// The body.
@@ -138,6 +155,55 @@ impl RewardModel {
             return head.score(row);
         }
         head.score_of(self.input(row, scratch))
+    }
+
+    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each. Without a body also the columns, counted from
+    /// 1, that add most, and more than `least`; 0 for none.
+    pub(crate) fn scores_by(
+        &self,
+        head: &Head,
+        rows: &[f32],
+        stride: usize,
+        least: f32,
+        scratch: &mut Scratch,
+    ) -> (Vec<f64>, Vec<u32>) {
+        if self.body == Body::Plain {
+            let (mut scores, mut columns) = (vec![0.0; rows.len() / stride], vec![0; rows.len() / stride]);
+            score_rows(rows, head.weights(), least, &mut scores, &mut columns);
+            return (scores, columns);
+        }
+        ((self.score_bodies)(self, head, rows, stride, scratch), Vec::new())
+    }
+
+    /// Beside a body: by blocks of rows where the body takes them, else row by row.
+    fn score_bodies(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
+        let mut scores = Vec::with_capacity(rows.len() / stride);
+        let mut block = Block::default();
+        let mut last = Vec::new();
+        for rows in rows.chunks(ROWS * stride) {
+            let count = rows.len() / stride;
+            last.clear();
+            let whole = if count == ROWS {
+                rows
+            } else {
+                last.extend_from_slice(rows);
+                last.resize(ROWS * stride, 0.0);
+                &last
+            };
+            if self.missing || !self.scaling.is_empty() || !self.body.evaluate_rows(whole, stride, &mut block) {
+                scores.extend(rows.chunks_exact(stride).map(|row| self.score_by(head, row, scratch)));
+                continue;
+            }
+            let mean = head.mean();
+            let mut sums = block.margins.map(|margin| mean[0] + mean[1] * margin);
+            if !matches!(self.body, Body::Trees(_)) {
+                add_products(&block.values, &mean[2..], &mut sums);
+            } else if head.has_met_leaves() {
+                add_active(&block.leaves, &mean[2..], &mut sums);
+            }
+            scores.extend_from_slice(&sums[..count]);
+        }
+        scores
     }
 
     /// Standard deviation of the score of one feature row under the head's posterior.
@@ -253,5 +319,110 @@ impl RewardModel {
             x.resize(at.len(), 1.0);
         }
         &scratch.head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::body::{Activation, Dense, Level, Missing, Network, Node, Rule, Split, Tree, Trees};
+    use super::*;
+    use crate::features::{Column, Source};
+
+    const COLUMNS: usize = 6;
+
+    fn number(seed: usize) -> f32 {
+        ((seed * 7_919 + 13) % 1_000) as f32 / 500.0 - 1.0
+    }
+
+    fn network(activation: Activation, units: usize) -> Body {
+        let dense = |inputs: usize, outputs: usize, activation, seed: usize| Dense {
+            inputs,
+            outputs,
+            weights: (0..inputs * outputs).map(|at| number(at + seed)).collect(),
+            bias: (0..outputs).map(|at| number(at + seed + 500)).collect(),
+            activation,
+        };
+        let layers =
+            vec![dense(COLUMNS, 9, activation, 1), dense(9, units, activation, 200), dense(units, 1, Activation::Identity, 300)];
+        Body::Network(Network::new(layers).unwrap())
+    }
+
+    fn trees(missing: Missing) -> Body {
+        let split = |column: u16, threshold: f32, left, right| {
+            Node::Split(Split { column, rule: Rule::Less(threshold), missing, missing_left: true, left, right })
+        };
+        let mut all = Vec::new();
+        for tree in 0..7u16 {
+            let value = |leaf: usize| f64::from(number(leaf + usize::from(tree) * 10));
+            // Of different depths, one a leaf alone.
+            all.push(match tree {
+                0 => Tree::General { nodes: vec![Node::Leaf(0.125)] },
+                1..4 => Tree::General {
+                    nodes: vec![
+                        split(tree, 0.1, 1, 2),
+                        Node::Leaf(value(0)),
+                        split(tree + 1, -0.3, 3, 4),
+                        Node::Leaf(value(1)),
+                        Node::Leaf(value(2)),
+                    ],
+                },
+                _ => {
+                    let level = |column| Level { column, rule: Rule::Less(0.2), missing, missing_left: false };
+                    Tree::Oblivious { levels: vec![level(tree - 4), level(5)], leaves: (0..4).map(value).collect() }
+                }
+            });
+        }
+        Body::Trees(Trees::new(-0.25, all).unwrap())
+    }
+
+    /// Rows one by one have a way of their own; both must agree before and after learning.
+    #[test]
+    fn rows_scored_together_have_the_bits_of_rows_scored_one_by_one() {
+        for scaled in [false, true] {
+            let columns = (0..COLUMNS).map(|at| {
+                let (mean, scale) = if scaled { (0.1, 1.5) } else { (0.0, 1.0) };
+                Column { mean, scale, ..Column::new(&format!("c{at}"), Source::Given) }
+            });
+            let schema = FeatureSchema::new(columns.collect()).unwrap();
+            let stride = schema.stride();
+            let mut rows = vec![0.0; 37 * stride];
+            for (at, row) in rows.chunks_exact_mut(stride).enumerate() {
+                row[0] = 1.0;
+                for (column, value) in row[1..=COLUMNS].iter_mut().enumerate() {
+                    *value = number(31 * at + column);
+                }
+            }
+            let bodies = [
+                Body::Plain,
+                network(Activation::Relu, 5),
+                network(Activation::Tanh, 8),
+                trees(Missing::Nan),
+                trees(Missing::Nothing),
+                trees(Missing::Zero),
+            ];
+            for body in bodies {
+                let width = if body == Body::Plain { schema.width() } else { body.width() + 2 };
+                let mean: Vec<f64> = (0..width).map(|at| if at == 1 { 1.0 } else { 0.0 }).collect();
+                let mut model = RewardModel::new(&schema, body, HeadPrior::new(mean, &vec![0.5; width], 1e9).unwrap()).unwrap();
+                for round in 0..2 {
+                    let scratch = &mut Scratch::default();
+                    let (together, columns) = model.scores_by(model.head(), &rows, stride, 0.05, scratch);
+                    if *model.body() == Body::Plain {
+                        for (row, column) in rows.chunks_exact(stride).zip(&columns) {
+                            let mean = model.means(model.head());
+                            let largest = RewardModel::products(&mean, row).fold(0.05, f64::max);
+                            let found = RewardModel::products(&mean, row).position(|adds| adds == largest);
+                            assert_eq!(found.map_or(0, |at| at as u32 + 1), *column);
+                        }
+                    }
+                    assert_eq!(together.len(), 37);
+                    for (row, score) in rows.chunks_exact(stride).zip(together) {
+                        assert_eq!(score.to_bits(), model.score(row).to_bits(), "{} {round}", model.body().kind());
+                    }
+                    model.learn(&rows[..stride], 1.0, 1.0);
+                    model.learn(&rows[stride..2 * stride], 0.0, 1.0);
+                }
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, shown};
 use crate::log::DecisionId;
+use ears_kernels::all_finite;
 
 /// Most shelves on one page.
 pub const MAX_SHELVES: usize = 200;
@@ -463,8 +464,9 @@ pub struct Page {
     pub(crate) shelves: Vec<Shelf>,
     pub(crate) cards: Vec<CardPlace>,
     pub(crate) given: usize,
-    /// One row of `given` numbers for each card.
-    pub(crate) features: Vec<f32>,
+    /// One row of `given` numbers for each card, from `features_at` on.
+    words: Vec<f32>,
+    features_at: usize,
     /// Whether any feature or context value is NaN, which stands for a missing one.
     pub(crate) missing: bool,
 }
@@ -488,7 +490,8 @@ impl Page {
                 shelves: Vec::new(),
                 cards: Vec::new(),
                 given: 0,
-                features: Vec::new(),
+                words: Vec::new(),
+                features_at: 0,
                 missing: false,
             },
         }
@@ -503,7 +506,7 @@ impl Page {
     ///
     /// # Errors
     /// `page_format` when the words do not have that shape; the codes of [`PageBuilder::build`] otherwise.
-    pub fn from_words(words: &[f32], catalogue: &Catalogue) -> Result<Self, Error> {
+    pub fn from_words(words: Vec<f32>, catalogue: &Catalogue) -> Result<Self, Error> {
         let malformed = || Error::page("page_format", "expected a page packed as documented, got other words");
         if words.len() < PAGE_HEADER || words[0] != PAGE_FORMAT as f32 {
             return Err(malformed());
@@ -547,7 +550,8 @@ impl Page {
             shelves: Vec::with_capacity(shelves),
             cards: Vec::with_capacity(cards),
             given,
-            features: words[feature_start..end].to_vec(),
+            words: Vec::new(),
+            features_at: feature_start,
             missing: false,
         };
         for place in words[card_start..card_start + 2 * cards].chunks_exact(2) {
@@ -555,16 +559,18 @@ impl Page {
             page.cards.push(CardPlace { card, fixed: place[1] == 1.0 });
         }
         let mut next = 0;
-        for words in words[shelf_start..card_start].chunks_exact(4) {
+        for place in words[shelf_start..card_start].chunks_exact(4) {
             let shelf =
-                number(words[0]).and_then(|n| catalogue.shelf_handle(n)).ok_or_else(|| unknown("unknown_shelf", words[0]))?;
-            let size = number(words[1]).filter(|size| *size as usize <= cards - next).ok_or_else(malformed)? as usize;
-            page.shelves.push(Shelf { shelf, fixed: words[2] == 1.0, cards: next..next + size });
+                number(place[0]).and_then(|n| catalogue.shelf_handle(n)).ok_or_else(|| unknown("unknown_shelf", place[0]))?;
+            let size = number(place[1]).filter(|size| *size as usize <= cards - next).ok_or_else(malformed)? as usize;
+            page.shelves.push(Shelf { shelf, fixed: place[2] == 1.0, cards: next..next + size });
             next += size;
         }
         if next != cards {
             return Err(malformed());
         }
+        page.words = words;
+        page.words.truncate(end);
         page.checked()
     }
 
@@ -589,10 +595,10 @@ impl Page {
                 format!("expected at least one visible shelf and card, got {} and {}", page.visible.shelves, page.visible.cards),
             ));
         }
-        if page.features.len() != page.cards.len() * page.given {
+        if page.features().len() != page.cards.len() * page.given {
             return Err(Error::page(
                 "column_count",
-                format!("expected {} x {} feature values, got {}", page.cards.len(), page.given, page.features.len()),
+                format!("expected {} x {} feature values, got {}", page.cards.len(), page.given, page.features().len()),
             ));
         }
         // One mark for each handle: the number of the last shelf that had it.
@@ -614,8 +620,8 @@ impl Page {
         }
         // NaN stands for a missing value; whether a column may have one is the model's business. Told by one pass here, so that ranking
         // looks again only where there is one.
-        for (at, value) in page.features.iter().enumerate().filter(|(_, value)| !value.is_finite()) {
-            if value.is_infinite() {
+        if !all_finite(page.features()) {
+            if let Some(at) = page.features().iter().position(|value| value.is_infinite()) {
                 return Err(Error::page(
                     "not_finite",
                     format!(
@@ -632,6 +638,11 @@ impl Page {
         }
         page.missing |= page.context.iter().any(|value| value.is_nan());
         Ok(page)
+    }
+
+    /// One row of given features for each card.
+    pub(crate) fn features(&self) -> &[f32] {
+        &self.words[self.features_at..]
     }
 
     /// Number of shelves.
@@ -708,7 +719,7 @@ impl PageBuilder {
     #[must_use]
     pub fn features(mut self, columns: usize, values: Vec<f32>) -> Self {
         self.page.given = columns;
-        self.page.features = values;
+        self.page.words = values;
         self
     }
 
@@ -774,16 +785,16 @@ mod tests {
     #[test]
     fn reads_a_packed_page() {
         let catalogue = catalogue(4);
-        let page = Page::from_words(&words(&[(0.0, &[0.0, 1.0]), (1.0, &[1.0, 2.0, 3.0])], 2), &catalogue).unwrap();
+        let page = Page::from_words(words(&[(0.0, &[0.0, 1.0]), (1.0, &[1.0, 2.0, 3.0])], 2), &catalogue).unwrap();
         assert_eq!(page.shelf_count(), 2);
         assert_eq!(page.shelves[1].cards, 2..5);
-        assert_eq!(page.features[9], 9.0);
+        assert_eq!(page.features()[9], 9.0);
     }
 
     #[test]
     fn refuses_what_breaks_the_rules_with_stable_codes() {
         let catalogue = catalogue(4);
-        let code = |words: &[f32]| Page::from_words(words, &catalogue).unwrap_err().code();
+        let code = |words: &[f32]| Page::from_words(words.to_vec(), &catalogue).unwrap_err().code();
         let good = words(&[(0.0, &[0.0, 1.0])], 1);
         let changed = |index: usize, value: f32| {
             let mut words = good.clone();
@@ -811,7 +822,7 @@ mod tests {
     #[test]
     fn the_same_card_may_stand_in_two_shelves() {
         let catalogue = catalogue(2);
-        assert!(Page::from_words(&words(&[(0.0, &[0.0]), (1.0, &[0.0])], 0), &catalogue).is_ok());
+        assert!(Page::from_words(words(&[(0.0, &[0.0]), (1.0, &[0.0])], 0), &catalogue).is_ok());
     }
 
     #[test]

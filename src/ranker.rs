@@ -12,7 +12,7 @@ use crate::features::FeatureMaker;
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
-use crate::model::{Body, RewardModel, Scratch};
+use crate::model::Scratch;
 use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
 use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
@@ -139,6 +139,8 @@ struct OpenDecision {
     cards: Vec<CardHandle>,
     rows: Vec<f32>,
     scores: Vec<f64>,
+    /// Without a body, which column adds most to each score, counted from 1; 0 for none that counts.
+    columns: Vec<u32>,
     values: Vec<f64>,
     candidates: Candidates,
     slate: Slate,
@@ -300,6 +302,14 @@ impl Ranker {
     /// # Determinism
     /// One stream of the generator for each decision; same state, page and seed give the same bits on every target.
     pub fn rank(&mut self, page: &Page, now: Timestamp) -> Result<RankedPage, Error> {
+        self.ranked_page(page, now).cloned()
+    }
+
+    /// [`Ranker::rank`] without a copy of the page for the caller to keep.
+    ///
+    /// # Errors
+    /// As [`Ranker::rank`].
+    pub fn ranked_page(&mut self, page: &Page, now: Timestamp) -> Result<&RankedPage, Error> {
         if !self.consent.personalize {
             return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
         }
@@ -364,9 +374,7 @@ impl Ranker {
         if CONTRIBUTES && !private {
             self.cast(page, &open);
         }
-        let ranked = open.ranked.clone();
-        self.remember(open);
-        Ok(ranked)
+        Ok(&self.remember(open).ranked)
     }
 
     /// Refuses a value that is missing from a column that does not keep it so.
@@ -375,7 +383,8 @@ impl Ranker {
             return Ok(());
         }
         let schema = &self.bundle.schema;
-        for (values, columns) in [(&page.features, schema.given_columns()), (&page.context, schema.context_columns())] {
+        for (values, columns) in [(page.features(), schema.given_columns()), (page.context.as_slice(), schema.context_columns())]
+        {
             for (at, value) in values.iter().enumerate() {
                 let column = &schema.columns()[columns[at % columns.len()]];
                 if value.is_nan() && !column.keeps_missing {
@@ -408,16 +417,21 @@ impl Ranker {
         let mut starts = Vec::with_capacity(page.shelves.len() + local.len() + 1);
         starts.push(0u32);
         let mut ids = Vec::with_capacity(page.shelves.len() + local.len());
-        let given_of = |at: usize| &page.features[at * page.given..(at + 1) * page.given];
+        let given = page.features();
+        let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
+        let laid = maker.lay(given, &mut rows);
         let mut next = rows.chunks_exact_mut(stride);
         for shelf in &page.shelves {
             let kind = self.catalogue.shelf(shelf.shelf).kind;
             for at in shelf.cards.clone() {
                 let card = page.cards[at].card;
-                if let Some(row) = next.next() {
-                    maker.write(card, kind, given_of(at), row);
-                }
                 cards.push(card);
+                let Some(row) = next.next() else { continue };
+                match laid {
+                    Some(columns) if maker.is_whole(columns) => {}
+                    Some(columns) => maker.write_after(columns, card, kind, &[], row),
+                    None => maker.write(card, kind, given_of(at), row),
+                }
             }
             starts.push(cards.len() as u32);
             ids.push(shelf.shelf);
@@ -441,8 +455,10 @@ impl Ranker {
             head = std::borrow::Cow::Owned(head.shifted(shift));
         }
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
-        let scores: Vec<f64> =
-            rows.chunks_exact(stride).take(count).map(|row| bounded(model.score_by(&head, row, &mut scratch))).collect();
+        let (mut scores, columns) = model.scores_by(&head, &rows, stride, reasons::LEAST, &mut scratch);
+        for score in &mut scores {
+            *score = bounded(*score);
+        }
         OpenDecision {
             id: DecisionId(0),
             at: now,
@@ -464,6 +480,7 @@ impl Ranker {
                 Vec::new()
             },
             scores,
+            columns,
             rows,
         }
     }
@@ -586,16 +603,16 @@ impl Ranker {
     /// The reason that a card's score gives. Beside a body, where each column costs a score, for what is visible only.
     fn score_reason(&self, open: &OpenDecision, at: usize, visible: bool, additions: &mut Vec<f64>) -> Reason {
         let (model, schema) = (&self.bundle.model, &self.bundle.schema);
-        if !visible && *model.body() != Body::Plain {
+        if let Some(column) = open.columns.get(at) {
+            return reasons::of_column(schema, column.checked_sub(1).map(|at| at as usize), open.cards[at]);
+        }
+        if !visible {
             return Reason::plain(ReasonCode::General);
         }
         let stride = schema.stride();
         let row = &open.rows[at * stride..(at + 1) * stride];
-        if *model.body() == Body::Plain {
-            return reasons::of_score(schema, RewardModel::products(&open.mean, row), open.cards[at]);
-        }
         model.additions(schema, &open.mean, row, additions);
-        reasons::of_score(schema, additions.iter().copied(), open.cards[at])
+        reasons::of_score(schema, additions, open.cards[at])
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.
@@ -612,14 +629,14 @@ impl Ranker {
     }
 
     /// Writes the decision to the log, unless the listener listens privately, and keeps its features for a while.
-    fn remember(&mut self, open: OpenDecision) {
+    fn remember(&mut self, open: OpenDecision) -> &OpenDecision {
         if !self.controls.private {
             self.record(&open);
         }
-        self.open.push_back(open);
-        while self.open.len() > OPEN_DECISIONS {
+        while self.open.len() >= OPEN_DECISIONS {
             self.open.pop_front();
         }
+        self.open.push_back_mut(open)
     }
 
     fn record(&mut self, open: &OpenDecision) {

@@ -115,24 +115,29 @@ pub(crate) fn contributions(
 }
 
 /// Least contribution, in log-odds, that a reason may rest on.
-const LEAST: f64 = 0.05;
+pub(crate) const LEAST: f32 = 0.05;
 
 /// The reason a card's score gives: the column that adds most.
 ///
 /// - `additions`: one for each column, in log-odds.
-pub(crate) fn of_score(schema: &FeatureSchema, additions: impl Iterator<Item = f64>, card: CardHandle) -> Reason {
-    let mut best = (LEAST, None);
-    for (index, adds) in additions.enumerate() {
-        if adds > best.0 {
-            best = (adds, Some(index));
+pub(crate) fn of_score(schema: &FeatureSchema, additions: &[f64], card: CardHandle) -> Reason {
+    let mut best = (f64::from(LEAST), None);
+    for (index, adds) in additions.iter().enumerate() {
+        if *adds > best.0 {
+            best = (*adds, Some(index));
         }
     }
-    let Some(index) = best.1 else { return Reason::plain(ReasonCode::General) };
+    of_column(schema, best.1, card)
+}
+
+/// The reason that a column gives.
+pub(crate) fn of_column(schema: &FeatureSchema, column: Option<usize>, card: CardHandle) -> Reason {
+    let Some(index) = column else { return Reason::plain(ReasonCode::General) };
     let code = match schema.columns()[index].source {
         Source::ArtistAffinity | Source::SkipRate => return Reason::of_card(ReasonCode::PlayedArtist, card),
         Source::FamilyAffinity => return Reason::of_card(ReasonCode::PlayedFamily, card),
         Source::Given => {
-            let given = schema.columns()[..index].iter().filter(|c| c.source == Source::Given).count();
+            let given = schema.given_columns().partition_point(|given| *given < index);
             return Reason { code: ReasonCode::Model, argument: Some(given as u32) };
         }
         Source::CardAffinity => ReasonCode::HeavyRotation,
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn the_largest_addition_is_the_reason() {
         let card = CardHandle(7);
-        let reason = |row: &[f32]| of_score(&schema(), additions(&[-3.0, 1.0, 2.0, 0.5, 0.5], row).into_iter(), card);
+        let reason = |row: &[f32]| of_score(&schema(), &additions(&[-3.0, 1.0, 2.0, 0.5, 0.5], row), card);
         assert_eq!(reason(&[1.0, 0.9, 0.1, 0.0, 0.0]), Reason::plain(ReasonCode::Popular));
         assert_eq!(reason(&[1.0, 0.9, 0.6, 0.0, 0.0]), Reason::of_card(ReasonCode::PlayedArtist, card));
         assert_eq!(reason(&[1.0, 0.0, 0.0, 0.0, 4.0]), Reason { code: ReasonCode::Model, argument: Some(1) });

@@ -103,11 +103,11 @@ impl Core {
 
     /// Ranks a packed page; the result's layout stands at [`types::ranked_words`]. `after` names the decision that the page goes on
     /// from, or is empty.
-    pub fn rank(&mut self, page: &[f32], now: f64, after: &str) -> Result<Float64Array, Error> {
+    pub fn rank(&mut self, page: Vec<f32>, now: f64, after: &str) -> Result<Float64Array, Error> {
         let mut page = Page::from_words(page, self.ranker.catalogue())?;
         page.after = decision_of(after)?;
-        let ranked = self.ranker.rank(&page, time(now)?)?;
-        Ok(Float64Array::from(types::ranked_words(&ranked).as_slice()))
+        let ranked = self.ranker.ranked_page(&page, time(now)?)?;
+        Ok(Float64Array::from(types::ranked_words(ranked).as_slice()))
     }
 
     /// Why a page looks as it does.

@@ -96,34 +96,38 @@ impl Ranker {
         let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
         let mut lists =
             Lists { shelves: Vec::new(), cards: Vec::with_capacity(open.cards.len()), values: Vec::new(), best: Vec::new() };
-        let mut top: Vec<f64> = Vec::new();
+        let mut open_cards: Vec<f64> = Vec::new();
+        // Chances grow with what stands here, so that only the largest need to become chances.
+        let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };
         for (s, &shelf) in open.shelves.iter().enumerate() {
             let range = open.candidates.cards_of(s as u32);
-            top.clear();
+            open_cards.clear();
             let mut best: Option<(f64, usize)> = None;
             for at in range.clone() {
-                let score = open.scores[at];
-                let chance = match kind {
-                    PolicyKind::LinUcb => sigmoid(score + settings.alpha * open.spread[at]),
+                let value = match kind {
+                    PolicyKind::LinUcb => open.scores[at] + settings.alpha * open.spread[at],
                     PolicyKind::Popularity => popularity(open.cards[at]),
-                    _ => sigmoid(score),
+                    _ => open.scores[at],
                 };
                 lists.cards.push(match kind {
-                    PolicyKind::PlackettLuce => score / settings.temperature,
-                    PolicyKind::Softmax => chance / settings.temperature,
-                    PolicyKind::SquareCb | PolicyKind::Popularity => chance,
-                    PolicyKind::LinUcb => score + settings.alpha * open.spread[at],
+                    PolicyKind::PlackettLuce => value / settings.temperature,
+                    PolicyKind::Softmax => chance(value) / settings.temperature,
+                    PolicyKind::SquareCb => chance(value),
                     PolicyKind::Fixed => -((at - range.start) as f64),
-                    _ => score,
+                    _ => value,
                 });
                 if !barred[at] {
-                    top.push(chance);
-                    if best.is_none_or(|(most, _)| chance > most) {
-                        best = Some((chance, at));
+                    open_cards.push(value);
+                    if best.is_none_or(|(most, _)| value > most) {
+                        best = Some((value, at));
                     }
                 }
             }
-            let chance_of_any = shelf_value(&top, visible, self.bundle.feedback.examination);
+            let mut top = largest(&open_cards, visible);
+            for value in &mut top {
+                *value = chance(*value);
+            }
+            let chance_of_any = shelf_value(&top, self.bundle.feedback.examination);
             let mut value = chance_of_any;
             if kind.is_personal() {
                 // As odds, so that it stays a chance and tells shelves apart however likely a play is.
@@ -144,23 +148,28 @@ impl Ranker {
     }
 }
 
-/// Chance that something on a shelf is played: 1 - prod (1 - examination^k p_k) over its best visible cards.
-///
-/// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
-fn shelf_value(chances: &[f64], visible: usize, examination: f64) -> f64 {
-    let mut best: Vec<f64> = Vec::with_capacity(visible.min(chances.len()) + 1);
-    if visible <= 32 {
-        for &chance in chances {
-            if best.len() < visible || best.last().is_some_and(|least| chance > *least) {
-                let place = best.partition_point(|other| *other >= chance);
-                best.insert(place, chance);
-                best.truncate(visible);
+/// The `most` largest values, falling.
+fn largest(values: &[f64], most: usize) -> Vec<f64> {
+    let mut best: Vec<f64> = Vec::with_capacity(most.min(values.len()) + 1);
+    if most <= 32 {
+        for &value in values {
+            if best.len() < most || best.last().is_some_and(|least| value > *least) {
+                let place = best.partition_point(|other| *other >= value);
+                best.insert(place, value);
+                best.truncate(most);
             }
         }
     } else {
-        let pairs: Vec<(f64, u32)> = chances.iter().zip(0..).map(|(chance, index)| (*chance, index)).collect();
-        best.extend(falling(&pairs).into_iter().take(visible).map(|index| chances[index as usize]));
+        let pairs: Vec<(f64, u32)> = values.iter().zip(0..).map(|(value, index)| (*value, index)).collect();
+        best.extend(falling(&pairs).into_iter().take(most).map(|index| values[index as usize]));
     }
+    best
+}
+
+/// Chance that something on a shelf is played: 1 - prod (1 - examination^k p_k) over the chances of its best visible cards.
+///
+/// Depends on card scores only, never on the order drawn, so that the shelf's propensity stays exact.
+fn shelf_value(best: &[f64], examination: f64) -> f64 {
     let mut nothing = 1.0;
     let mut seen = 1.0;
     for p in best {
@@ -177,11 +186,16 @@ mod tests {
     #[test]
     fn shelf_value_is_the_chance_of_any_play() {
         let want = 1.0 - (1.0 - 0.5) * (1.0 - 0.85 * 0.2);
-        assert!((shelf_value(&[0.1, 0.5, 0.2], 2, 0.85) - want).abs() < 1e-15);
-        assert_eq!(shelf_value(&[], 3, 0.85), 0.0);
+        assert!((shelf_value(&[0.5, 0.2], 0.85) - want).abs() < 1e-15);
+        assert_eq!(shelf_value(&[], 0.85), 0.0);
+    }
+
+    #[test]
+    fn the_largest_values_fall() {
+        assert_eq!(largest(&[0.1, 0.5, 0.2], 2), [0.5, 0.2]);
+        assert!(largest(&[], 3).is_empty());
         let many: Vec<f64> = (0..100).map(|i| f64::from(i * 37 % 100) / 1_000.0).collect();
-        let largest: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
-        assert_eq!(shelf_value(&many, 40, 0.85), shelf_value(&largest, 40, 0.85));
-        assert_eq!(shelf_value(&many, 20, 0.85), shelf_value(&largest, 20, 0.85));
+        let want: Vec<f64> = (0..40).map(|i| f64::from(99 - i) / 1_000.0).collect();
+        assert_eq!((largest(&many, 40), largest(&many, 20)), (want.clone(), want[..20].to_vec()));
     }
 }

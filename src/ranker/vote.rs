@@ -183,6 +183,7 @@ impl Ranker {
             shelves: open.shelves.clone(),
             cards: open.cards.clone(),
             rows: Vec::new(),
+            columns: Vec::new(),
             scores: open.scores.clone(),
             values: Vec::new(),
             candidates: Candidates {

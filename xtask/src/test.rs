@@ -42,8 +42,8 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: world, lab, verifier, relay, unpack, audit, xtask", &["lint: core"], |desk| {
-        desk.checks(["world", "lab", "verify", "relay", "unpack", "audit", "xtask"].map(|member| {
+    stage("lint: kernels, world, lab, verifier, relay, unpack, audit, xtask", &["lint: core"], |desk| {
+        desk.checks(["kernels", "world", "lab", "verify", "relay", "unpack", "audit", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
             clippy
@@ -57,6 +57,7 @@ const STAGES: &[Stage] = &[
         let run = desk.tests(cargo(&["test", "--package", "ears-only", "--doc"]));
         written.and(run)
     }),
+    stage("kernel tests", &[], |desk| desk.member("kernels")),
     stage("world tests", &[], |desk| desk.member("world")),
     stage("lab tests", &[], |desk| desk.member("lab")),
     stage("verifier tests", &[], |desk| desk.member("verify")),

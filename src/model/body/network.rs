@@ -3,6 +3,7 @@
 use super::{bad_body, check_columns, check_count, check_range, check_weights};
 use crate::error::Error;
 use crate::math::{dot, erfc, sigmoid, tanh};
+use ears_kernels::{add_products, dense, gather, rectify};
 
 /// Most layers, the last one included.
 pub const MAX_LAYERS: usize = 8;
@@ -144,6 +145,32 @@ impl Network {
             margin += f64::from(*weight) * f64::from(*value);
         }
         margin
+    }
+
+    /// Margins of many rows, with the bits of [`Network::evaluate`].
+    ///
+    /// - `from`: becomes the last hidden layer of each row.
+    pub(super) fn evaluate_rows(&self, rows: &[f32], stride: usize, from: &mut Vec<f32>) -> Vec<f64> {
+        let count = rows.len() / stride;
+        gather(rows, stride, self.columns(), MAX_ACTIVATION, from);
+        let Some((last, hidden)) = self.layers.split_last() else { return Vec::new() };
+        let mut to = Vec::new();
+        for layer in hidden {
+            to.resize(count * layer.outputs, 0.0);
+            dense(from, layer.inputs, &layer.weights, &layer.bias, &mut to);
+            if layer.activation == Activation::Relu {
+                rectify(&mut to, MAX_ACTIVATION);
+            } else {
+                for value in &mut to {
+                    *value = layer.activation.of(*value);
+                }
+            }
+            std::mem::swap(from, &mut to);
+        }
+        let weights: Vec<f64> = last.weights.iter().map(|weight| f64::from(*weight)).collect();
+        let mut margins = vec![f64::from(last.bias.first().copied().unwrap_or_default()); count];
+        add_products(from, &weights, &mut margins);
+        margins
     }
 }
 

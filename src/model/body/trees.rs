@@ -3,6 +3,7 @@
 use super::{bad_body, check_range, check_weights};
 use crate::error::Error;
 use crate::page::MAX_COLUMNS;
+use ears_kernels::{Forest, Level as FastLevel, Node as FastNode, Tree as FastTree};
 
 mod build;
 
@@ -81,6 +82,8 @@ pub struct Trees {
     /// Sets of categories: number of words, then the words, again and again.
     sets: Vec<u32>,
     columns: usize,
+    /// The same for many rows at once; `None` where a split asks for more than whether a value lies below a threshold.
+    forest: Option<Forest>,
 }
 
 impl Trees {
@@ -112,8 +115,9 @@ impl Trees {
             }
             columns = columns.max(usize::from(split.column) + 1);
         }
-        let all = Self { intercept, trees, splits, leaves, sets, columns };
+        let mut all = Self { intercept, trees, splits, leaves, sets, columns, forest: None };
         if all.is_forest() {
+            all.forest = all.fast();
             Ok(all)
         } else {
             Err(bad_body(format!(
@@ -210,6 +214,59 @@ impl Trees {
 
     pub(super) fn columns(&self) -> usize {
         self.columns
+    }
+
+    fn fast(&self) -> Option<Forest> {
+        if self.splits.iter().any(|split| split.flags & (FlatSplit::SET | Missing::Zero as u16) != 0) {
+            return None;
+        }
+        let mut forest = Forest::default();
+        for tree in &self.trees {
+            if tree.form > 0 {
+                let start = forest.levels.len() as u32;
+                let levels = &self.splits[tree.first as usize..tree.first as usize + tree.form as usize - 1];
+                forest.levels.extend(levels.iter().map(|split| FastLevel {
+                    // The constant stands before the columns.
+                    at: u32::from(split.column) + 1,
+                    threshold: [f32::from_bits(split.value); 4],
+                }));
+                forest.trees.push(FastTree::Oblivious { levels: [start, forest.levels.len() as u32], leaf: tree.leaf });
+                continue;
+            }
+            let root = forest.nodes.len() as u32;
+            let mut deepest = 0;
+            let mut open = vec![(tree.first, 0)];
+            // Where each node lies is known when it is met: children follow one another.
+            let mut next = root;
+            forest.nodes.push(FastNode { at: 0, threshold: 0.0, children: [0; 2] });
+            let mut places = vec![root];
+            while let (Some((child, depth)), Some(place)) = (open.pop(), places.pop()) {
+                deepest = deepest.max(depth);
+                let number = child & !FlatSplit::LEAF;
+                forest.nodes[place as usize] = if child & FlatSplit::LEAF != 0 {
+                    FastNode { at: 0, threshold: f32::from_bits(number), children: [place; 2] }
+                } else {
+                    let split = &self.splits[number as usize];
+                    let empty = FastNode { at: 0, threshold: 0.0, children: [0; 2] };
+                    forest.nodes.extend([empty, empty]);
+                    open.extend([(split.left, depth + 1), (split.right, depth + 1)]);
+                    places.extend([next + 1, next + 2]);
+                    next += 2;
+                    FastNode {
+                        at: u32::from(split.column) + 1,
+                        threshold: f32::from_bits(split.value),
+                        children: [next - 1, next],
+                    }
+                };
+            }
+            forest.trees.push(FastTree::General { root, depth: deepest });
+        }
+        Some(forest)
+    }
+
+    /// The trees for many rows at once, whose values are no NaN; `None` where their splits ask for more.
+    pub(super) fn forest(&self) -> Option<&Forest> {
+        self.forest.as_ref()
     }
 
     /// The margin; adds the active leaf of each tree to `active`.

@@ -1,0 +1,14 @@
+//! The loops that run once for each card, compiled for speed where the rest of the core is compiled for size.
+//!
+//! Plain functions over slices that know nothing of cards. Every result has the same bits on every target: sums have a written order,
+//! lanes are independent of each other, and nothing is fused. Each test compares with the same sum written as a scalar loop.
+
+mod network;
+mod order;
+mod rows;
+mod trees;
+
+pub use network::{add_products, dense, gather, rectify};
+pub use order::falling;
+pub use rows::{all_finite, dot, lay_rows, score_rows};
+pub use trees::{Forest, Level, Node, ROWS, Tree, add_active};

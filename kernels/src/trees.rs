@@ -1,0 +1,219 @@
+//! Decision trees, for many rows at once.
+
+use crate::rows::lanes;
+use wide::f32x4;
+
+/// Rows that go down a tree side by side, so that one waits while the others go on.
+pub const ROWS: usize = 16;
+
+/// A split; or a leaf, whose children are itself and whose threshold has the bits of its number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Node {
+    /// Where the value lies in a row.
+    pub at: u32,
+    /// A value below it goes to the first child.
+    pub threshold: f32,
+    /// Numbers of the nodes below.
+    pub children: [u32; 2],
+}
+
+/// The leaves in which rows end after `depth` splits.
+///
+/// A value or a node that does not exist ends all rows at leaf 0.
+fn descend(nodes: &[Node], root: u32, depth: u32, rows: &[f32], stride: usize) -> [u32; ROWS] {
+    let mut at = [root; ROWS];
+    for _ in 0..depth {
+        for (row, at) in at.iter_mut().enumerate() {
+            let Some(node) = nodes.get(*at as usize) else { return [0; ROWS] };
+            let Some(x) = rows.get(row * stride + node.at as usize) else { return [0; ROWS] };
+            *at = node.children[usize::from(*x >= node.threshold)];
+        }
+    }
+    at.map(|at| nodes.get(at as usize).map_or(0, |node| node.threshold.to_bits()))
+}
+
+/// Writes [`ROWS`] rows as columns: the values of one column side by side.
+fn turn(rows: &[f32], stride: usize, columns: &mut [[f32; ROWS]]) {
+    for (row, values) in rows.chunks_exact(stride).take(ROWS).enumerate() {
+        for (column, value) in columns.iter_mut().zip(values) {
+            column[row] = *value;
+        }
+    }
+}
+
+/// One level of an oblivious tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    /// Where the value lies in a row.
+    pub at: u32,
+    /// A value below it leaves the level's bit of the leaf at 0; the same four times.
+    pub threshold: [f32; 4],
+}
+
+/// Bit k of each leaf is 1 where the row is not below the threshold of level k. A column that does not exist gives leaf 0.
+fn leaves_of(levels: &[Level], columns: &[[f32; ROWS]]) -> [u32; ROWS] {
+    let zero = f32x4::splat(0.0);
+    let (mut b0, mut b1, mut b2, mut b3) = (zero, zero, zero, zero);
+    // A power of two for each level: their sums are exact.
+    let mut bit = f32x4::splat(1.0);
+    for level in levels {
+        let Some(column) = columns.get(level.at as usize) else { return [0; ROWS] };
+        let threshold = lanes(&level.threshold);
+        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [0; ROWS] };
+        b0 += lanes(x0).simd_lt(threshold) & bit;
+        b1 += lanes(x1).simd_lt(threshold) & bit;
+        b2 += lanes(x2).simd_lt(threshold) & bit;
+        b3 += lanes(x3).simd_lt(threshold) & bit;
+        bit += bit;
+    }
+    let all = (1u32 << levels.len()) - 1;
+    let mut leaves = [0; ROWS];
+    for (leaves, below) in leaves.as_chunks_mut::<4>().0.iter_mut().zip([b0, b1, b2, b3]) {
+        *leaves = below.to_array().map(|below| all - below as u32);
+    }
+    leaves
+}
+
+/// One tree of a [`Forest`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tree {
+    /// Splits and leaves among the nodes.
+    General {
+        /// Number of its first node.
+        root: u32,
+        /// Splits on the longest way down.
+        depth: u32,
+    },
+    /// One split for each level, at most 23 of them.
+    Oblivious {
+        /// First level, and the one behind the last.
+        levels: [u32; 2],
+        /// First leaf.
+        leaf: u32,
+    },
+}
+
+/// Trees ready to be run on many rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forest {
+    /// In the order in which their leaves are added.
+    pub trees: Vec<Tree>,
+    /// Of the general trees.
+    pub nodes: Vec<Node>,
+    /// Of the oblivious trees.
+    pub levels: Vec<Level>,
+}
+
+impl Forest {
+    /// Adds the active leaf of each tree to the margins, tree by tree, and writes which ones they are.
+    ///
+    /// # Shapes and ranges
+    /// - `rows`: [`ROWS`] rows of `stride` values that are no NaN.
+    /// - `leaves`: by number; one that does not exist counts as 0.
+    /// - `active`: as many entries as there are trees.
+    #[inline(never)]
+    pub fn run(&self, rows: &[f32], stride: usize, leaves: &[f64], margins: &mut [f64; ROWS], active: &mut [[u32; ROWS]]) {
+        let mut columns = Vec::new();
+        if !self.levels.is_empty() {
+            columns.resize(stride, [0.0; ROWS]);
+            turn(rows, stride, &mut columns);
+        }
+        for (tree, active) in self.trees.iter().zip(active) {
+            *active = match *tree {
+                Tree::General { root, depth } => descend(&self.nodes, root, depth, rows, stride),
+                Tree::Oblivious { levels: [first, end], leaf } => {
+                    let levels = self.levels.get(first as usize..end as usize).unwrap_or_default();
+                    leaves_of(levels, &columns).map(|bits| leaf + bits)
+                }
+            };
+            for (margin, leaf) in margins.iter_mut().zip(active) {
+                *margin += leaves.get(*leaf as usize).copied().unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// Adds the value of each active leaf to its row's sum, tree by tree.
+#[inline(never)]
+pub fn add_active(active: &[[u32; ROWS]], values: &[f64], sums: &mut [f64; ROWS]) {
+    for active in active {
+        for (sum, leaf) in sums.iter_mut().zip(active) {
+            *sum += values.get(*leaf as usize).copied().unwrap_or_default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::tests::numbers;
+
+    #[test]
+    fn rows_go_down_as_one_by_one() {
+        let stride = 8;
+        let rows = numbers(ROWS * stride, 1);
+        // A root, one split below it, and three leaves.
+        let leaf = |number: u32| Node { at: 0, threshold: f32::from_bits(number), children: [number; 2] };
+        let nodes = [
+            Node { at: 3, threshold: 0.1, children: [1, 4] },
+            Node { at: 5, threshold: -0.2, children: [2, 3] },
+            leaf(2),
+            leaf(3),
+            leaf(4),
+        ];
+        for (row, got) in rows.chunks_exact(stride).zip(descend(&nodes, 0, 2, &rows, stride)) {
+            let want = if row[3] >= 0.1 {
+                4
+            } else if row[5] < -0.2 {
+                2
+            } else {
+                3
+            };
+            assert_eq!(got, want);
+        }
+        assert_eq!(descend(&nodes, 9, 1, &rows, stride), [0; ROWS]);
+        assert_eq!(descend(&nodes, 0, 1, &rows[..4], stride), [0; ROWS]);
+    }
+
+    #[test]
+    fn oblivious_levels_are_bits_of_the_leaf() {
+        let stride = 8;
+        let mut rows = numbers(ROWS * stride, 2);
+        rows[2] = 0.3;
+        let mut columns = [[0.0; ROWS]; 8];
+        turn(&rows, stride, &mut columns);
+        let levels = [(2, 0.3), (0, -0.5), (7, f32::INFINITY), (2, -0.1)]
+            .map(|(column, threshold)| Level { at: column, threshold: [threshold; 4] });
+        for (row, got) in rows.chunks_exact(stride).zip(leaves_of(&levels, &columns)) {
+            let want: u32 = levels
+                .iter()
+                .enumerate()
+                .map(|(bit, level)| u32::from(row[level.at as usize] >= level.threshold[0]) << bit)
+                .sum();
+            assert_eq!(got, want);
+        }
+        assert_eq!(leaves_of(&[], &columns), [0; ROWS]);
+    }
+    #[test]
+    fn leaves_are_added_in_the_order_of_the_trees() {
+        let stride = 4;
+        let rows = numbers(ROWS * stride, 5);
+        let leaf = |number: u32| Node { at: 0, threshold: f32::from_bits(number), children: [number + 1; 2] };
+        let forest = Forest {
+            trees: vec![Tree::Oblivious { levels: [0, 1], leaf: 2 }, Tree::General { root: 0, depth: 1 }],
+            nodes: vec![Node { at: 1, threshold: 0.0, children: [1, 2] }, leaf(0), leaf(1)],
+            levels: vec![Level { at: 2, threshold: [0.5; 4] }],
+        };
+        let leaves = [0.1, 0.7, -0.3, 1e-9];
+        let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 2]);
+        forest.run(&rows, stride, &leaves, &mut margins, &mut active);
+        let mut sums = [0.25; ROWS];
+        add_active(&active, &leaves, &mut sums);
+        assert_eq!(sums, margins);
+        for ((row, margin), (first, second)) in rows.chunks_exact(stride).zip(margins).zip(active[0].into_iter().zip(active[1])) {
+            let want = [2 + u32::from(row[2] >= 0.5), u32::from(row[1] >= 0.0)];
+            assert_eq!([first, second], want);
+            assert_eq!(margin, 0.25 + leaves[want[0] as usize] + leaves[want[1] as usize]);
+        }
+    }
+}
