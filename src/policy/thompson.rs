@@ -73,6 +73,10 @@ pub(super) trait Arm {
     fn density(&self, x: f64) -> f64;
     /// Chances below and above `x`.
     fn tails(&self, x: f64) -> (f64, f64);
+    /// The first of them.
+    fn below(&self, x: f64) -> f64 {
+        self.tails(x).0
+    }
 }
 
 struct Normal {
@@ -97,6 +101,10 @@ impl Arm for Normal {
     fn tails(&self, x: f64) -> (f64, f64) {
         let z = (x - self.mean) / (self.sd * std::f64::consts::SQRT_2);
         (0.5 * erfc(-z), 0.5 * erfc(z))
+    }
+
+    fn below(&self, x: f64) -> f64 {
+        0.5 * erfc(-(x - self.mean) / (self.sd * std::f64::consts::SQRT_2))
     }
 }
 
@@ -143,7 +151,7 @@ impl Draws {
             .map(|(candidate, arm)| Contender {
                 candidate,
                 density: panels.nodes.iter().map(|x| arm.density(*x)).collect(),
-                below: panels.nodes.iter().map(|x| arm.tails(*x).0).collect(),
+                below: panels.nodes.iter().map(|x| arm.below(*x)).collect(),
                 open: true,
                 arm,
             })
