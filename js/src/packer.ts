@@ -88,7 +88,10 @@ export class Packer {
       let flat = 0;
       for (let s = 0; s < shelves.length; s++) {
         this.#shelves[s] = registry.shelf(shelves[s]!);
-        for (const card of shelves[s]!.cards) entries[flat++] = registry.card(card);
+        for (const card of shelves[s]!.cards) {
+          entries[flat] = registry.card(card, entries[flat]);
+          flat++;
+        }
       }
       entries.length = flat;
       registry.register();

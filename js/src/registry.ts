@@ -53,9 +53,10 @@ export class Registry {
 
   /**
    * The entry of a card, its handle `UNREGISTERED` when `register` must be called before use. The same object is looked
-   * up by identity; a metadata field that is left out keeps what is known.
+   * up by identity; a metadata field that is left out keeps what is known. `last` is a guess: what stood in its place before.
    */
-  card(card: CardInput): CardEntry {
+  card(card: CardInput, last?: CardEntry): CardEntry {
+    if (last?.card === card && same(last, card)) return last;
     const seen = this.#byObject.get(card);
     if (seen !== undefined && same(seen, card)) return seen;
     return this.#cardById(card);
@@ -152,6 +153,7 @@ export class Registry {
 
   /** Forgets every card and shelf. */
   clear(): void {
+    for (const entry of this.#cards.values()) entry.handle = UNREGISTERED;
     this.#cards.clear();
     this.#shelves.clear();
     this.#byObject = new WeakMap();
