@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: ours beside plain JavaScript in one Chromium run.
+//! `cargo xtask bench`: ours beside plain JavaScript and other libraries in one Chromium run.
 
 use crate::process::{command, shown};
 use crate::{Result, install, package, project};
@@ -19,8 +19,13 @@ pub fn run(json: Option<PathBuf>) -> Result<()> {
 /// The harness, ready to start.
 pub fn harness(json: Option<&Path>) -> Result<Command> {
     let browser = install::browser(&mut install::watched)?.ok_or("the benchmark needs Chromium; set CHROME_PATH")?;
+    install::node_packages(
+        &project::root().join("js/bench/warm"),
+        "the libraries that the package is timed beside",
+        &mut install::watched,
+    )?;
     let mut command = command("node");
-    command.arg(project::root().join("js/bench/browser.mjs")).env("CHROME_PATH", browser.chromium);
+    command.arg(project::root().join("js/bench/warm/run.mjs")).env("CHROME_PATH", browser.chromium);
     if let Some(file) = json {
         command.arg("--json").arg(file);
     }

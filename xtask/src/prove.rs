@@ -2,7 +2,7 @@
 
 use crate::process::{captured, command, shown};
 use crate::results::{Claim, Record};
-use crate::{Result, bench, evaluators, install, package, project, results, size, test};
+use crate::{Result, evaluators, install, package, project, results, size, test};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ mod mutants;
 mod parts;
 mod privacy;
 mod reproducible;
+mod times;
 mod toolchains;
 mod train;
 pub mod validate;
@@ -185,7 +186,11 @@ const PROOFS: &[Proof] = &[
         shows: "import to first ranked page in Chromium beside plain JavaScript, tfjs-wasm and onnxruntime-web: time, bytes, main thread",
         run: cold_start::run,
     },
-    Proof { name: "bench", shows: "times in Chromium, beside plain JavaScript", run: times },
+    Proof {
+        name: "bench",
+        shows: "times in Chromium beside plain JavaScript and other libraries, native loops, growth",
+        run: times::prove,
+    },
 ];
 
 /// Says which proofs there are.
@@ -334,49 +339,6 @@ pub fn replayed_claims(report: &Value) -> Result<Vec<Claim>> {
         claims.push(measured(&claim, format!("{mean:.2}"), vec![("mean".to_owned(), mean)]));
     }
     Ok(claims)
-}
-
-fn times(units: &Units) -> Result<Record> {
-    package::build()?;
-    let report = units.unit("one Chromium run", || json_of(|file| bench::harness(Some(file))))?;
-    Ok(Record {
-        name: "bench".to_owned(),
-        command: "cargo xtask prove bench".to_owned(),
-        seeds: Vec::new(),
-        claims: timed_claims(&report)?,
-    })
-}
-
-/// Budgets of `docs/design.md`: microseconds for times, no unit for ratios; the median is held to them.
-const TIME_BUDGETS: [(&str, f64); 2] = [("ours, from objects to a page", 1_000.0), ("ours, createHome to ready", 60_000.0)];
-const RATIO_BUDGETS: [(&str, f64); 1] = [("ours / plain, from objects to a page", 0.5)];
-
-/// One claim for each row of the benchmark: its median, and the best round beside it.
-fn timed_claims(report: &Value) -> Result<Vec<Claim>> {
-    let mut claims = rows(report, "times", &TIME_BUDGETS, duration)?;
-    claims.extend(rows(report, "ratios", &RATIO_BUDGETS, |ratio| format!("{ratio:.2}"))?);
-    Ok(claims)
-}
-
-fn rows(report: &Value, key: &str, budgets: &[(&str, f64)], shown: impl Fn(f64) -> String) -> Result<Vec<Claim>> {
-    let mut claims = Vec::new();
-    let rows = report.get(key).and_then(Value::as_object);
-    for (name, row) in rows.ok_or_else(|| format!("the benchmark has no \"{key}\""))? {
-        let (median, best) = (number(row, "median")?, number(row, "best")?);
-        let numbers = vec![("median".to_owned(), median), ("best".to_owned(), best)];
-        let mut claim = measured(name, shown(median), numbers);
-        if let Some((_, budget)) = budgets.iter().find(|(budgeted, _)| budgeted == name) {
-            claim.wanted = format!("at most {}", shown(*budget));
-            claim.pass = median <= *budget;
-        }
-        claims.push(claim);
-    }
-    Ok(claims)
-}
-
-/// Microseconds in words.
-fn duration(microseconds: f64) -> String {
-    if microseconds < 1_000.0 { format!("{microseconds:.0} µs") } else { format!("{:.1} ms", microseconds / 1_000.0) }
 }
 
 /// What is wanted of a number that is recorded and not judged.
@@ -586,21 +548,6 @@ mod tests {
         let last = claims.last().unwrap();
         assert_eq!(last.claim, "hidden favourites visible, random");
         assert_eq!(last.value, "2.40");
-    }
-
-    #[test]
-    fn times_are_held_to_their_budgets() {
-        let report = serde_json::json!({
-            "times": {
-                "ours, from objects to a page": {"best": 600.0, "median": 1200.0},
-                "plain": {"best": 700.0, "median": 812.4},
-            },
-            "ratios": {"ours / plain, from objects to a page": {"best": 0.4, "median": 0.45}},
-        });
-        let claims = timed_claims(&report).unwrap();
-        let rows: Vec<(&str, &str, bool)> =
-            claims.iter().map(|claim| (claim.value.as_str(), claim.wanted.as_str(), claim.pass)).collect();
-        assert_eq!(rows, [("1.2 ms", "at most 1.0 ms", false), ("812 µs", "as measured", true), ("0.45", "at most 0.50", true),]);
     }
 
     #[test]

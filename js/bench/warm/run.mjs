@@ -1,0 +1,190 @@
+// Ours beside well-written plain JavaScript and the libraries a team would take, in one headless Chromium, in turns.
+//   node bench/warm/run.mjs [--json FILE] [--only NAME,NAME] [--rounds N] [--sample-ms N] [--cold N] [--pages N] [--other DIST]
+// --other times another build of the package beside this one. The browser is found by CHROME_PATH, else at /usr/bin/chromium. On a busy
+// machine read the ratios of the best rounds.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const option = (name, fallback) => { const at = process.argv.indexOf(`--${name}`); return at < 0 ? fallback : process.argv[at + 1]; };
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+];
+const CARDS = 1000;
+const FEATURES = 64;
+/** A slow phone beside this machine. */
+const SLOWER = 6;
+
+const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+const other = option('other') && path.resolve(option('other'));
+const server = http.createServer((request, response) => {
+  const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
+  const file = name.startsWith('/js/dist/') || name.startsWith('/js/bench/') ? path.join(root, name.slice(4))
+    : other && name.startsWith('/other/') ? path.join(other, name.slice(7)) : undefined;
+  try {
+    const body = name === '/' ? '<!doctype html><meta charset="utf-8"><title>bench</title>' : readFileSync(file);
+    response.writeHead(200, {
+      'content-type': TYPES[path.extname(name)] ?? 'text/html',
+      // Isolated from other origins, a page has a clock of 5 microseconds, not of 100.
+      'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp',
+    }).end(body);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const address = `http://127.0.0.1:${server.address().port}/`;
+const profile = mkdtempSync(path.join(os.tmpdir(), 'ears-only-bench-'));
+const browser = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROME_PATH ?? '/usr/bin/chromium', headless: true, args: FLAGS,
+});
+
+const times = {};
+const ratios = {};
+const memory = {};
+const notes = [];
+const timing = { rounds: Number(option('rounds', 61)), sampleMs: Number(option('sample-ms', 1.5)) };
+const only = option('only')?.split(',');
+
+async function inPage(name, settings, slower = 1) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(600_000);
+  await page.goto(address);
+  if (slower > 1) {
+    const session = await browser.newCDPSession(page);
+    await session.send('Emulation.setCPUThrottlingRate', { rate: slower });
+  }
+  try {
+    return await page.evaluate(async ([what, value]) => (await import('/js/bench/warm/page.js'))[what](value), [name, settings]);
+  } finally {
+    await page.close();
+  }
+}
+
+/** Keeps the times of one race under a name of its own. */
+function keep(prefix, raced) {
+  for (const [name, time] of Object.entries(raced)) times[`${prefix}: ${name}`] = time;
+}
+
+/** How many times faster `ours` is than `theirs`. */
+function faster(claim, ours, theirs, gate) {
+  const [a, b] = [times[ours], times[theirs]];
+  if (a && b) ratios[claim] = { best: b.best / a.best, median: b.median / a.median, ...(gate ? { atLeast: gate } : {}) };
+}
+
+const gated = (name, atMost) => { if (times[name]) times[name].atMost = atMost; };
+const size = { n: CARDS, d: FEATURES, other: Boolean(other), ...timing };
+
+const RUNS = {
+  async linear() {
+    keep('linear', await inPage('warm', size));
+    faster('linear body, order and propensities, warm: faster than plain', 'linear: ours, from typed arrays', 'linear: plain, matrix ready', 2);
+    faster('the same from objects to objects: faster than plain', 'linear: ours, from objects', 'linear: plain, from objects');
+    gated('linear: ours, from objects', 1_000);
+  },
+  async posterior() {
+    keep('posterior variance', await inPage('posterior', size));
+    faster('posterior variance, full 64 x 64: faster than plain', 'posterior variance: ours, from typed arrays', 'posterior variance: plain, matrix ready', 5);
+  },
+  async bodies() {
+    for (const [kind, gate] of [['network', 7], ['trees', 5], ['oblivious trees', 20]]) {
+      keep(kind, await inPage('body', { ...size, kind }));
+      faster(`${kind}: faster than plain`, `${kind}: ours, from typed arrays`, `${kind}: plain, matrix ready`, gate);
+    }
+  },
+  async thompson() {
+    keep('thompson', await inPage('sampling', size));
+    gated('thompson: ours, from typed arrays, propensities of the visible places', 3_000);
+  },
+  async learning() {
+    for (const [kind, d, gate] of [['full', FEATURES, 50], ['diagonal', 3 * FEATURES, 0.3]]) {
+      const raced = await inPage('learning', { ...size, d });
+      keep(`learning, ${kind}`, raced);
+      const all = raced['ours, a page of 60 outcomes'], none = raced['ours, the same page without outcomes'];
+      times[`learning, ${kind}: ours, one outcome, amortised`] = { best: (all.best - none.best) / 60, median: (all.median - none.median) / 60, atMost: gate };
+    }
+  },
+  async history() {
+    keep('history', await inPage('history', { ...size, plays: 10_000 }));
+    const whole = times['history: ours, from registered cards'], bare = times['history: ours, from registered cards, one column'];
+    times['history: ours, features of 1,000 cards'] = { best: whole.best - bare.best, median: whole.median - bare.median, atMost: 750 };
+  },
+  async sizes() {
+    for (const n of [10, 100, 10_000]) {
+      keep(`${n} cards`, await inPage('warm', { ...size, n }));
+      if (n <= 100) faster(`${n} cards: time of plain over ours`, `${n} cards: ours, from typed arrays`, `${n} cards: plain, matrix ready`, 1 / 3);
+    }
+    gated('10000 cards: ours, from typed arrays', 1_200);
+  },
+  async cold() {
+    const colds = [];
+    for (let i = 0; i < Number(option('cold', 7)); i++) colds.push(await inPage('cold', size));
+    const spread = (key) => {
+      const values = colds.map((one) => one[key]).sort((a, b) => a - b);
+      return { best: values[0] * 1000, median: values[values.length >> 1] * 1000 };
+    };
+    times['load: ours, createHome to ready'] = spread('start');
+    times['load: ours, first page'] = { ...spread('first'), atMost: 1_500 };
+    times['load: ours, second page'] = spread('second');
+    times['load: plain, first page'] = spread('plainFirst');
+    faster('first page after load: faster than plain', 'load: ours, first page', 'load: plain, first page');
+  },
+  async slow() {
+    keep(`${SLOWER} times slower processor`, await inPage('warm', { ...size, other: false }, SLOWER));
+    gated(`${SLOWER} times slower processor: ours, from objects`, 16_700);
+  },
+  async memory() {
+    const pages = Number(option('pages', 100_000));
+    const at = await inPage('memory', { ...size, pages });
+    for (const [count, bytes] of Object.entries(at)) memory[`memory of the module after ${count} pages`] = bytes;
+    memory[`memory of the module after ${pages} pages`] = { bytes: at[pages], atMost: 4 * 2 ** 20 };
+    for (const [name, value] of Object.entries(memory)) if (typeof value === 'number') memory[name] = { bytes: value };
+  },
+  async peers() {
+    if (!existsSync(path.join(root, 'bench/warm/node_modules'))) return void notes.push('the peers are not installed: npm ci in js/bench/warm');
+    for (const [kind, gate] of [['linear'], ['network', 2]]) {
+      const { times: raced, problems } = await inPage('beside', { ...size, kind });
+      keep(`peers, ${kind}`, raced);
+      for (const [name, problem] of Object.entries(problems)) notes.push(`${name} did not run: ${problem}`);
+      for (const peer of ['tfjs cpu', 'tfjs wasm', 'onnxruntime-web']) {
+        faster(`${kind}: faster than ${peer}`, `peers, ${kind}: ours, from typed arrays`, `peers, ${kind}: ${peer}, matrix ready`, peer === 'onnxruntime-web' ? gate : undefined);
+      }
+    }
+  },
+};
+
+try {
+  const loadBefore = os.loadavg()[0];
+  for (const [name, run] of Object.entries(RUNS)) if (!only || only.includes(name)) await run();
+  const report = {
+    format: 1, name: 'bench', date: new Date().toISOString(), browser: browser.browser()?.version() ?? (await versionOf()),
+    cards: CARDS, features: FEATURES, unit: 'microseconds', cores: os.cpus().length, loadBefore, loadAfter: os.loadavg()[0],
+    times, ratios, memory, notes,
+  };
+  const shown = (value) => value >= 100 ? value.toFixed(0) : value.toFixed(2);
+  const line = (name, best, middle, gate) => console.log(`${name.padEnd(78)}${best.padStart(10)}${middle.padStart(10)}  ${gate}`);
+  console.log(`${CARDS} cards x ${FEATURES} features, microseconds; load ${loadBefore.toFixed(1)} to ${report.loadAfter.toFixed(1)}\n`);
+  line('', 'best', 'median', '');
+  for (const [name, { best, median, atMost }] of Object.entries(times)) line(name, shown(best), shown(median), atMost ? `at most ${atMost}: ${best <= atMost ? 'ok' : 'MISSED'}` : '');
+  console.log('');
+  for (const [name, { best, median, atLeast }] of Object.entries(ratios)) line(name, shown(best), shown(median), atLeast ? `at least ${shown(atLeast)}: ${best >= atLeast ? 'ok' : 'MISSED'}` : '');
+  for (const [name, { bytes, atMost }] of Object.entries(memory)) line(name, `${(bytes / 2 ** 20).toFixed(2)} MB`, '', atMost ? `at most ${atMost / 2 ** 20} MB: ${bytes <= atMost ? 'ok' : 'MISSED'}` : '');
+  for (const note of notes) console.log(note);
+  if (option('json')) writeFileSync(option('json'), `${JSON.stringify(report, null, 2)}\n`);
+} finally {
+  await browser.close();
+  server.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+
+async function versionOf() {
+  const page = await browser.newPage();
+  const agent = await page.evaluate(() => navigator.userAgent);
+  await page.close();
+  return /Chrome\/([\d.]+)/.exec(agent)?.[1] ?? agent;
+}

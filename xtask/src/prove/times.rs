@@ -1,0 +1,212 @@
+//! Times in Chromium beside others, native times of the loops, and how they grow.
+
+use super::{Units, json_of, measured, number};
+use crate::process::{captured, command};
+use crate::results::{Claim, Record};
+use crate::{Result, bench, package, project, results};
+use serde_json::Value;
+
+/// Cards and columns, the constant included, of the native loops.
+const CARDS: f64 = 1_000.0;
+const WIDTH: f64 = 68.0;
+
+/// Runs both, and draws the chart.
+pub fn prove(units: &Units) -> Result<Record> {
+    package::build()?;
+    let report = units.unit("one Chromium run", || json_of(|file| bench::harness(Some(file))))?;
+    let native = units.unit("native loops", native)?;
+    let mut claims = claims_of(&report)?;
+    claims.extend(native_claims(&native)?);
+    let chart = chart(&claims);
+    project::write(&results::folder().join("bench.svg"), chart)?;
+    Ok(Record { name: "bench".to_owned(), command: "cargo xtask prove bench".to_owned(), seeds: Vec::new(), claims })
+}
+
+fn native() -> Result<Value> {
+    captured(command("cargo").args(["build", "--quiet", "--release", "--package", "ears-only", "--example", "work"]))?;
+    let text = captured(command(project::target().join("release/examples/work")).arg("--time"))?;
+    serde_json::from_str(&text).map_err(|error| format!("examples/work --time: {error}"))
+}
+
+/// One claim for each row: its best round, and the median beside it.
+fn claims_of(report: &Value) -> Result<Vec<Claim>> {
+    let word = |key: &str| report.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let mut claims = vec![
+        measured("Chromium", word("browser").unwrap_or_default(), Vec::new()),
+        measured("load before and after", loads(report), Vec::new()),
+    ];
+    for (key, shown) in [("times", duration as fn(f64) -> String), ("ratios", times)] {
+        for (name, row) in entries(report, key)? {
+            let (median, best) = (number(row, "median")?, number(row, "best")?);
+            let mut claim = measured(name, shown(best), vec![("median".to_owned(), median), ("best".to_owned(), best)]);
+            if let Ok(most) = number(row, "atMost") {
+                (claim.wanted, claim.pass) = (format!("at most {}", shown(most)), best <= most);
+            }
+            if let Ok(least) = number(row, "atLeast") {
+                (claim.wanted, claim.pass) = (format!("at least {}", shown(least)), best >= least);
+            }
+            claims.push(claim);
+        }
+    }
+    for (name, row) in entries(report, "memory")? {
+        let bytes = number(row, "bytes")?;
+        let mut claim = measured(name, megabytes(bytes), vec![("bytes".to_owned(), bytes)]);
+        if let Ok(most) = number(row, "atMost") {
+            (claim.wanted, claim.pass) = (format!("at most {}", megabytes(most)), bytes <= most);
+        }
+        claims.push(claim);
+    }
+    Ok(claims)
+}
+
+fn loads(report: &Value) -> String {
+    let of = |key: &str| report.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    format!("{:.1} and {:.1} on {} cores", of("loadBefore"), of("loadAfter"), of("cores"))
+}
+
+fn entries<'a>(report: &'a Value, key: &str) -> Result<impl Iterator<Item = (&'a String, &'a Value)>> {
+    Ok(report.get(key).and_then(Value::as_object).ok_or_else(|| format!("the benchmark has no \"{key}\""))?.iter())
+}
+
+/// Native times, their share of what the machine does at most, and growth, which should be linear.
+fn native_claims(native: &Value) -> Result<Vec<Claim>> {
+    let mut claims = Vec::new();
+    for (what, key) in [("native", "kernels"), ("growth", "growth")] {
+        for (name, row) in entries(native, key)? {
+            let (median, best) = (number(row, "median")?, number(row, "best")?);
+            let numbers = vec![("median".to_owned(), median), ("best".to_owned(), best)];
+            claims.push(measured(&format!("{what}: {name}"), duration(best), numbers));
+        }
+    }
+    let best = |key: &str, name: &str| number(&native[key][name], "best");
+    // Multiplications with an addition, in 32 bits, for each microsecond: what the nearest cache can feed.
+    let most = 64.0 * WIDTH / best("kernels", "products out of the nearest cache, 64 rows")?;
+    claims.push(measured("most products a microsecond", format!("{most:.0}"), vec![("number".to_owned(), most)]));
+    let products = [("scores of rows", CARDS * WIDTH), ("network", CARDS * (64.0 * 32.0 + 2.0 * 32.0))];
+    for (name, count) in products {
+        let share = 100.0 * count / best("kernels", name)? / most;
+        claims.push(measured(
+            &format!("share of the most: {name}"),
+            format!("{share:.0} %"),
+            vec![("percent".to_owned(), share)],
+        ));
+    }
+    let bytes = 2.0 * 4.0 * CARDS * WIDTH / best("kernels", "copy of a page")? / 1_000.0;
+    claims.push(measured("copy of a page", format!("{bytes:.0} GB/s read and written"), vec![("gigabytes".to_owned(), bytes)]));
+    for (small, large, factor) in [
+        ("cards 1000", "cards 10000", 10.0),
+        ("features 64", "features 256", 4.0),
+        ("history 5000", "history 100000", 1.0),
+        ("trees 100", "trees 1000", 10.0),
+        ("shelves 50", "shelves 200", 4.0),
+    ] {
+        let growth = best("growth", large)? / best("growth", small)?;
+        let mut claim = measured(&format!("growth from {small} to {large}"), times(growth), vec![("ratio".to_owned(), growth)]);
+        // Half as much again for what leaves the caches.
+        let most = 1.5 * factor;
+        (claim.wanted, claim.pass) = (format!("at most {}", times(most)), growth <= most);
+        claims.push(claim);
+    }
+    Ok(claims)
+}
+
+/// Microseconds in words.
+fn duration(microseconds: f64) -> String {
+    if microseconds < 10.0 {
+        format!("{microseconds:.2} µs")
+    } else if microseconds < 1_000.0 {
+        format!("{microseconds:.0} µs")
+    } else {
+        format!("{:.1} ms", microseconds / 1_000.0)
+    }
+}
+
+fn times(ratio: f64) -> String {
+    format!("{ratio:.2}x")
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.2} MB", bytes / f64::from(1 << 20))
+}
+
+/// Bars of how many times faster the package is, and where each gate stands.
+fn chart(claims: &[Claim]) -> String {
+    let rows: Vec<(&Claim, f64)> = claims
+        .iter()
+        .filter(|claim| claim.claim.contains("faster than"))
+        .filter_map(|claim| Some((claim, claim.numbers.iter().find(|(name, _)| name == "best")?.1)))
+        .collect();
+    // Tenfold is 120 wide, from a tenth to a thousandfold.
+    let at = |ratio: f64| 420.0 + 120.0 * (ratio.log10() + 1.0).clamp(0.0, 4.0);
+    let height = 34 + 22 * rows.len();
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 980 {height}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\" \
+         aria-label=\"How many times faster than others, best rounds of one run\">\n<rect width=\"980\" height=\"{height}\" fill=\"#fff\"/>\n"
+    );
+    for ratio in [0.1, 1.0, 10.0, 100.0, 1_000.0] {
+        let x = at(ratio);
+        svg.push_str(&format!(
+            "<line x1=\"{x:.0}\" x2=\"{x:.0}\" y1=\"20\" y2=\"{height}\" stroke=\"#ccc\"/><text x=\"{x:.0}\" y=\"14\" text-anchor=\"middle\" fill=\"#444\">{ratio}x</text>\n"
+        ));
+    }
+    for (index, (claim, ratio)) in rows.iter().enumerate() {
+        let y = 28 + 22 * index;
+        let (from, to) = (at(1.0).min(at(*ratio)), at(1.0).max(at(*ratio)));
+        let name = claim.claim.replace('&', "&amp;").replace('<', "&lt;");
+        let fill = if claim.pass { "#2a6f97" } else { "#b3541e" };
+        svg.push_str(&format!(
+            "<text x=\"412\" y=\"{}\" text-anchor=\"end\" fill=\"#222\">{name}</text><rect x=\"{from:.0}\" y=\"{y}\" width=\"{:.0}\" height=\"14\" fill=\"{fill}\"/>\
+             <text x=\"{:.0}\" y=\"{}\" fill=\"#222\">{}</text>\n",
+            y + 11,
+            to - from,
+            to + 6.0,
+            y + 11,
+            claim.value
+        ));
+        if let Some(gate) = claim.wanted.strip_prefix("at least ").and_then(|gate| gate.trim_end_matches('x').parse::<f64>().ok())
+        {
+            let x = at(gate);
+            svg.push_str(&format!(
+                "<line x1=\"{x:.0}\" x2=\"{x:.0}\" y1=\"{}\" y2=\"{}\" stroke=\"#000\" stroke-width=\"2\"/>\n",
+                y - 2,
+                y + 16
+            ));
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_held_to_their_gates() {
+        let report = serde_json::json!({
+            "browser": "1.2", "loadBefore": 1.0, "loadAfter": 2.0, "cores": 4,
+            "times": {
+                "ours": {"best": 1200.0, "median": 1300.0, "atMost": 1000.0},
+                "plain": {"best": 7.004, "median": 812.4},
+            },
+            "ratios": {"faster than plain": {"best": 4.0, "median": 3.0, "atLeast": 2.0}},
+            "memory": {"after": {"bytes": 2097152.0, "atMost": 4194304.0}},
+        });
+        let claims = claims_of(&report).unwrap();
+        let rows: Vec<(&str, &str, bool)> =
+            claims.iter().map(|claim| (claim.value.as_str(), claim.wanted.as_str(), claim.pass)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("1.2", "as measured", true),
+                ("1.0 and 2.0 on 4 cores", "as measured", true),
+                ("1.2 ms", "at most 1.0 ms", false),
+                ("7.00 µs", "as measured", true),
+                ("4.00x", "at least 2.00x", true),
+                ("2.00 MB", "at most 4.00 MB", true),
+            ]
+        );
+        let svg = chart(&claims);
+        assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n") && svg.contains("faster than plain"), "{svg}");
+    }
+}
