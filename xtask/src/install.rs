@@ -141,6 +141,18 @@ pub fn browser(run: Runner) -> Result<Option<Browser>> {
     Ok(found)
 }
 
+/// Valgrind, which counts instructions. `None` where there is none and none can be installed.
+pub fn valgrind(run: Runner) -> Result<Option<PathBuf>> {
+    if find("valgrind").is_none() && may_use_apt() {
+        announce("Debian's package valgrind", "it counts the instructions of ranking");
+        run(command("apt-get").args(["update", "-q"]))?;
+        run(command("apt-get")
+            .args(["install", "-y", "-q", "--no-install-recommends", "valgrind"])
+            .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    }
+    Ok(find("valgrind"))
+}
+
 /// Firefox and WebKitGTK with its driver and a screen without a monitor. Where they can neither be found nor installed, the tests of an
 /// engine that is missing are not run.
 pub fn other_engines(run: Runner) -> Result<()> {

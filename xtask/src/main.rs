@@ -7,6 +7,7 @@ mod demo;
 mod dependencies;
 mod evaluators;
 mod install;
+mod instructions;
 mod package;
 mod process;
 mod project;
@@ -35,7 +36,8 @@ cargo xtask COMMAND
   package                build, then pack the npm package; the last line is the tarball's path
   audit [--json FILE]    what may leave the device, checked in two minutes; exit code 1 when a promise does not hold
   audit-deps             other people's code: where it comes from, its licences, what ships; exit code 1 when something is wrong
-  bench [--json FILE]    ours beside plain JavaScript in one Chromium run
+  bench [--json FILE]    ours beside plain JavaScript and other libraries in one Chromium run
+  instructions           counts the instructions of ranking and writes xtask/instructions.json, which the tests compare with
   prove [NAME] [--resume]
                          the long proofs; writes docs/results/NAME.json (without NAME: lists them)
   docs [--write]         compare the numbers in the texts with docs/results, or update the texts
@@ -73,6 +75,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         ["audit-deps"] => dependencies::audit()?,
         ["bench"] => bench::run(None)?,
         ["bench", "--json", file] => bench::run(Some(PathBuf::from(file)))?,
+        ["instructions"] => instructions::write()?,
         ["prove"] => prove::list(),
         ["prove", name] if !name.starts_with('-') => prove::run(name, false)?,
         ["prove", name, "--resume"] | ["prove", "--resume", name] => prove::run(name, true)?,

@@ -3,7 +3,10 @@
 use crate::counts::Counts;
 use crate::process::{Logged, command, logged, strip_colour, tail};
 use crate::results::Claim;
-use crate::{Result, audit, counts, demo, dependencies, install, package, process, project, prove, results, site, size, tracked, wasm};
+use crate::{
+    Result, audit, counts, demo, dependencies, install, instructions as counting, package, process, project, prove, results,
+    site, size, tracked, wasm,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -64,6 +67,7 @@ const STAGES: &[Stage] = &[
     stage("relay tests", &[], |desk| desk.member("relay")),
     stage("unpacker tests", &[], unpacker),
     stage("xtask tests", &[], |desk| desk.member("xtask")),
+    stage("instructions of ranking", &[], instructions),
     stage("wasm module", &[], |desk| desk.job(|desk| wasm::build(&mut |command| desk.step(command)))),
     stage("core tests in the browser", &["wasm module"], browser),
     stage("npm package", &["wasm module"], |desk| desk.job(|desk| package::build_package(&mut |command| desk.step(command)))),
@@ -338,6 +342,14 @@ fn browser(desk: &Desk) -> Outcome {
 fn sizes(_: &Desk) -> Outcome {
     match size::measure() {
         Ok(sizes) => Outcome::Ran { counts: Counts::one(sizes.passes()), show: sizes.table() },
+        Err(problem) => Outcome::failed(problem),
+    }
+}
+
+fn instructions(desk: &Desk) -> Outcome {
+    match counting::compared(&mut |command| desk.step(command)) {
+        Ok(Ok(counted)) => Outcome::Ran { counts: Counts::one(counted.passes()), show: counted.table() },
+        Ok(Err(why)) => Outcome::NotRun(why),
         Err(problem) => Outcome::failed(problem),
     }
 }
