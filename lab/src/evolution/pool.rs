@@ -327,7 +327,7 @@ mod tests {
             });
             // A device with a history and this model, which has not learned yet.
             let listener = Listener::new(&world, 9, number);
-            let mut device = Device::new(&stage, number).unwrap();
+            let mut device = stage.device(number).unwrap();
             device.ranker = Ranker::seeded(bundle.unwrap(), Seed::from_number(1)).unwrap();
             for item in world.catalogue().items() {
                 device.ranker.catalogue_mut().register(item.card.clone()).unwrap();
@@ -374,7 +374,7 @@ mod tests {
         let (mut streams, mut chances, mut variance) = (0.0f64, 0.0, 0.0);
         for number in 0..settings.listeners {
             let mut listener = Listener::new(&world, 9, number);
-            let mut device = Device::new(&stage, number).unwrap();
+            let mut device = stage.device(number).unwrap();
             let visit = listener.visit(0, 0);
             let shelves = candidates.page(9, number, 0);
             let week = week(&stage, &schema, &mut device, &listener, &shelves, visit.at).unwrap();
