@@ -155,7 +155,7 @@ fn logging_bundle() -> Result<Bundle, LabError> {
 fn knew(world: &World, listener: &Listener<'_>, page: &[CandidateShelf], at: ears_only::clock::Timestamp) -> Vec<f32> {
     let items = world.catalogue().items();
     let of = |&item: &u32| match items[item as usize].card.kind {
-        CardKind::Podcast => (logit(listener.true_chance(item, at)) - USUAL).max(-MOST).min(MOST) as f32,
+        CardKind::Podcast => (logit(listener.true_chance(item, at)) - USUAL).clamp(-MOST, MOST) as f32,
         _ => 0.0,
     };
     page.iter().flat_map(|shelf| &shelf.cards).map(of).collect()
@@ -306,17 +306,15 @@ pub struct Plan {
     pub threads: usize,
 }
 
+/// Takes the log, or the bytes of a bundle under its name.
+pub type Keep<'a> = dyn FnMut(Option<&Log>, &str, &[u8]) -> Result<(), LabError> + 'a;
+
 /// Makes the log, trains and runs everything; calls `progress` with the number of units done and of all. `keep` is handed the log, and the
 /// bundle of every body and objective under its name.
 ///
 /// # Errors
 /// When seeds of runs are seeds of the log, there is nothing to run, or training or the core fails.
-pub fn run(
-    plan: &Plan,
-    units: &Units,
-    keep: &mut dyn FnMut(Option<&Log>, &str, &[u8]) -> Result<(), LabError>,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Report, LabError> {
+pub fn run(plan: &Plan, units: &Units, keep: &mut Keep<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LabError> {
     if plan.seeds.is_empty() || plan.seeds.iter().any(|seed| TRAINING_SEEDS.contains(seed)) {
         return Err(LabError::unreadable(format!(
             "expected runs with other seeds than those of the log, {TRAINING_SEEDS:?}, found {:?}",

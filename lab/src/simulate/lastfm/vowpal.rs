@@ -33,6 +33,9 @@ use crate::simulate::kuairand::PlayTimes;
 use crate::simulate::units::{Units, each};
 use crate::table::{Comparison, write_json};
 
+/// Scores of cards, the larger the better, and for slots also what fills each, as card and chance.
+type Answer = (Vec<f64>, Vec<(usize, f64)>);
+
 /// A way to run Vowpal Wabbit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
@@ -157,7 +160,7 @@ impl<'a> Vowpal<'a> {
     }
 
     /// Chances of the cards from what the process says, or its slots; the larger the better.
-    fn asked(&mut self, lines: &[String]) -> Result<(Vec<f64>, Vec<(usize, f64)>), LabError> {
+    fn asked(&mut self, lines: &[String]) -> Result<Answer, LabError> {
         let wrong = |answer: &str| {
             LabError::failed(format!("Vowpal Wabbit: expected numbers, found {}", &answer[..answer.len().min(80)]))
         };
