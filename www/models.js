@@ -10,8 +10,8 @@ export const MODELS = {
   softmax: { label: 'Softmax', about: 'As the built-in policy, in chances in place of log-odds.', policy: { kind: 'softmax' } },
   epsilon: { label: 'Epsilon-greedy page', about: 'One page in five is drawn uniformly.', policy: { kind: 'epsilon_page', epsilon: 0.2 } },
   squarecb: { label: 'SquareCB', about: 'Inverse gap weighting.', policy: { kind: 'squarecb' } },
-  linucb: { label: 'LinUCB', about: 'Optimistic: no draw, so its pages are no evidence.', policy: { kind: 'linucb' } },
-  thompson: { label: 'Thompson sampling', about: 'Draws a model, ranks by it.', policy: { kind: 'thompson' } },
+  linucb: { label: 'LinUCB', about: 'Optimistic: tries what is uncertain; draws by its floor only.', policy: { kind: 'linucb' } },
+  thompson: { label: 'Thompson sampling', about: 'Each card draws a score as uncertain as it is known, and the page is ranked by them.', policy: { kind: 'thompson' } },
   uniform: { label: 'Uniform', about: 'Every page is as likely as any other.', policy: { kind: 'uniform' } },
   popularity: { label: 'Most popular', about: 'Everybody’s order.', policy: { kind: 'popularity' } },
 };

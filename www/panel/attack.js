@@ -23,7 +23,7 @@ const ATTACKS = {
   },
   played: {
     label: 'One record with a name on it',
-    how: 'The worst case: the attacker holds one upload, knows whose it is, and asks whether the card was played.',
+    how: 'The worst case: the attacker holds one upload, knows whose it is, and asks whether the card was played. They believe what the record says.',
     said: ({ hits, of }) => `right in ${(100 * hits / of).toFixed(1)} %`,
   },
 };
@@ -115,7 +115,7 @@ export function createAttack(root) {
     const share = score.hits / score.of;
     // Twice the chance and three more than expected: beyond luck.
     const broken = !played && share > 2 * chance && score.hits > chance * score.of + 3 * Math.sqrt(chance * score.of);
-    const note = played ? `${percent(0.5)} by a coin. Each record is denied with chance 1 in 3.7: it never proves anything` : `${percent(chance)} by guessing`;
+    const note = played ? `${percent(0.5)} by a coin. More than a quarter of all answers are lies, so one record never proves anything` : `${percent(chance)} by guessing`;
     return h('section', { class: `side ${broken ? 'broken' : 'safe'}`, data: { side: which, hits: score.hits, of: score.of, chance: String(chance) } },
       h('h4', {}, title), h('p', { class: 'side-figure' }, percent(share)), bar(share), h('p', {}, ATTACKS[chosen].said(score)), h('p', { class: 'hint' }, note));
   }

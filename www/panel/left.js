@@ -40,7 +40,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
   root.append(
     h('h3', {}, 'Your two choices'),
     toggle('personalize', 'Personalize on this device', 'Learns from what you play, here. Nothing leaves. Off: everybody’s order, and nothing is recorded.'),
-    toggle('contribute', 'Contribute one noisy bit a week', 'Sends at most one 16-byte record a week. Its one private bit is flipped at random, so that it is never proof of what you did.'),
+    toggle('contribute', 'Contribute one noisy bit a week', 'Is asked at most one question a week, four in 28 days; each answer is one 16-byte record. Its one private bit is flipped at random, so that it is never proof of what you did.'),
     navigator.globalPrivacyControl ? h('p', { class: 'hint strong' }, 'Your browser asks sites not to share your data (Global Privacy Control). So nothing is sent, whatever the switch says.') : '',
     state,
     h('h3', {}, 'This visit'),
