@@ -135,7 +135,7 @@ export interface Excluded {
 export interface Consent {
   /** Learn from listening on this device and rank with it. Off: the server's order, and nothing is recorded. */
   readonly personalize: boolean;
-  /** Let one anonymized record a week leave the device. Off: nothing is made and nothing is sent. */
+  /** Let at most one question a week be answered with an anonymized record. Off: nothing is made and nothing is sent. */
   readonly contribute: boolean;
 }
 
