@@ -39,7 +39,7 @@ fn the_examples_of_the_documentation_run_and_their_estimates_hold_the_truth() {
     let folder = Folder::new("examples");
     let text = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/evaluation.md")).unwrap();
     folder.write("best.csv", "ctx_tier,action,probability\nfree,3,1\npaid,4,1\n");
-    let start = "cargo run --release --manifest-path lab/Cargo.toml -- ";
+    let start = "cargo run --release -p ears-lab -- ";
     let mut shown = Vec::new();
     for line in text.lines().filter_map(|line| line.strip_prefix(start)) {
         let line = line.replace("/tmp/", &format!("{}/", folder.0.display()));
