@@ -5,7 +5,7 @@ use crate::{Result, process, project};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Limit on everything fetched for ranking, in bytes, brotli (`docs/design.md`, budgets).
+/// Limit on everything fetched for ranking, in bytes, brotli (`docs/performance.md`, "Bytes").
 pub const BROTLI_LIMIT: u64 = 90_000;
 
 /// Limit on what is fetched for ranking by an app that contributes or takes published bundles: the full core with the entry.
