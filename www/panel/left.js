@@ -93,7 +93,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
     drawState(view);
     drawRecords(view);
     drawRequests();
-    clock.textContent = `${formatMoment(now())}. A new device waits 28 days before its first record, so that clearing the browser earns no new budget. Move the clock to see it.`;
+    clock.textContent = `${formatMoment(now())}. A device waits 28 days from its first consent before its first question, so that clearing the browser earns no new budget. Move the clock to see it.`;
   }
 
   function drawState({ budget, contribution, disclosure }) {
