@@ -1,5 +1,5 @@
 // Makes the documentation: `node site.mjs REPOSITORY OUT`. One page for each text, with a list of all, a search that runs in the browser, and a page of results
-// made from docs/results. Every link must lead somewhere; a broken one is an error. Plain files with relative links, for any static host.
+// made from docs/results. Every link and every image must lead somewhere; a broken one is an error. Plain files with relative links, for any static host.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import MiniSearch from 'minisearch';
@@ -63,7 +63,7 @@ copyFileSync(path.join(root, 'xtask/node_modules/minisearch/dist/es/index.js'), 
 mkdirSync(path.join(out, 'font'), { recursive: true });
 for (const name of readdirSync(path.join(root, 'www/font'))) copyFileSync(path.join(root, 'www/font', name), path.join(out, 'font', name));
 copyFileSync(path.join(root, 'www/icon.svg'), path.join(out, 'icon.svg'));
-for (const name of readdirSync(path.join(root, 'docs/results')).filter((name) => name.endsWith('.json'))) {
+for (const name of readdirSync(path.join(root, 'docs/results')).filter((name) => /\.(json|svg)$/.test(name))) {
   mkdirSync(path.join(out, 'results'), { recursive: true });
   copyFileSync(path.join(root, 'docs/results', name), path.join(out, 'results', name));
 }
@@ -100,6 +100,13 @@ function render(page) {
         const to = target(page, href);
         return to === undefined ? `<span class="source" title="${escape(href)}">${text}</span>` : `<a href="${escape(to)}">${text}</a>`;
       },
+      image({ href, text }) {
+        const to = target(page, href);
+        // Whether the file is there, `resolve` says.
+        if (to === undefined) problems.push(`${page.file}: expected an image of docs/results, found ${href}`);
+        else page.links.push(href);
+        return `<img src="${escape(to ?? '')}" alt="${escape(text)}" loading="lazy">`;
+      },
       table({ header, rows }) {
         const cells = (row, name) => row.map((cell) => `<${name}>${this.parser.parseInline(cell.tokens)}</${name}>`).join('');
         return `<div class="table" tabindex="0" role="group" aria-label="Table"><table><thead><tr>${cells(header, 'th')}</tr></thead><tbody>${rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')}</tbody></table></div>\n`;
@@ -130,7 +137,7 @@ function target(page, href) {
   if (name === '') return href;
   const file = path.posix.normalize(path.posix.join(path.posix.dirname(page.file), name));
   const found = pages.get(file) ?? pages.get(path.posix.join(file, 'README.md'));
-  const to = found?.place ?? (/^docs\/(results\/[\w-]+\.json|bundle\.schema\.json)$/.test(file) ? file.replace('docs/', '') : undefined);
+  const to = found?.place ?? (/^docs\/(results\/[\w-]+\.(json|svg)|bundle\.schema\.json)$/.test(file) ? file.replace('docs/', '') : undefined);
   return to === undefined ? undefined : path.posix.relative(path.posix.dirname(page.place), to) + (anchor ? `#${anchor}` : '');
 }
 
