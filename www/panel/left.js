@@ -104,7 +104,7 @@ export function createLeft(root, { home, catalogue, collector, requests, leave }
         h('span', {}, 'Privacy budget, 28 days'),
         h('span', { class: 'number' }, `ε ${figure(budget.epsilonSpent, 2)} spent · ${figure(budget.epsilonLeft, 2)} left`),
         bar(budget.epsilonSpent / total, 'budget-bar')),
-      disclosure && h('p', { class: 'hint disclosed' }, `All records so far together disclose at most ε ${figure(disclosure.epsilon, 2)}, but for a chance of ${disclosure.delta.toExponential(0)}.`),
+      disclosure?.epsilon > 0 && h('p', { class: 'hint disclosed' }, `All records so far together disclose at most ε\u00A0${figure(disclosure.epsilon, 2)}, but for a chance of one in ${Math.round(1 / disclosure.delta).toLocaleString('en')}.`),
     ].filter(Boolean));
   }
 
