@@ -4,18 +4,14 @@ use super::Press;
 use crate::finding::Finding;
 use crate::statistics::{at_least, at_most};
 use crate::subject::SYMBOL;
-use ears_only::clock::HOUR_MS;
+use ears_only::clock::{HOUR_MS, Timestamp};
 use ears_only::error::Error;
-use ears_only::feedback::{EventKind, ListeningEvent};
-use ears_only::log::DecisionId;
-use ears_only::page::{CardHandle, Page, ShelfHandle, Visible};
-use ears_only::random::Seed;
-use ears_only::ranker::{RankedPage, Ranker, ShelfSource};
 use ears_world::World;
 use ears_world::candidates::{CandidateShelf, Candidates};
 use ears_world::chance::{Draw, Key};
-use ears_world::constants::{VISIBLE_CARDS, VISIBLE_SHELVES};
-use ears_world::listener::{Listener, Look};
+use ears_world::constants::FIRST_DAY_MS;
+use ears_world::device::Device;
+use ears_world::listener::Listener;
 use rayon::prelude::*;
 
 /// Days before the first upload.
@@ -25,81 +21,18 @@ const PUBLIC_CARDS: usize = 48;
 /// Seed of the run.
 const SEED: u64 = 1;
 
-/// A listener's device with the shipped ranker.
-struct Device {
-    ranker: Ranker,
-    cards: Vec<CardHandle>,
+/// One visit: ranks, looks, plays, learns.
+fn visit(device: &mut Device, listener: &mut Listener<'_>, page: &[CandidateShelf], day: u32, number: u32) -> Result<(), Error> {
+    let visit = listener.visit(day, number);
+    let (shown, _) = device.rank(page, visit.at)?;
+    let looks = listener.browse(visit, &shown.items);
+    device.observe(&shown, &looks, |_, _| ())
 }
 
-impl Device {
-    fn new(world: &World, number: u32) -> Result<Self, Error> {
-        let mut ranker = Ranker::seeded(crate::fixture::bundle()?, Seed::from_number(SEED << 32 | u64::from(number)))?;
-        let items = world.catalogue().items();
-        let cards = items.iter().map(|item| ranker.catalogue_mut().register(item.card.clone())).collect::<Result<_, _>>()?;
-        Ok(Self { ranker, cards })
-    }
-
-    fn page(&mut self, page: &[CandidateShelf]) -> Result<(Page, Vec<ShelfHandle>), Error> {
-        let mut builder = Page::builder(Visible { shelves: VISIBLE_SHELVES, cards: VISIBLE_CARDS });
-        let mut handles = Vec::with_capacity(page.len());
-        for shelf in page {
-            let handle = self.ranker.catalogue_mut().register_shelf(&shelf.id, shelf.kind, &shelf.title)?;
-            builder.shelf(handle, false);
-            handles.push(handle);
-            for &item in &shelf.cards {
-                builder.card(self.cards[item as usize], false);
-            }
-        }
-        Ok((builder.build()?, handles))
-    }
-
-    fn tell(
-        &mut self,
-        place: Option<(DecisionId, ShelfHandle)>,
-        card: CardHandle,
-        kind: EventKind,
-        ms_played: Option<u32>,
-        at: ears_only::clock::Timestamp,
-    ) -> Result<(), Error> {
-        let (decision, shelf) = place.unzip();
-        self.ranker.observe(&ListeningEvent { kind, decision, shelf, card, ms_played, at }, at)
-    }
-
-    /// One visit: ranks, looks, plays, learns.
-    fn visit(&mut self, listener: &mut Listener<'_>, page: &[CandidateShelf], day: u32, number: u32) -> Result<(), Error> {
-        let visit = listener.visit(day, number);
-        let (built, handles) = self.page(page)?;
-        let flat: Vec<u32> = page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
-        let ranked: RankedPage = self.ranker.rank(&built, visit.at)?;
-        let (mut shelves, mut items) = (Vec::new(), Vec::new());
-        for shelf in &ranked.shelves {
-            let ShelfSource::Page(index) = shelf.source else { continue };
-            shelves.push(handles[index]);
-            let cards = &ranked.cards[shelf.cards.clone()];
-            items.push(cards.iter().filter_map(|card| card.index.map(|index| flat[index])).collect::<Vec<u32>>());
-        }
-        let looks: Vec<Look> = listener.browse(visit, &items);
-        for look in &looks {
-            let (card, place) = (self.cards[look.item as usize], Some((ranked.id, shelves[look.shelf])));
-            self.tell(place, card, EventKind::Impression, None, look.at)?;
-            if let Some(ms) = look.played_ms {
-                self.tell(place, card, EventKind::Play, None, look.at)?;
-                let kind = if look.is_stream() { EventKind::Finish } else { EventKind::Skip };
-                self.tell(place, card, kind, Some(ms), look.at.plus_ms(i64::from(ms)))?;
-            }
-        }
-        if let Some(last) = looks.last() {
-            self.ranker.end_session(last.at.plus_ms(i64::from(last.played_ms.unwrap_or(0))));
-        }
-        Ok(())
-    }
-
-    /// For each card of a page that everybody gets, the exact chance with which this device's policy would put it first.
-    fn propensities(&mut self, page: &[CandidateShelf], at: ears_only::clock::Timestamp) -> Result<Vec<f64>, Error> {
-        let (built, _) = self.page(page)?;
-        let ranked = self.ranker.rank(&built, at)?;
-        self.ranker.marginals(ranked.id)
-    }
+/// For each card of a page that everybody gets, the exact chance with which this device's policy would put it first.
+fn propensities(device: &mut Device, page: &[CandidateShelf], at: Timestamp) -> Result<Vec<f64>, Error> {
+    let (shown, _) = device.rank(page, at)?;
+    device.ranker.marginals(shown.id)
 }
 
 /// What two uploads of one listener say.
@@ -107,8 +40,8 @@ impl Device {
 pub struct Uploads {
     /// The exact chances of the cards of four public shelves: twice in a row, and after one more day of listening.
     pub chances: [Vec<f64>; 3],
-    /// The symbols of two records of the shipped lane.
-    pub ours: [u64; 2],
+    /// The symbols of records of the shipped lane: two of one evening, and one of the evening after that day of listening.
+    pub ours: [u64; 3],
 }
 
 /// The items whose chances are in [`Uploads`].
@@ -125,34 +58,31 @@ pub fn logged_items(world: &World) -> Vec<u32> {
 pub fn uploads(world: &World, number: u32) -> Result<Uploads, Error> {
     let candidates = Candidates::new(world.catalogue());
     let mut listener = Listener::new(world, SEED, number);
-    let mut device = Device::new(world, number)?;
-    for play in listener.history() {
-        let card = device.cards[play.item as usize];
-        device.tell(None, card, EventKind::Play, Some(play.ms), play.at)?;
-    }
+    let mut device = Device::new(world, &crate::fixture::bundle()?, SEED, number)?;
+    device.import(&listener)?;
     for day in 0..DAYS {
         listener.begin_day(day);
         let page = candidates.page(SEED, number, day);
-        for visit in 0..2 {
-            device.visit(&mut listener, &page, day, visit)?;
+        for turn in 0..2 {
+            visit(&mut device, &mut listener, &page, day, turn)?;
         }
     }
     // A page that everybody gets, on one and the same evening.
     let public = candidates.page(SEED, u32::MAX, DAYS);
-    let evening =
-        ears_only::clock::Timestamp::clamped(ears_world::constants::FIRST_DAY_MS).plus_ms((i64::from(DAYS) * 24 + 22) * HOUR_MS);
-    let first = device.propensities(&public, evening)?;
-    let second = device.propensities(&public, evening)?;
+    let evening = Timestamp::clamped(FIRST_DAY_MS).plus_ms((i64::from(DAYS) * 24 + 22) * HOUR_MS);
+    let first = propensities(&mut device, &public, evening)?;
+    let second = propensities(&mut device, &public, evening)?;
     let next_day = candidates.page(SEED, number, DAYS + 1);
     listener.begin_day(DAYS + 1);
-    device.visit(&mut listener, &next_day, DAYS + 1, 0)?;
-    let third = device.propensities(&public, evening.plus_ms(24 * HOUR_MS))?;
+    visit(&mut device, &mut listener, &next_day, DAYS + 1, 0)?;
+    let evenings = [evening, evening, evening.plus_ms(24 * HOUR_MS)];
+    let third = propensities(&mut device, &public, evenings[2])?;
     let some = |all: Vec<f64>| all.into_iter().take(PUBLIC_CARDS).collect::<Vec<f64>>();
     let probed = public.first().and_then(|shelf| shelf.cards.first()).copied().unwrap_or(0);
     let mut press = Press::new(u64::from(number) + 5_000_000)?;
-    let mut ours = [0; 2];
-    for (turn, symbol) in ours.iter_mut().enumerate() {
-        let plays = Key::new(u64::from(number), Draw::Play).with(turn as u64).unit() < listener.true_chance(probed, evening);
+    let mut ours = [0; 3];
+    for (turn, (symbol, at)) in ours.iter_mut().zip(evenings).enumerate() {
+        let plays = Key::new(u64::from(number), Draw::Play).with(turn as u64).unit() < listener.true_chance(probed, at);
         *symbol = SYMBOL.of(&press.record(plays)?);
     }
     Ok(Uploads { chances: [some(first), some(second), some(third)], ours })
