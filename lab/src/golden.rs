@@ -14,7 +14,7 @@ use crate::error::LabError;
 
 mod estimates;
 pub mod models;
-mod page;
+pub(crate) mod page;
 mod propensities;
 mod slates;
 mod two_level;

@@ -7,21 +7,21 @@ use crate::error::LabError;
 
 /// What stands in the visible places: shelves top down, and the visible cards of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct VisiblePage {
-    pub(super) shelves: Vec<u32>,
-    pub(super) cards: Vec<Vec<u32>>,
+pub(crate) struct VisiblePage {
+    pub(crate) shelves: Vec<u32>,
+    pub(crate) cards: Vec<Vec<u32>>,
 }
 
 /// The conditionals of a page's visible places.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Conditionals {
-    pub(super) shelves: Vec<f64>,
-    pub(super) cards: Vec<Vec<f64>>,
+pub(crate) struct Conditionals {
+    pub(crate) shelves: Vec<f64>,
+    pub(crate) cards: Vec<Vec<f64>>,
 }
 
 impl Conditionals {
     /// Probability of the whole visible page.
-    pub(super) fn joint(&self) -> f64 {
+    pub(crate) fn joint(&self) -> f64 {
         self.shelves.iter().chain(self.cards.iter().flatten()).product()
     }
 }
@@ -30,7 +30,7 @@ impl Conditionals {
 ///
 /// # Errors
 /// When the page holds a candidate twice, or one that does not exist.
-pub(super) fn conditionals(policy: PagePolicy, candidates: &Candidates, page: &VisiblePage) -> Result<Conditionals, LabError> {
+pub(crate) fn conditionals(policy: PagePolicy, candidates: &Candidates, page: &VisiblePage) -> Result<Conditionals, LabError> {
     let mut slate = Slate::default();
     for (&shelf, cards) in page.shelves.iter().zip(&page.cards) {
         let start = slate.cards.len();
@@ -53,7 +53,7 @@ pub(super) fn conditionals(policy: PagePolicy, candidates: &Candidates, page: &V
 ///
 /// # Errors
 /// The first error of `visit`.
-pub(super) fn each(candidates: &Candidates, visit: &mut dyn FnMut(&VisiblePage) -> Result<(), LabError>) -> Result<(), LabError> {
+pub(crate) fn each(candidates: &Candidates, visit: &mut dyn FnMut(&VisiblePage) -> Result<(), LabError>) -> Result<(), LabError> {
     let shelves = candidates.visible.shelves.min(candidates.shelf_count());
     extend(candidates, shelves, &mut VisiblePage::default(), visit)
 }

@@ -6,8 +6,9 @@
 //! believes the log; rows weighted by inverse propensities say what a podcast is worth to everybody.
 //!
 //! Each body is trained on the log with each objective and runs on the devices of other listeners, all with the same luck. Decisions of the
-//! log are the first card of each shelf that was looked at, with all cards of the shelf as candidates and the features that the
-//! device had when it ranked.
+//! log are the first card of the page's first shelf, with all cards of the shelf as candidates and the features that the device had when
+//! it ranked. Of places further down the core says the chance given what stands above, which the ranker chose by what it knew: weighed by
+//! that alone they would not say what a uniform policy earns there.
 
 use std::path::PathBuf;
 
@@ -18,9 +19,9 @@ use ears_only::math::logit;
 use ears_only::page::CardKind;
 use ears_world::World;
 use ears_world::candidates::{CandidateShelf, Candidates};
-use ears_world::constants::VISIBLE_SHELVES;
-use ears_world::listener::{Listener, VISITS};
+use ears_world::listener::{Listener, Look, VISITS};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::device::Device;
 use super::families::{Bundles, Unit, columns, exploring, live, streams};
@@ -95,7 +96,8 @@ pub struct Arm {
     pub body: String,
     /// The objective.
     pub objective: String,
-    /// Chance of a podcast, mean over the judging rows as they came about under a uniform policy, that the model expects.
+    /// Chance of a stream that the model expects of a podcast in the page's first place: mean over the judging rows, weighted as the
+    /// objective weighs them.
     pub podcast: f64,
     /// Kish's effective sample size of the rows.
     pub effective_size: f64,
@@ -161,7 +163,8 @@ fn knew(world: &World, listener: &Listener<'_>, page: &[CandidateShelf], at: ear
     page.iter().flat_map(|shelf| &shelf.cards).map(of).collect()
 }
 
-/// One decision of the log: the candidates' features, the shown card first; its propensity given the shelf, the shelf's, and the reward.
+/// One decision of the log: the candidates' features, the shown card first; its propensity given the shelf, that of the shelf at the top,
+/// and the reward.
 struct Row {
     features: Vec<f32>,
     cards: usize,
@@ -169,6 +172,11 @@ struct Row {
     of_shelf: f64,
     reward: f64,
     podcast: bool,
+}
+
+/// Whether a look is a decision of the log: the one place whose chance depends on nothing placed before it.
+fn decides(look: &Look) -> bool {
+    look.shelf == 0 && look.position == 0
 }
 
 /// The log of one listener's device.
@@ -186,7 +194,7 @@ fn listen(stage: &Stage<'_>, schema: &FeatureSchema, number: u32) -> Result<Vec<
             let before = features(schema, &mut device, &page, visit.at)?;
             let (shown, ranked) = device.rank_given(&page, given, visit.at)?;
             let looks = listener.browse(visit, &shown.items);
-            for look in looks.iter().filter(|look| look.position == 0 && look.shelf < VISIBLE_SHELVES) {
+            for look in looks.iter().filter(|look| decides(look)) {
                 let (Some(shelf), Some(placed)) = (ranked.shelves.get(look.shelf), shown.shelves.get(look.shelf)) else {
                     return Err(LabError::failed("expected every shelf that was looked at on the page, found one that is not"));
                 };
@@ -306,6 +314,26 @@ pub struct Plan {
     pub threads: usize,
 }
 
+/// One run to make: of learned popularity where there is no bundle.
+struct Job<'a> {
+    name: String,
+    /// With the bytes that its training wrote.
+    bundle: Option<(&'a Bundle, &'a [u8])>,
+    seed: u64,
+}
+
+impl Job<'_> {
+    /// The name of the unit: it belongs to the bundle that was run; another training, another unit.
+    fn unit(&self, plan: &Plan) -> String {
+        let mut unit = format!("{}, {} listeners, {} days", self.name, plan.listeners, plan.days);
+        if let Some((_, bytes)) = self.bundle {
+            unit.push_str(", bundle ");
+            Sha256::digest(bytes).iter().for_each(|byte| unit.push_str(&format!("{byte:02x}")));
+        }
+        unit
+    }
+}
+
 /// Takes the log, or the bytes of a bundle under its name.
 pub type Keep<'a> = dyn FnMut(Option<&Log>, &str, &[u8]) -> Result<(), LabError> + 'a;
 
@@ -348,35 +376,36 @@ pub fn run(plan: &Plan, units: &Units, keep: &mut Keep<'_>, progress: &(dyn Fn(u
         tick();
         made.push(bundles);
     }
-    let mut jobs: Vec<(String, Option<&Bundle>, u64)> = Vec::new();
+    let mut jobs: Vec<Job<'_>> = Vec::new();
     for &seed in &plan.seeds {
-        jobs.push((format!("popularity {seed}"), None, seed));
+        jobs.push(Job { name: format!("popularity {seed}"), bundle: None, seed });
         for ((body, objective), bundles) in arms.iter().zip(&made) {
-            jobs.push((format!("{body} {objective} learning {seed}"), Some(&bundles.learning), seed));
-            jobs.push((format!("{body} {objective} frozen {seed}"), Some(&bundles.frozen), seed));
+            for (head, bundle) in [("learning", &bundles.learning), ("frozen", &bundles.frozen)] {
+                let bundle = Some((bundle, &bundles.bytes[..]));
+                jobs.push(Job { name: format!("{body} {objective} {head} {seed}"), bundle, seed });
+            }
         }
     }
     let world = World::demo();
     let candidates = Candidates::new(world.catalogue());
-    let results = each(&jobs, plan.threads, |(name, bundle, seed)| {
-        // A unit belongs to the bundle that was run: other settings, other units.
-        let unit = units.unit(&format!("{name}, {} listeners, {} days", plan.listeners, plan.days), || {
-            let settings = Settings { bundle: bundle.unwrap_or(&base.bundle).clone(), ..base.clone() };
-            let stage = Stage { world: &world, candidates: &candidates, seed: *seed, settings: &settings };
-            match bundle {
+    let results = each(&jobs, plan.threads, |job| {
+        let unit = units.unit(&job.unit(plan), || {
+            let settings = Settings { bundle: job.bundle.map_or(&base.bundle, |(bundle, _)| bundle).clone(), ..base.clone() };
+            let stage = Stage { world: &world, candidates: &candidates, seed: job.seed, settings: &settings };
+            match job.bundle {
                 Some(_) => live(&stage),
                 None => {
                     Ok(Unit { streams: baseline::popularity(&stage)?, late: 0, seen: 0, log_loss: 0.0, calibration_error: 0.0 })
                 }
             }
         })?;
-        if !name.contains("frozen") {
+        if !job.name.contains("frozen") {
             tick();
         }
         Ok(unit)
     })?;
     let of = |name: &str| -> Vec<Unit> {
-        let wanted = |(job, _, seed): &(String, Option<&Bundle>, u64)| *job == format!("{name} {seed}");
+        let wanted = |job: &Job<'_>| job.name == format!("{name} {}", job.seed);
         jobs.iter().zip(&results).filter(|(job, _)| wanted(job)).map(|(_, unit)| unit.clone()).collect()
     };
     let over = |body: &str, objective: &str, other: &str| {
@@ -484,5 +513,80 @@ impl Arguments {
             write_json(&report, target)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::page::{conditionals, each as each_page};
+    use ears_only::page::Visible;
+    use ears_only::policy::{PagePolicy, Rule};
+
+    /// Every page of three shelves, with its chance: the expectation of a log.
+    #[test]
+    fn what_a_uniform_policy_earns_is_told_by_the_decisions_of_the_log_and_not_by_places_further_down() {
+        let cards = [2usize, 3, 1];
+        // The ranker shows what it knows to be played.
+        let reward = [vec![0.9, 0.1], vec![0.05, 0.3, 0.02], vec![0.5]];
+        let shelf_logits = vec![1.5, -0.5, 0.0];
+        let card_logits = [vec![2.0, -1.0], vec![0.0, 1.0, -1.0], vec![0.0]];
+        let visible = Visible { shelves: 3, cards: 1 };
+        let candidates = ears_only::slate::Candidates::free(shelf_logits, &card_logits, visible);
+        let policy = PagePolicy::of(Rule::plackett_luce(0.2, 0.2)).checked().unwrap();
+        let uniform = |shelf: u32| 1.0 / (3.0 * cards[shelf as usize] as f64);
+        // One who has streamed looks no further.
+        let looked = |pages: &[(u32, u32)], place: usize| -> f64 {
+            pages[..place].iter().map(|(shelf, card)| 1.0 - reward[*shelf as usize][*card as usize]).product()
+        };
+        let (mut whole, mut found, mut wrong, mut truth) = (0.0, 0.0, 0.0, [0.0; 3]);
+        each_page(&candidates, &mut |page| {
+            let said = conditionals(policy, &candidates, page)?;
+            let chance: f64 = said.shelves.iter().chain(said.cards.iter().flatten()).product();
+            let stands: Vec<(u32, u32)> = page.shelves.iter().zip(&page.cards).map(|(shelf, cards)| (*shelf, cards[0])).collect();
+            let of_uniform: f64 =
+                stands.iter().enumerate().map(|(place, (shelf, _))| 3.0 * uniform(*shelf) / (3 - place) as f64).product();
+            whole += chance;
+            for (place, (shelf, card)) in stands.iter().enumerate() {
+                let earned = looked(&stands, place) * reward[*shelf as usize][*card as usize];
+                truth[place] += of_uniform * earned;
+                let weighed = chance * earned / (said.shelves[place] * said.cards[place][0]);
+                let at = ears_only::clock::Timestamp::clamped(0);
+                if decides(&Look { shelf: place, position: 0, item: 0, at, played_ms: None }) {
+                    found += weighed * uniform(*shelf);
+                } else if place == 1 {
+                    wrong += weighed * 3.0 * uniform(*shelf) / 2.0;
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert!((whole - 1.0).abs() < 1e-12);
+        assert!((found - truth[0]).abs() < 1e-12, "{found} {}", truth[0]);
+        // The second place, weighed by its chance given the first.
+        assert!((wrong / truth[1] - 1.0).abs() > 0.1, "{wrong} {}", truth[1]);
+    }
+
+    #[test]
+    fn a_log_has_one_decision_a_visit_at_most_and_its_chances_are_at_least_those_of_the_floor() {
+        let base = Settings { seeds: vec![2_001], listeners: 3, days: 4, bundle: logging_bundle().unwrap(), threads: 2 };
+        let log = log(&base, &|_, _| ()).unwrap();
+        let shown: Vec<usize> = (0..log.rows()).filter(|row| !log.reward[*row].is_nan()).collect();
+        assert!(!shown.is_empty() && shown.len() <= 3 * 4 * VISITS as usize, "{}", shown.len());
+        let floor = 0.2 / ears_world::constants::SHELVES as f64;
+        for row in shown {
+            assert!(log.decision_propensity[row] >= floor - 1e-12 && log.decision_propensity[row] <= 1.0);
+            let cards = log.decision.iter().filter(|decision| **decision == log.decision[row]).count();
+            assert!(log.propensity[row] >= 0.2 / cards as f64 - 1e-12, "{}", log.propensity[row]);
+        }
+    }
+
+    #[test]
+    fn a_unit_belongs_to_its_bundle() {
+        let plan = Plan { seeds: vec![1], listeners: 2, days: 3, threads: 1 };
+        let bundle = logging_bundle().unwrap();
+        let unit = |bytes| Job { name: "linear ips frozen 1".into(), bundle: Some((&bundle, bytes)), seed: 1 }.unit(&plan);
+        assert_eq!(unit(b"a"), unit(b"a"));
+        assert_ne!(unit(b"a"), unit(b"b"));
     }
 }

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use super::log::Log;
 use crate::error::LabError;
 
+/// Counts up whenever the same log and settings come to train otherwise, or the state reads otherwise.
+const FORMAT: u32 = 2;
 /// Least time between two writes.
 const EVERY: Duration = Duration::from_secs(2);
 
@@ -71,7 +73,7 @@ impl Keep {
         }
         *last = Some(Instant::now());
         let cannot = |error: String| LabError::file(file, "a writable file", error);
-        let written = Written { format: 1, mark: &self.mark, state: &state() };
+        let written = Written { format: FORMAT, mark: &self.mark, state: &state() };
         let text = serde_json::to_string(&written).map_err(|error| cannot(error.to_string()))?;
         // Renamed when whole: a machine that stops leaves the state before.
         let part = file.with_extension("part");
@@ -79,11 +81,16 @@ impl Keep {
     }
 }
 
-/// Names a training: its log and its settings.
+/// Names a training: how this version trains, its log and its settings.
 #[must_use]
 pub fn mark(log: &Log, settings: &str) -> String {
+    under(&format!("{FORMAT} {}", env!("CARGO_PKG_VERSION")), log, settings)
+}
+
+/// The same under the name of a version.
+fn under(version: &str, log: &Log, settings: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(settings);
+    hash.update(format!("{version}\n{settings}\n"));
     for column in &log.columns {
         hash.update(format!("{} {}\n", column.name, column.source.name()));
     }
@@ -95,4 +102,31 @@ pub fn mark(log: &Log, settings: &str) -> String {
         numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_log_other_settings_and_another_version_are_another_training() {
+        let log = Log { values: vec![1.0, 2.0], ..Log::default() };
+        let other = Log { values: vec![1.0, 2.5], ..Log::default() };
+        assert_eq!(mark(&log, "a"), mark(&log.clone(), "a"));
+        assert_ne!(mark(&log, "a"), mark(&other, "a"));
+        assert_ne!(mark(&log, "a"), mark(&log, "b"));
+        assert_ne!(under("1 0.1.0", &log, "a"), under("2 0.1.0", &log, "a"));
+        assert_ne!(under("1 0.1.0", &log, "a"), under("1 0.2.0", &log, "a"));
+    }
+
+    #[test]
+    fn what_another_version_left_is_not_taken_up() {
+        let file = std::env::temp_dir().join(format!("ears-lab-keep-{}.json", std::process::id()));
+        let log = Log { values: vec![1.0], ..Log::default() };
+        let of = |mark: String| Keep::in_file(file.clone(), mark, true);
+        of(under("1", &log, "a")).keep(|| 7u32).unwrap();
+        assert_eq!(of(under("1", &log, "a")).state::<u32>(), Some(7));
+        assert_eq!(of(mark(&log, "a")).state::<u32>(), None);
+        std::fs::remove_file(&file).unwrap();
+    }
 }
