@@ -68,7 +68,7 @@ impl<'a> Device<'a> {
     }
 
     /// What stands where on a ranked page; `flat` are the page's cards, shelf after shelf.
-    fn placed(flat: &[u32], ranked: &RankedPage) -> Vec<PlacedShelf> {
+    pub(super) fn placed(flat: &[u32], ranked: &RankedPage) -> Vec<PlacedShelf> {
         let mut placed = Vec::with_capacity(ranked.shelves.len());
         for shelf in &ranked.shelves {
             // No local shelves were asked for.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use ears_only::bundle::{BundleSettings, PolicyKind, PolicySettings};
+use ears_only::ranker::RankedPage;
 use ears_world::chance::{Draw, Key};
 use serde::Serialize;
 
@@ -123,6 +124,8 @@ struct Drawn {
     card: usize,
     left: Vec<usize>,
     chance: f64,
+    /// Which of the draws it was, as they were drawn: slots are drawn in another order than their cards stand.
+    number: usize,
 }
 
 /// One page that was shown: its cards in the page's order, the text of each, and what was drawn.
@@ -224,7 +227,7 @@ impl<'a> Vowpal<'a> {
         let best = |left: &[usize]| left.iter().copied().fold(left[0], |a, b| if rank(&b) < rank(&a) { b } else { a });
         let mut rest: Vec<usize> = (0..page.len()).collect();
         let (mut placed, mut drawn) = (Vec::with_capacity(page.len()), Vec::new());
-        let mut waiting = picks.to_vec();
+        let mut waiting: Vec<(usize, (usize, f64))> = picks.iter().copied().enumerate().collect();
         while !rest.is_empty() {
             let shelves = placed.len();
             let mut own: Option<usize> = None;
@@ -242,10 +245,10 @@ impl<'a> Vowpal<'a> {
                 let seen = shelves < VISIBLE_SHELVES && cards.len() < VISIBLE_CARDS;
                 let card = if self.setting.draws == Draws::Slots {
                     // Picks first, as they came.
-                    match waiting.iter().position(|(action, _)| left.contains(action)) {
+                    match waiting.iter().position(|(_, (action, _))| left.contains(action)) {
                         Some(at) => {
-                            let (card, chance) = waiting.remove(at);
-                            drawn.push(Drawn { card, left: Vec::new(), chance });
+                            let (number, (card, chance)) = waiting.remove(at);
+                            drawn.push(Drawn { card, left: Vec::new(), chance, number });
                             card
                         }
                         None => best(&left),
@@ -253,7 +256,7 @@ impl<'a> Vowpal<'a> {
                 } else if seen {
                     let (at, chance) = self.pick(scores, &left, key.with(cards.len() as u64));
                     let card = left[at];
-                    drawn.push(Drawn { card, left, chance });
+                    drawn.push(Drawn { card, left, chance, number: drawn.len() });
                     card
                 } else {
                     best(&left)
@@ -268,8 +271,9 @@ impl<'a> Vowpal<'a> {
         (placed, drawn)
     }
 
-    /// What a uniform policy drew of a page.
-    fn uniform(page: &[CandidateShelf], placed: &[PlacedShelf]) -> Vec<Drawn> {
+    /// What the core drew of a page, with the chances that it says: a uniform page's first card of a shelf is drawn shelf first, so that cards
+    /// of shorter shelves have larger chances.
+    fn told(page: &[CandidateShelf], placed: &[PlacedShelf], ranked: &RankedPage) -> Vec<Drawn> {
         let flat: Vec<(usize, u32)> =
             page.iter().enumerate().flat_map(|(shelf, of)| of.cards.iter().map(move |card| (shelf, *card))).collect();
         let mut drawn: Vec<Drawn> = Vec::new();
@@ -283,8 +287,15 @@ impl<'a> Vowpal<'a> {
                     }
                 };
                 let left: Vec<usize> = (0..flat.len()).filter(|card| is_left(&flat[*card])).collect();
-                let chance = 1.0 / left.len() as f64;
-                drawn.extend(flat.iter().position(|(_, other)| other == card).map(|card| Drawn { card, left, chance }));
+                let (Some(of), Some(card)) =
+                    (ranked.shelves.get(place), flat.iter().position(|(of, other)| *of == shelf.shelf && other == card))
+                else {
+                    continue;
+                };
+                let own = ranked.cards[of.cards.clone()].get(at).map_or(1.0, |card| card.propensity);
+                let chance = if at == 0 { of.propensity * own } else { own };
+                let number = drawn.len();
+                drawn.push(Drawn { card, left, chance, number });
             }
         }
         drawn
@@ -299,6 +310,15 @@ impl<'a> Vowpal<'a> {
             .collect();
         self.process.say(&format!("learn {}", lines.len()), &lines)
     }
+}
+
+/// What came of each slot, as card, cost and chance; nothing where its card was not seen.
+fn outcomes(drawn: &[Drawn], cost_of: impl Fn(usize) -> Option<f64>) -> Vec<Option<(usize, f64, f64)>> {
+    let mut outcomes = vec![None; drawn.iter().map(|drawn| drawn.number + 1).max().unwrap_or(0)];
+    for drawn in drawn {
+        outcomes[drawn.number] = cost_of(drawn.card).map(|cost| (drawn.card, cost, drawn.chance));
+    }
+    outcomes
 }
 
 /// The lines of a conditional bandit: a slot for each visible place, as far as there are cards, with labels where there are outcomes (action,
@@ -328,12 +348,13 @@ impl Policy for Vowpal<'_> {
         }
         let Some(device) = &mut self.devices[number] else { return Ok(Vec::new()) };
         let rows = device.rows(moment.page, moment.visit.at)?;
-        let uniform = device.rank(moment.page, moment.visit.at)?;
+        let ranked = device.rank_whole(moment.page, moment.visit.at)?;
         let lines: Vec<String> = rows.iter().map(|row| line(row)).collect();
         let cards: Vec<u32> = moment.page.iter().flat_map(|shelf| shelf.cards.iter().copied()).collect();
         let (placed, drawn) = if self.pilot {
-            let drawn = Self::uniform(moment.page, &uniform);
-            (uniform, drawn)
+            let placed = Device::placed(&cards, &ranked);
+            let drawn = Self::told(moment.page, &placed, &ranked);
+            (placed, drawn)
         } else {
             let (scores, picks) = self.asked(&lines)?;
             let key = Key::new(self.seed, Draw::Candidates).with(u64::MAX - 1).with(number as u64);
@@ -352,9 +373,7 @@ impl Policy for Vowpal<'_> {
         let is_slots = self.setting.draws == Draws::Slots;
         let look_at = |card: usize| looks.iter().find(|look| look.card == open.cards[card]);
         if is_slots {
-            let of = |drawn: &Drawn| look_at(drawn.card).map(|look| (drawn.card, cost(look), drawn.chance));
-            let outcomes: Vec<Option<(usize, f64, f64)>> = open.drawn.iter().map(of).collect();
-            let lines = slots(&open.lines, &outcomes);
+            let lines = slots(&open.lines, &outcomes(&open.drawn, |card| look_at(card).map(cost)));
             self.process.say(&format!("learn {}", lines.len()), &lines)?;
         }
         for look in looks {
@@ -581,6 +600,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ears_only::clock::Timestamp;
 
     fn vowpal(home: &Home, setting: Setting) -> Vowpal<'_> {
         // A process that answers nothing: only orders are asked.
@@ -615,6 +635,11 @@ mod tests {
                 assert_eq!(all, (0..12).collect::<Vec<u32>>(), "{}", setting.name);
                 if setting.draws == Draws::Slots {
                     assert_eq!((placed[0].shelf, &placed[0].cards[..2], placed[1].cards[0]), (2, &[9, 8][..], 2));
+                    // Each slot is taught its own pick with its own chance, wherever the card stands; the card of the last was not seen.
+                    let seen = outcomes(&drawn, |card| (card != 8).then_some(-1.0));
+                    assert_eq!(seen, [Some((9, -1.0, 0.5)), Some((2, -1.0, 0.4)), None]);
+                    let all = outcomes(&drawn, |card| Some(card as f64));
+                    assert_eq!(all, picks.iter().map(|(card, chance)| Some((*card, *card as f64, *chance))).collect::<Vec<_>>());
                 } else {
                     assert_eq!(drawn.len(), VISIBLE_SHELVES * VISIBLE_CARDS);
                     assert!(
@@ -647,13 +672,40 @@ mod tests {
     }
 
     #[test]
-    fn a_uniform_page_is_drawn_among_what_is_left() {
-        let placed =
-            [2usize, 0, 1].map(|shelf| PlacedShelf { shelf, cards: page()[shelf].cards.iter().rev().copied().collect() });
-        let drawn = Vowpal::uniform(&page(), &placed);
-        let of: Vec<(usize, usize)> = drawn.iter().map(|drawn| (drawn.card, drawn.left.len())).collect();
-        assert_eq!(of, [(11, 12), (10, 3), (9, 2), (3, 8), (2, 3), (1, 2)]);
-        assert!(drawn.iter().all(|drawn| drawn.left.contains(&drawn.card) && drawn.chance * drawn.left.len() as f64 == 1.0));
+    fn a_uniform_page_is_taught_with_the_chances_that_it_was_drawn_by() {
+        let home = home();
+        let policy = PolicySettings { kind: PolicyKind::Uniform, ..PolicySettings::default() };
+        let model = BundleSettings { columns: Some(pilot::columns()), policy, ..BundleSettings::default() };
+        let at = Timestamp::clamped(1_800_000_000_000);
+        let shelf = |id: &str, cards: std::ops::Range<u32>| CandidateShelf { id: id.into(), kind: 0, cards: cards.collect() };
+        let page = [shelf("a", 0..2), shelf("b", 2..5), shelf("c", 5..12)];
+        let mut tops = std::collections::BTreeSet::new();
+        for seed in 0..30 {
+            let mut device = Device::new(&home, model.clone(), seed, 0, at).unwrap();
+            let ranked = device.rank_whole(&page, at).unwrap();
+            let placed = Device::placed(&(0..12).collect::<Vec<u32>>(), &ranked);
+            let drawn = Vowpal::told(&page, &placed, &ranked);
+            let size = |place: usize| page[placed[place].shelf].cards.len();
+            let (first, second) = (size(0).min(VISIBLE_CARDS), size(1).min(VISIBLE_CARDS));
+            assert_eq!(drawn.len(), first + second);
+            let mut at = 0;
+            for (place, count) in [first, second].into_iter().enumerate() {
+                for card in 0..count {
+                    let (n, Drawn { left, chance, .. }) = (size(place), &drawn[at]);
+                    let (want, among) = if card == 0 {
+                        (1.0 / ((3 - place) * n) as f64, 12 - placed[..place].iter().map(|p| p.cards.len()).sum::<usize>())
+                    } else {
+                        (1.0 / (n - card) as f64, n - card)
+                    };
+                    assert!((chance - want).abs() < 1e-12, "{chance} {want}");
+                    assert_eq!((left.len(), drawn[at].card as u32, drawn[at].number), (among, placed[place].cards[card], at));
+                    assert!(left.contains(&drawn[at].card));
+                    at += 1;
+                }
+            }
+            tops.insert(placed[0].shelf);
+        }
+        assert_eq!(tops.len(), 3);
     }
 
     #[test]
