@@ -191,6 +191,12 @@ impl Core {
         self.ranker.reset();
     }
 
+    /// Starts or ends drawing pages that nobody will see.
+    #[wasm_bindgen(js_name = setUnseen)]
+    pub fn set_unseen(&mut self, unseen: bool) {
+        self.ranker.set_unseen(unseen);
+    }
+
     /// Starts or ends private listening.
     #[wasm_bindgen(js_name = setPrivate)]
     pub fn set_private(&mut self, private: bool, now: f64) -> Result<(), Error> {

@@ -9,11 +9,16 @@ export const MAX_PAGES = 4;
 
 export class BeforeReady {
   pages: PageInput[] = [];
+  /** Those of them that may leave an order for the next visit. */
+  unseen: PageInput[] = [];
   cards: CardInput[] = [];
   events: CompleteEvent[] = [];
   #complained = false;
 
-  page(page: PageInput): void { this.pages = [...this.pages, page].slice(-MAX_PAGES); }
+  page(page: PageInput, isPrivate: boolean): void {
+    this.pages = [...this.pages, page].slice(-MAX_PAGES);
+    if (!isPrivate) this.unseen = [...this.unseen, page].slice(-MAX_PAGES);
+  }
 
   /** Throws the first time that there are too many. */
   event(event: CompleteEvent): void {
@@ -27,7 +32,7 @@ export class BeforeReady {
 
   /** What the listener did and saw; cards are the app's catalogue and stay. */
   forgetListener(): void {
-    this.pages = [];
+    this.pages = this.unseen = [];
     this.events = [];
   }
 

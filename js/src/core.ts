@@ -38,6 +38,8 @@ export interface Core {
   restore(bytes: Uint8Array): string;
   reset(): void;
   setPrivate(on: boolean, now: number): void;
+  /** Pages are drawn that nobody will see. */
+  setUnseen(on: boolean): void;
   /** `cardId` is empty for an artist, `at` is NaN unless it is about one play. */
   exclude(artist: string, cardId: string, at: number): number;
   include(artist: string, cardId: string): boolean;

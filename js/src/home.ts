@@ -139,7 +139,7 @@ export class HomeRuntime implements Home {
     try {
       if (!this.#consent.personalize) return baseline(page, this.#modelVersion());
       if (engine === undefined) {
-        if (this.#mayStart()) this.#beforeReady.page(page);
+        if (this.#mayStart()) this.#beforeReady.page(page, this.#private);
         // A page in place of one that the core broke, and one after the end, are in the server's order.
         return (this.#parked ?? this.#closing ? undefined : this.#orders?.again(page, this.#whyNot(), reason))
           ?? baseline(page, this.#modelVersion(), this.#whyNot());
@@ -179,6 +179,8 @@ export class HomeRuntime implements Home {
     if (!this.#consent.personalize || this.#private || this.#closing) return;
     try {
       const complete = completeEvent(event, this.#now());
+      // Whether or not there is a core to tell.
+      if (complete.type.endsWith('hide')) this.#dropOrders();
       if (this.#engine) this.#observe(this.#engine, complete);
       else if (this.#mayStart()) this.#beforeReady.event(complete);
     } catch (thrown) {
@@ -217,9 +219,8 @@ export class HomeRuntime implements Home {
 
   #observe(engine: Engine, event: CompleteEvent): void {
     engine.observe(event, this.#now());
-    if (event.type.endsWith('hide')) this.#dropOrders();
     if (!this.#writer.active && this.#readerEvents.length < MAX_EVENTS) this.#readerEvents.push(event);
-    this.#saver.touch(event.type !== 'impression');
+    this.#saver.touch(event.type !== 'impression' && event.type !== 'progress');
     this.#notify();
   }
 
@@ -267,8 +268,8 @@ export class HomeRuntime implements Home {
   }
 
   #applyControl(type: 'exclude' | 'include', what: CompleteExclusion): number | boolean {
-    const done = apply(this.#mustHaveEngine(), type, what);
     this.#dropOrders();
+    const done = apply(this.#mustHaveEngine(), type, what);
     // One play of a card that this tab may still tell: it says no more of the card.
     if (!Number.isNaN(what.at)) this.#readerEvents = this.#readerEvents.filter(({ cardId }) => cardId !== what.cardId);
     this.#saver.touch();
@@ -623,7 +624,9 @@ export class HomeRuntime implements Home {
       const [consent, snapshot, orders] = await Promise.all([
         this.#storage.get(this.#keys.consent), this.#storage.get(this.#keys.snapshot), this.#storage.get(this.#keys.orders), this.#lookForRecords(),
       ]);
-      if (orders) this.#reading = this.#loadOrders(orders).catch(() => undefined);
+      // What was hidden before there was a storage counts.
+      if (orders && this.#drops) this.#dropOrders();
+      else if (orders) this.#reading = this.#loadOrders(orders).catch(() => undefined);
       this.#consent = completeConsent(withChoice(withChoice(decodeConsent(consent), this.#options.consent ?? {}), this.#chosen));
       return snapshot;
     } catch (thrown) {
@@ -691,27 +694,22 @@ export class HomeRuntime implements Home {
 
   /** Uses what came before there was a core. */
   #catchUp(engine: Engine): void {
-    const { pages, cards, events } = this.#beforeReady;
+    const { pages, unseen, cards, events } = this.#beforeReady;
     this.#beforeReady = new BeforeReady();
     if (!this.#consent.personalize) return;
-    if (pages.length) {
-      // What was shown stays; the next visit begins with an order of now. Drawn as in private, since nobody sees it: it is no decision.
-      const now = this.#now();
-      this.#quietly(() => {
-        engine.core.setPrivate(true, now);
-        for (const page of pages) {
-          try {
-            engine.registerPage(page);
-            const order = engine.rank(page, undefined, now, this.#platform.utcOffsetMinutes(now));
-            if (!this.#private) this.#shown.push(order);
-          } catch { continue; } // A page that cannot be ranked was or will be reported by `rankSync`.
-        }
-        engine.core.setPrivate(false, now);
-      });
-      this.#saver.touch();
-    }
+    // A page that cannot be ranked was or will be reported by `rankSync`.
+    for (const page of pages) this.#quietly(() => engine.registerPage(page));
     this.#quietly(() => engine.registerCards(cards));
     for (const event of events) this.#quietly(() => this.#observe(engine, event));
+    if (unseen.length === 0) return;
+    // What was shown stays; the next visit begins with an order of now. Nobody sees it: it is no decision, and the visit goes on.
+    const now = this.#now();
+    this.#quietly(() => {
+      engine.core.setUnseen(true);
+      for (const page of unseen) this.#quietly(() => this.#shown.push(engine.rank(page, undefined, now, this.#platform.utcOffsetMinutes(now))));
+      engine.core.setUnseen(false);
+    });
+    this.#saver.touch();
   }
 
   /** Saves a snapshot that could not be read under another key, before anything is written in its place. */
@@ -763,6 +761,8 @@ export class HomeRuntime implements Home {
     const events = this.#readerEvents;
     const wipes = this.#wipes;
     this.#readerEvents = [];
+    // Orders of before what that tab was told, of which this one did not hear all.
+    this.#dropOrders();
     try {
       const [snapshot] = await Promise.all([this.#storage.get(this.#keys.snapshot), this.#contribution ? this.#contribution.outbox.load() : this.#lookForRecords()]);
       this.#writer.active = true;

@@ -71,14 +71,18 @@ export class LastOrders {
 
   /** Stores what was shown since beside a snapshot of so many bytes. What could not be read and lies aside gives way to what can. */
   async save(storage: StorageAdapter, keys: Keys, shown: readonly RankedPage[], snapshotBytes: number): Promise<void> {
-    const aside = keys.aside('snapshot');
-    let others = snapshotBytes + ((await storage.get(aside))?.length ?? 0);
+    const asides = [keys.aside('snapshot'), keys.aside('outbox')];
+    let others = snapshotBytes;
+    for (const aside of asides) others += (await storage.get(aside))?.length ?? 0;
     if (others > MAX_STORED_BYTES) {
-      await storage.delete(aside);
+      for (const aside of asides) await storage.delete(aside);
       others = snapshotBytes;
     }
     const bytes = this.keep(shown, others);
-    if (bytes && !this.dropped) await (bytes.length ? storage.put(keys.orders, bytes, 'relaxed') : storage.delete(keys.orders));
+    if (!bytes || this.dropped) return;
+    if (bytes.length) await storage.put(keys.orders, bytes, 'relaxed');
+    // A storage of the app's may have taken the two in the other order.
+    if (bytes.length === 0 || this.dropped) await storage.delete(keys.orders);
   }
 
   /**

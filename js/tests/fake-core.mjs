@@ -143,6 +143,7 @@ class FakeCore {
   }
   reset() { this.state = { events: [], decisions: 0 }; this.cards = []; this.byId = new Map(); this.shelves = []; this.shelfById = new Map(); this.probe = 'watching'; }
   setPrivate(on) { this.private = on; }
+  setUnseen(on) { this.private = on; }
   exclude(artist, cardId, at) {
     if (cardId !== '' && !this.byId.has(cardId)) throw coded('unknown_card');
     const before = this.state.events.length;

@@ -205,7 +205,7 @@ describe('when it is saved', () => {
     assert.deepEqual([saves(), stored()], [2, 2], 'the page may be left now');
     await world.advance(249);
     for (let i = 0; i < 10; i++) home.track({ type: 'play', cardId: 'album:dummy' });
-    await world.advance(999);
+    await world.settle();
     assert.equal(saves(), 2);
     await world.advance(1);
     assert.deepEqual([saves(), stored()], [3, 12]);

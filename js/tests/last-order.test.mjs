@@ -218,6 +218,73 @@ describe('it is gone', () => {
     assert.ok(!storage.values.has(KEY));
   });
 
+  test('never of a page that was shown privately before the core, though the private listening is over when it comes', async () => {
+    const storage = new FaultyStorage();
+    const slow = slowCore();
+    const { home } = makeHome({ storage, loadCore: slow.loadCore });
+    home.setPrivate(true);
+    home.rankSync(somePage());
+    home.setPrivate(false);
+    slow.come();
+    await home.ready;
+    await home.flush();
+    await home.close();
+    assert.ok(!storage.values.has(KEY));
+  });
+
+  test('a card that is hidden before there is a core, or where there will be none; an exclusion there', async () => {
+    for (const act of [(home) => home.track({ type: 'hide', cardId: 'album:dummy' }), (home) => home.exclude({ cardId: 'album:dummy' }).catch(() => undefined)]) {
+      const storage = new FaultyStorage();
+      await visit({ storage });
+      const { home, fail } = await starting({ storage });
+      fail(coded('csp', 'blocked'));
+      await home.ready;
+      assert.equal(home.rankSync(somePage()).source, 'last');
+      await act(home);
+      assert.equal(home.rankSync(somePage()).source, 'baseline');
+      await settled();
+      assert.ok(!storage.values.has(KEY));
+      await home.close();
+    }
+    const waiting = new FaultyStorage();
+    await visit({ storage: waiting });
+    const early = await starting({ storage: waiting });
+    early.home.track({ type: 'hide', cardId: 'album:dummy' });
+    assert.equal(early.home.rankSync(somePage()).source, 'baseline');
+    early.come();
+    await early.home.ready;
+    assert.equal(early.home.summary().events, 1, 'the core hears of it before it draws an order for the next visit');
+    await early.home.close();
+    const storage = new FaultyStorage();
+    await visit({ storage });
+    const { home } = makeHome({ storage });
+    home.track({ type: 'hide', cardId: 'album:dummy' });
+    await home.ready;
+    await settled();
+    assert.ok(!storage.values.has(KEY), 'hidden before there was a storage');
+    await home.close();
+  });
+
+  test('a tab that goes on for the one that wrote: what was hidden there is not seen again', async () => {
+    const world = new World();
+    const storage = Object.assign(new FaultyStorage(), { lockName: 'test' });
+    const one = makeHome({ world, storage });
+    await one.home.ready;
+    const two = makeHome({ world, storage });
+    await world.advance(200);
+    assert.equal(two.home.status.writer, false);
+    two.home.rankSync(somePage());
+    one.home.rankSync(somePage());
+    one.home.track({ type: 'hide', cardId: 'album:dummy' });
+    await one.home.close();
+    assert.ok(await eventually(() => two.home.status.writer));
+    await world.advance(2000);
+    await two.home.flush();
+    await settled();
+    assert.ok(!storage.values.has(KEY));
+    await two.home.close();
+  });
+
   test('a hidden card in a tab that does not write; a wipe and an exclusion that another tab tells of', async () => {
     for (const act of [(home) => home.track({ type: 'hide', cardId: 'album:dummy' }), (home) => home.reset(), (home) => home.exclude({ cardId: 'album:dummy' })]) {
       const world = new World();
@@ -311,6 +378,7 @@ test('a core that stops at that costs nothing but it', async () => {
   const slow = slowCore(program);
   const { home, errors } = makeHome({ loadCore: slow.loadCore });
   home.rankSync(somePage());
+  home.track({ type: 'finish', cardId: 'album:dummy', msPlayed: 60_000 });
   program.faults.rank = () => { delete program.faults.rank; return new Error('unreachable'); };
   slow.come();
   await home.ready;

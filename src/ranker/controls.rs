@@ -31,6 +31,8 @@ pub enum Exclusion {
 pub(super) struct Controls {
     /// Nothing is recorded.
     pub(super) private: bool,
+    /// Because nobody sees it.
+    unseen: bool,
     /// Pages ranked privately in this visit.
     pub(super) decisions: u64,
     /// Stretches of private listening that are over.
@@ -88,6 +90,16 @@ impl Ranker {
         }
         self.controls.private = private;
         self.controls.last = None;
+    }
+
+    /// Starts or ends drawing pages that nobody will see: nothing is recorded of them, as in private listening, and the visit goes on as if
+    /// there were none. While the listener listens privately it does nothing, nor does it end that.
+    pub fn set_unseen(&mut self, unseen: bool) {
+        if unseen != self.controls.private && unseen != self.controls.unseen {
+            self.controls.private = unseen;
+            self.controls.unseen = unseen;
+            self.open.retain(|open| !open.id.is_private());
+        }
     }
 
     /// Whether the listener listens privately.

@@ -462,6 +462,38 @@ fn private_listening_starts_by_ending_the_visit() {
 }
 
 #[test]
+fn pages_that_nobody_sees_change_nothing_of_the_visit() {
+    let ([mut ranker, mut other], decisions) = twins(10);
+    let cards = page(&mut ranker).unwrap();
+    let started = card(&ranker, 1);
+    let now = day(59).plus_ms(MINUTE_MS);
+    for ranker in [&mut ranker, &mut other] {
+        ranker.observe(&event(EventKind::Play, Some(decisions[0]), started, None, now), now).unwrap();
+    }
+    let (pending, before) = (ranker.summary().pending, ranker.snapshot());
+    assert!(pending > 0);
+    ranker.set_unseen(true);
+    let unseen = ranker.rank(&cards, now).unwrap();
+    ranker.set_unseen(false);
+    assert!(unseen.randomized && !unseen.probe && !ranker.is_private());
+    assert_eq!(ranker.explain(unseen.id).unwrap_err().code(), "unknown_decision");
+    assert_eq!(ranker.summary().pending, pending);
+    assert!(ranker.snapshot() == before);
+    // The play under way ends as it would have, and the next page is the same.
+    let end = now.plus_ms(2 * MINUTE_MS);
+    for ranker in [&mut ranker, &mut other] {
+        ranker.observe(&event(EventKind::Finish, Some(decisions[0]), started, Some(100_000), end), end).unwrap();
+    }
+    assert!(ranker.snapshot() == other.snapshot());
+    assert_eq!(ranker.rank(&cards, end).unwrap(), other.rank(&cards, end).unwrap());
+    // Private listening stays what it is.
+    ranker.set_private(true, end);
+    ranker.set_unseen(true);
+    ranker.set_unseen(false);
+    assert!(ranker.is_private());
+}
+
+#[test]
 fn no_probe_starts_or_ends_while_listening_privately() {
     let mut ranker = ranker(11).unwrap();
     let cards = page(&mut ranker).unwrap();
