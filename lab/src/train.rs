@@ -124,11 +124,11 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// How much listeners differ, when the log tells.
     pub spread: Option<Spread>,
-    /// What the ranking earns by the judging listeners' decisions, for `poem` and `banditnet`.
+    /// What the ranking earns by the decisions of the judging listeners by whom no pass was chosen, for `poem` and `banditnet`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ranking: Option<gradient::Found>,
     /// Loss of the judging rows after each pass or tree; empty for the logistic regression. For `poem` and `banditnet` what the ranking earns
-    /// after each pass.
+    /// after each pass by the decisions that it is chosen by.
     pub curve: Vec<f64>,
 }
 
@@ -155,11 +155,12 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
     let fitted = fitted::fit(&learn, &judge, &kept(log, settings), &threads, progress)?;
     let (fitted, ranking) = match rank_by(settings)? {
         Some(how) => {
-            let judges = |listener| sample::unit(settings.seed, listener) < settings.judge;
-            let pages = [
-                gradient::Pages::of(log, settings.clip, |listener| !judges(listener))?,
-                gradient::Pages::of(log, settings.clip, judges)?,
-            ];
+            // What the best of many passes earns is not asked of those by whom it was chosen.
+            let (all, half) = (settings.judge, 0.5 * settings.judge);
+            let pages = |least: f64, most: f64| {
+                gradient::Pages::of(log, settings.clip, |listener| (least..most).contains(&sample::unit(settings.seed, listener)))
+            };
+            let pages = [pages(all, 1.0)?, pages(0.0, half)?, pages(half, all)?];
             let (fitted, found) = gradient::improve(fitted, &learn, pages, &how, &threads, progress)?;
             (fitted, Some(found))
         }
@@ -390,10 +391,13 @@ impl Report {
         }
         if let Some(ranking) = &self.ranking {
             let of = |value: &gradient::Value| {
-                format!("{:.5} (sd {:.5}, {:.0} effective decisions)", value.normalised, value.error, value.effective_size)
+                format!(
+                    "{:.5} (standard error {:.5}, {:.0} effective decisions)",
+                    value.normalised, value.error, value.effective_size
+                )
             };
             spread_line.push_str(&format!(
-                "\nthe ranking earns {} a decision of the other listeners, that of the regression {}; penalty {}, {} passes\n",
+                "\nthe ranking earns {} a decision of listeners by whom nothing was chosen, that of the regression {}; penalty {}, {} passes\n",
                 of(&ranking.end),
                 of(&ranking.start),
                 ranking.penalty,
@@ -491,7 +495,10 @@ mod tests {
                 let mut row = vec![0.0; schema.stride()];
                 (row[0], row[1]) = (1.0, x);
                 schema.guard(&mut row);
-                read.model().body().evaluate(&row, &mut inputs);
+                // The body sees columns standardised.
+                let column = &trained.columns[0];
+                let seen = [1.0, (row[1] - column.mean) / column.scale];
+                read.model().body().evaluate(&seen, &mut inputs);
                 let weighed = [1.0, inputs.margin].into_iter().chain(inputs.values.iter().copied());
                 let variance: f64 = weighed.zip(&prior.sd).map(|(x, sd)| x * x * sd * sd).sum();
                 let found = read.model().score_sd(&row);

@@ -11,8 +11,9 @@
 //! | `poem` | - mean u + penalty x standard error of u, by a straight line and a square that touch it where the pass starts |
 //! | `banditnet` | - mean of v (sum of min(w_k, M) r_k - penalty x min(w_1, M)) |
 //!
-//! Both start from the regression that `snips` gives and are held near it by the ridge, stop by what the judging listeners' decisions say
-//! the policy earns, self-normalised (sum of u over sum of v min(w_1, M)), and keep the best of several penalties. What comes out is a
+//! Both start from the regression that `snips` gives and are held near it by the ridge, stop by what the decisions of one half of the judging
+//! listeners say the policy earns, self-normalised (V = sum of u over sum of v min(w_1, M)), and keep the best of several penalties. The
+//! best of many is better by luck too on the decisions that it was chosen by: what is reported is by the other half's. What comes out is a
 //! ranking score; a straight line in it, fitted to the shown cards by their inverse propensities, makes it the log-odds that a device
 //! expects (Platt 1999).
 //!
@@ -21,6 +22,7 @@
 //! section 5 (POEM). T. Joachims, A. Swaminathan, M. de Rijke (2018), "Deep learning with logged bandit feedback", ICLR, section 4
 //! (BanditNet). R. L. Plackett (1975). J. Platt (1999), "Probabilistic outputs for support vector machines".
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ears_only::math::{exp, ln};
@@ -43,6 +45,8 @@ pub struct Decision {
     pub shown: Vec<(f64, f64)>,
     /// How much it counts.
     pub weight: f64,
+    /// Whose it is.
+    pub listener: u32,
 }
 
 /// Decisions over rows of features.
@@ -61,10 +65,12 @@ pub struct Value {
     pub decisions: usize,
     /// Mean of u.
     pub mean: f64,
-    /// Its standard error.
-    pub error: f64,
-    /// The self-normalised mean.
+    /// Its standard error if decisions were independent: what `poem` penalises.
+    pub mean_error: f64,
+    /// V, the self-normalised mean.
     pub normalised: f64,
+    /// Its standard error, by the residuals u - V v min(w_1, M) summed by listener; no number with a single listener.
+    pub error: f64,
     /// Kish's effective sample size of v min(w_1, M).
     pub effective_size: f64,
 }
@@ -72,9 +78,9 @@ pub struct Value {
 /// What the descent found.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Found {
-    /// The penalty that was best for the judging listeners, of those tried.
+    /// The penalty that was best for the listeners chosen by, of those tried.
     pub penalty: f64,
-    /// What the policy of the regression would have earned on the judging listeners' decisions.
+    /// What the policy of the regression would have earned on the decisions of judging listeners by whom nothing was chosen.
     pub start: Value,
     /// What the trained one would have.
     pub end: Value,
@@ -141,6 +147,7 @@ impl Pages {
                 rows: from..from + shown.len() + rest.len(),
                 shown: shown.iter().map(of).collect(),
                 weight,
+                listener: log.listener[first],
             });
             order.extend(shown.into_iter().chain(rest));
         }
@@ -161,20 +168,27 @@ impl Pages {
     pub fn value(&self, scores: &[f64], clip: f64) -> Value {
         let mut walk = Walk::default();
         let (mut sum, mut squares, mut first, mut first_squares) = (0.0, 0.0, 0.0, 0.0);
+        let mut listeners: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
         for decision in &self.decisions {
             let (u, w) = walk.earned(decision, &scores[decision.rows.clone()], clip);
             sum += u;
             squares += u * u;
             first += w;
             first_squares += w * w;
+            let own = listeners.entry(decision.listener).or_default();
+            *own = (own.0 + u, own.1 + w);
         }
         let n = self.decisions.len() as f64;
         let mean = sum / n;
+        let normalised = if first > 0.0 { sum / first } else { 0.0 };
+        let residuals: f64 = listeners.values().map(|(u, w)| (u - normalised * w) * (u - normalised * w)).sum();
+        let g = listeners.len() as f64;
         Value {
             decisions: self.decisions.len(),
             mean,
-            error: ((squares / n - mean * mean).max(0.0) / n).sqrt(),
-            normalised: if first > 0.0 { sum / first } else { 0.0 },
+            mean_error: ((squares / n - mean * mean).max(0.0) / n).sqrt(),
+            normalised,
+            error: if listeners.len() > 1 && first > 0.0 { (residuals * g / (g - 1.0)).sqrt() / first } else { f64::NAN },
             effective_size: if first_squares > 0.0 { first * first / first_squares } else { 0.0 },
         }
     }
@@ -250,7 +264,7 @@ impl Aim {
     fn new(objective: Objective, penalty: f64, now: &Value, start: &Value) -> Self {
         if objective == Objective::Poem {
             // error = sd / sqrt n, so that sd sqrt n = error n.
-            Self::Poem { penalty, mean: now.mean, scale: (now.error * now.decisions as f64).max(1e-12) }
+            Self::Poem { penalty, mean: now.mean, scale: (now.mean_error * now.decisions as f64).max(1e-12) }
         } else {
             Self::BanditNet { penalty: penalty * start.normalised }
         }
@@ -285,17 +299,18 @@ fn back<M: Model>(model: &M, pages: &Pages, decisions: &[usize], clip: f64, aim:
     model.back(&pages.rows, &rows, &mut of_margins, slopes);
 }
 
-/// Moves `model` until the judging decisions say that it earns no more; `progress` hears of each pass, of how many at most.
+/// Moves `start` until the decisions to choose by say that it earns no more, and says by those to report by what it earns; `progress` hears
+/// of each pass, of how many at most.
 fn climb<M: Model>(
     start: &M,
-    [learn, judge]: [&Pages; 2],
+    [learn, choose, report]: [&Pages; 3],
     settings: &Settings,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<(M, Found, Vec<f64>), LabError> {
     let value = |model: &M, pages: &Pages| pages.value(&model.margins(&pages.rows), settings.clip);
-    let (learned, judged) = (value(start, learn), value(start, judge));
-    let mut found = Found { penalty: 0.0, start: judged, end: judged, passes: 0 };
-    let (mut best, mut curve) = (start.clone(), Vec::new());
+    let (learned, chosen) = (value(start, learn), value(start, choose));
+    let (mut best, mut best_value, mut curve) = (start.clone(), chosen.normalised, Vec::new());
+    let (mut best_penalty, mut passes) = (0.0, 0);
     let most = settings.penalties.len() * settings.descent.epochs;
     for (number, &penalty) in settings.penalties.iter().enumerate() {
         let mut model = start.clone();
@@ -304,7 +319,7 @@ fn climb<M: Model>(
         let mut adam = Adam::new(&mut model, settings.descent.rate, ridge).around(&mut start.clone());
         let mut slopes = vec![0f32; model.parameters().len()];
         let mut order: Vec<usize> = (0..learn.decisions.len()).collect();
-        let (mut now, mut own_best) = (learned, (judged.normalised, 0));
+        let (mut now, mut own_best) = (learned, (chosen.normalised, 0));
         for pass in 1..=settings.descent.epochs {
             descent::shuffle(&mut order, settings.descent.seed, pass as u64);
             let aim = Aim::new(settings.objective, penalty, &now, &learned);
@@ -315,21 +330,20 @@ fn climb<M: Model>(
                 adam.step(model.parameters(), &slopes);
             }
             let mean = adam.mean(&model);
-            let judged = value(&mean, judge);
-            if !judged.mean.is_finite() {
+            let earned = value(&mean, choose);
+            if !earned.mean.is_finite() {
                 return Err(LabError::failed(format!(
                     "training: expected a finite value, found {} after {pass} passes; a smaller rate helps",
-                    judged.mean
+                    earned.mean
                 )));
             }
-            curve.push(judged.normalised);
+            curve.push(earned.normalised);
             progress(number * settings.descent.epochs + pass, most);
-            if judged.normalised > own_best.0 {
-                own_best = (judged.normalised, pass);
+            if earned.normalised > own_best.0 {
+                own_best = (earned.normalised, pass);
             }
-            if judged.normalised > found.end.normalised {
-                found = Found { penalty, end: judged, passes: pass, ..found };
-                best = mean;
+            if earned.normalised > best_value {
+                (best, best_value, best_penalty, passes) = (mean, earned.normalised, penalty, pass);
             } else if pass - own_best.1 >= settings.descent.patience {
                 break;
             }
@@ -338,6 +352,7 @@ fn climb<M: Model>(
             }
         }
     }
+    let found = Found { penalty: best_penalty, start: value(start, report), end: value(&best, report), passes };
     Ok((best, found, curve))
 }
 
@@ -376,7 +391,8 @@ impl Line {
 
 /// Moves a fitted regression up the slope of what its ranking earns, and makes its score log-odds again.
 ///
-/// - `regressed`: the rows that the regression was fitted to, with the weights that undo how they came about.
+/// - `regressed`: the rows that the regression was fitted to, with the weights that undo how they came about;
+/// - the pages to learn from, to choose by, and to report by, of different listeners.
 ///
 /// # Errors
 /// When the body is one of trees, the log holds no decisions to learn from, the value is no number any more, or the trained score says
@@ -384,7 +400,7 @@ impl Line {
 pub fn improve(
     fitted: Fitted,
     regressed: &Sample,
-    [learn, judge]: [Pages; 2],
+    pages: [Pages; 3],
     settings: &Settings,
     threads: &Threads,
     progress: &mut dyn FnMut(usize, usize),
@@ -398,17 +414,17 @@ pub fn improve(
     let (model, found, curve) = match model {
         fitted::Model::Linear(linear) => {
             let line = Line(linear.weights.iter().map(|weight| *weight as f32).collect());
-            let [learn, judge] = [seen(learn, &linear.crosses), seen(judge, &linear.crosses)];
-            let (line, found, curve) = climb(&line, [&learn, &judge], settings, progress)?;
+            let pages = pages.map(|pages| seen(pages, &linear.crosses));
+            let (line, found, curve) = climb(&line, pages.each_ref(), settings, progress)?;
             let weights = line.0.iter().map(|weight| f64::from(*weight)).collect();
             (fitted::Model::Linear(Linear { weights, ..linear }), found, curve)
         }
         fitted::Model::Factorization(machine) => {
-            let (machine, found, curve) = climb(&machine, [&seen(learn, &[]), &seen(judge, &[])], settings, progress)?;
+            let (machine, found, curve) = climb(&machine, pages.map(|pages| seen(pages, &[])).each_ref(), settings, progress)?;
             (fitted::Model::Factorization(machine), found, curve)
         }
         fitted::Model::Network(network) => {
-            let (network, found, curve) = climb(&network, [&seen(learn, &[]), &seen(judge, &[])], settings, progress)?;
+            let (network, found, curve) = climb(&network, pages.map(|pages| seen(pages, &[])).each_ref(), settings, progress)?;
             (fitted::Model::Network(network), found, curve)
         }
         fitted::Model::Trees(_) => {
