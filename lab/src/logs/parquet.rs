@@ -357,7 +357,7 @@ impl Words {
     /// Whether no row has a word.
     #[must_use]
     pub fn is_blank(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().all(Option::is_none)
     }
 }
 
