@@ -117,7 +117,7 @@ if (hasBrowser()) describe('<ears-only-transparency>', () => {
     assert.deepEqual(articles, records.map(({ state, sentence }) => [state, sentence]));
     assert.equal(await tab.evaluate("root.querySelectorAll('details')[0].querySelectorAll('tbody tr').length"), 15);
     assert.match((await said(tab, 'budget'))[0], /In 28 daysε 3 spent, 1 leftIn a yearε 6 spent, 46 left.*power of 5\.62/);
-    assert.equal(await tab.evaluate("root.querySelectorAll('[part~=limits] li').length"), 5);
+    assert.equal(await tab.evaluate("root.querySelectorAll('[part~=limits] li').length"), 6);
     await tab.close();
   });
 
