@@ -1,15 +1,19 @@
 // The cards of the benchmarks, the same in every run.
 
-/** Repeatable draws (mulberry32), as normal as the sum of four uniforms. */
-export function random(seed) {
+/** Repeatable draws (mulberry32) from 0 up to 1. */
+export function uniforms(seed) {
   let state = seed >>> 0;
-  const uniform = () => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
   };
+}
+
+/** As normal as the sum of four uniforms. */
+export function random(seed, uniform = uniforms(seed)) {
   return () => (uniform() + uniform() + uniform() + uniform() - 2) * Math.sqrt(3);
 }
 

@@ -1,16 +1,11 @@
 // The models of the benchmark, the same for everybody: made of repeatable draws, and written as each contestant reads them.
 
-/** Repeatable draws (mulberry32): uniform, and as normal as the sum of four of them. */
+import { random as normals, uniforms } from '../cards.mjs';
+
+/** Repeatable draws, uniform and normal, of one sequence. */
 export function random(seed) {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-  return { uniform, normal: () => (uniform() + uniform() + uniform() + uniform() - 2) * Math.sqrt(3) };
+  const uniform = uniforms(seed);
+  return { uniform, normal: normals(seed, uniform) };
 }
 
 export function linearModel(d) {
