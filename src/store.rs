@@ -9,6 +9,7 @@ use crate::error::Error;
 const MAGIC: [u8; 4] = *b"EARS";
 const HEADER_BYTES: usize = 8;
 const CHECKSUM_BYTES: usize = 8;
+const MAX_VARINT_BYTES: usize = 10;
 
 /// Most bytes of a snapshot.
 pub const MAX_SNAPSHOT_BYTES: usize = 2_000_000;
@@ -41,34 +42,50 @@ impl Kind {
     }
 }
 
+/// The values of one kind, as they are stored.
+#[derive(Clone, Debug, Default)]
+struct Column {
+    count: usize,
+    bytes: Vec<u8>,
+}
+
 /// A state written out field by field: whole numbers, fractions and texts, each in the order of writing.
 ///
-/// Three plain columns instead of a nested structure keep the code that reads them small: it runs in every browser.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tape {
-    whole: Vec<u64>,
-    fractions: Vec<f64>,
-    texts: Vec<String>,
-}
+/// Three plain columns instead of a nested structure keep the code that reads them small: it runs in every browser. They are kept as
+/// they are stored, most numbers in one or two bytes: a save needs little more memory than what is saved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tape([Column; 3]);
+
+/// Places of a tape's columns, in the order in which they are stored.
+const WHOLE: usize = 0;
+const FRACTIONS: usize = 1;
+const TEXTS: usize = 2;
 
 impl Tape {
     #[inline(never)]
     pub(crate) fn whole(&mut self, value: u64) {
-        self.whole.push(value);
+        push_varint(self.column(WHOLE), value);
+    }
+
+    /// The bytes of a column that takes one value more.
+    fn column(&mut self, column: usize) -> &mut Vec<u8> {
+        let column = &mut self.0[column];
+        column.count += 1;
+        &mut column.bytes
     }
 
     pub(crate) fn count(&mut self, count: usize) {
-        self.whole.push(count as u64);
+        self.whole(count as u64);
     }
 
     /// A whole number of either sign, small ones in few bytes.
     #[inline(never)]
     pub(crate) fn signed(&mut self, value: i64) {
-        self.whole.push((value << 1 ^ value >> 63) as u64);
+        self.whole((value << 1 ^ value >> 63) as u64);
     }
 
     pub(crate) fn flag(&mut self, value: bool) {
-        self.whole.push(u64::from(value));
+        self.whole(u64::from(value));
     }
 
     pub(crate) fn time(&mut self, at: Timestamp) {
@@ -77,12 +94,14 @@ impl Tape {
 
     #[inline(never)]
     pub(crate) fn fraction(&mut self, value: f64) {
-        self.fractions.push(value);
+        self.column(FRACTIONS).extend_from_slice(&value.to_le_bytes());
     }
 
     #[inline(never)]
     pub(crate) fn text(&mut self, value: &str) {
-        self.texts.push(value.to_owned());
+        let column = self.column(TEXTS);
+        push_varint(column, value.len() as u64);
+        column.extend_from_slice(value.as_bytes());
     }
 
     /// Writes nothing or something.
@@ -93,32 +112,19 @@ impl Tape {
         }
     }
 
-    /// Continues with everything on `other`.
-    pub(crate) fn append(&mut self, other: Self) {
-        self.whole.extend(other.whole);
-        self.fractions.extend(other.fractions);
-        self.texts.extend(other.texts);
-    }
-
-    /// Puts the tape into an envelope.
-    pub(crate) fn seal(&self, kind: Kind) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4_096);
+    /// Puts the tapes, one after the other, into an envelope.
+    pub(crate) fn seal(kind: Kind, tapes: &[Self]) -> Vec<u8> {
+        let stored: usize = tapes.iter().flat_map(|tape| &tape.0).map(|column| column.bytes.len()).sum();
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + (TEXTS + 1) * MAX_VARINT_BYTES + stored + CHECKSUM_BYTES);
         bytes.extend_from_slice(&MAGIC);
         bytes.push(kind.tag());
         bytes.push(0);
         bytes.extend_from_slice(&kind.version().to_le_bytes());
-        push_varint(&mut bytes, self.whole.len() as u64);
-        for value in &self.whole {
-            push_varint(&mut bytes, *value);
-        }
-        push_varint(&mut bytes, self.fractions.len() as u64);
-        for value in &self.fractions {
-            bytes.extend_from_slice(&value.to_le_bytes());
-        }
-        push_varint(&mut bytes, self.texts.len() as u64);
-        for text in &self.texts {
-            push_varint(&mut bytes, text.len() as u64);
-            bytes.extend_from_slice(text.as_bytes());
+        for column in [WHOLE, FRACTIONS, TEXTS] {
+            push_varint(&mut bytes, tapes.iter().map(|tape| tape.0[column].count as u64).sum());
+            for tape in tapes {
+                bytes.extend_from_slice(&tape.0[column].bytes);
+            }
         }
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum[..CHECKSUM_BYTES]);
@@ -127,6 +133,7 @@ impl Tape {
 }
 
 /// A whole number in groups of seven bits, the lowest first; the top bit says that more follow (LEB128).
+#[inline(never)]
 fn push_varint(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);
@@ -154,9 +161,17 @@ fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn take_tape(mut rest: &[u8]) -> Option<Tape> {
+/// What stands on a tape, taken apart.
+#[derive(Default)]
+struct Values {
+    whole: Vec<u64>,
+    fractions: Vec<f64>,
+    texts: Vec<String>,
+}
+
+fn take_values(mut rest: &[u8]) -> Option<Values> {
     let rest = &mut rest;
-    let mut tape = Tape::default();
+    let mut tape = Values::default();
     for _ in 0..take_varint(rest)? {
         tape.whole.push(take_varint(rest)?);
     }
@@ -178,7 +193,7 @@ pub(crate) struct TapeReader {
     kind: Kind,
     version: u16,
     failed: bool,
-    tape: Tape,
+    tape: Values,
     next: [usize; 3],
 }
 
@@ -206,7 +221,7 @@ impl TapeReader {
         if Sha256::digest(body)[..CHECKSUM_BYTES] != *checksum {
             return Err(kind.corrupt("expected a matching checksum, got another: the bytes are cut or changed"));
         }
-        let tape = take_tape(&body[HEADER_BYTES..])
+        let tape = take_values(&body[HEADER_BYTES..])
             .ok_or_else(|| kind.corrupt("expected a complete state, got one that does not parse"))?;
         Ok(Self { kind, version, failed: false, tape, next: [0; 3] })
     }
@@ -309,9 +324,13 @@ impl TapeReader {
 /// The same bytes with one of its whole numbers changed and the checksum mended; `None` past the last one.
 #[cfg(test)]
 pub(crate) fn with_number(kind: Kind, bytes: &[u8], at: usize, value: u64) -> Option<Vec<u8>> {
-    let mut tape = TapeReader::open(kind, bytes).ok()?.tape;
-    *tape.whole.get_mut(at)? = value;
-    Some(tape.seal(kind))
+    let mut values = TapeReader::open(kind, bytes).ok()?.tape;
+    *values.whole.get_mut(at)? = value;
+    let mut tape = Tape::default();
+    values.whole.into_iter().for_each(|value| tape.whole(value));
+    values.fractions.into_iter().for_each(|value| tape.fraction(value));
+    values.texts.iter().for_each(|value| tape.text(value));
+    Some(Tape::seal(kind, &[tape]))
 }
 
 #[cfg(test)]
@@ -332,7 +351,7 @@ mod tests {
 
     #[test]
     fn reads_back_what_was_written() {
-        let mut reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
+        let mut reader = TapeReader::open(Kind::Snapshot, &Tape::seal(Kind::Snapshot, &[tape()])).unwrap();
         assert_eq!(reader.number(), 7);
         assert_eq!(reader.signed(), -9);
         assert!(reader.flag());
@@ -341,18 +360,23 @@ mod tests {
         assert_eq!(reader.maybe(TapeReader::whole), None);
         assert_eq!(reader.time().ms(), 12);
         reader.end().unwrap();
-        let reader = TapeReader::open(Kind::Snapshot, &tape().seal(Kind::Snapshot)).unwrap();
+        let reader = TapeReader::open(Kind::Snapshot, &Tape::seal(Kind::Snapshot, &[tape()])).unwrap();
         assert_eq!(reader.end().unwrap_err().code(), "snapshot_corrupt");
     }
 
     #[test]
     fn what_does_not_hold_together_is_an_error_at_the_end_and_never_grows() {
         let read = |tape: Tape, reads: &dyn Fn(&mut TapeReader)| {
-            let mut reader = TapeReader::open(Kind::Snapshot, &tape.seal(Kind::Snapshot)).unwrap();
+            let mut reader = TapeReader::open(Kind::Snapshot, &Tape::seal(Kind::Snapshot, &[tape])).unwrap();
             reads(&mut reader);
             reader.end().map_or_else(|e| e.code(), |()| "ok")
         };
-        let with = |values: &[u64]| Tape { whole: values.to_vec(), fractions: vec![f64::NAN], texts: Vec::new() };
+        let with = |values: &[u64]| {
+            let mut tape = Tape::default();
+            values.iter().for_each(|value| tape.whole(*value));
+            tape.fraction(f64::NAN);
+            tape
+        };
         let corrupt = "snapshot_corrupt";
         assert_eq!(read(with(&[u64::MAX]), &|tape| assert!(tape.number() > 0)), corrupt);
         assert_eq!(read(with(&[1 << 20]), &|tape| assert!(tape.list(TapeReader::whole).is_empty())), corrupt);
@@ -364,7 +388,7 @@ mod tests {
 
     #[test]
     fn every_single_change_is_seen() {
-        let bytes = tape().seal(Kind::Snapshot);
+        let bytes = Tape::seal(Kind::Snapshot, &[tape()]);
         let code = |bytes: &[u8]| TapeReader::open(Kind::Snapshot, bytes).map_or_else(|e| e.code(), |_| "ok");
         assert_eq!(code(&bytes), "ok");
         for at in 0..bytes.len() {
@@ -380,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_and_another_kind_are_named() {
-        let mut bytes = tape().seal(Kind::Ledger);
+        let mut bytes = Tape::seal(Kind::Ledger, &[tape()]);
         let code = |kind, bytes: &[u8]| TapeReader::open(kind, bytes).map_or_else(|e| e.code(), |_| "ok");
         assert_eq!(code(Kind::Snapshot, &bytes), "snapshot_corrupt");
         bytes[6] = 3;

@@ -297,7 +297,7 @@ impl Ledger {
         for ever in self.ever {
             tape.whole(ever.into());
         }
-        tape.seal(Kind::Ledger)
+        Tape::seal(Kind::Ledger, &[tape])
     }
 
     /// Reads a stored ledger.

@@ -179,7 +179,7 @@ impl Ranker {
     pub fn snapshot(&self) -> Vec<u8> {
         let mut halvings = 0;
         loop {
-            let bytes = self.tape(halvings).seal(Kind::Snapshot);
+            let bytes = Tape::seal(Kind::Snapshot, &self.tapes(halvings));
             if bytes.len() <= MAX_SNAPSHOT_BYTES || halvings >= 12 {
                 return bytes;
             }
@@ -187,7 +187,7 @@ impl Ranker {
         }
     }
 
-    fn tape(&self, halvings: u32) -> Tape {
+    fn tapes(&self, halvings: u32) -> [Tape; 3] {
         let mut mentions = Mentions::default();
         // The body first, to learn which cards and shelves it mentions; their tables then stand before it.
         let mut body = Tape::default();
@@ -235,9 +235,7 @@ impl Ranker {
                 tape.text(names.name(number));
             }
         }
-        tape.append(tables);
-        tape.append(body);
-        tape
+        [tape, tables, body]
     }
 
     fn save_tables(&self, tape: &mut Tape, mentions: &mut Mentions) {

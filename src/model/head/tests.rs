@@ -318,7 +318,7 @@ fn mixed_state_round_trips_and_meets_other_segments() {
     }
     let mut tape = Tape::default();
     head.state().save(&mut tape);
-    let bytes = tape.seal(crate::store::Kind::Snapshot);
+    let bytes = Tape::seal(crate::store::Kind::Snapshot, &[tape]);
     let mut reader = TapeReader::open(crate::store::Kind::Snapshot, &bytes).unwrap();
     let state = HeadState::load(&mut reader, 2);
     reader.end().unwrap();
