@@ -41,13 +41,13 @@ function texts(folder, licence) {
 
 /** `{ notices, bill }`, both as text. */
 export function thirdParties(root, js) {
-  const idb = JSON.parse(readFileSync(path.join(js, 'node_modules/idb/package.json'), 'utf8'));
+  const idb = JSON.parse(readFileSync(path.join(js, 'node_modules/idb-keyval/package.json'), 'utf8'));
   const compiled = crates(root);
   // After cargo, which writes the lock file where it is missing.
   const lock = readFileSync(path.join(root, 'Cargo.lock'), 'utf8');
   const checksum = ({ name, version }) => new RegExp(`name = "${name}"\\nversion = "${version.replaceAll('.', '\\.').replaceAll('+', '\\+')}"\\nsource = .*\\nchecksum = "([0-9a-f]{64})"`).exec(lock)?.[1];
   const components = [
-    { name: idb.name, version: idb.version, license: idb.license, where: ['index.js'], purl: `pkg:npm/${idb.name}@${idb.version}`, folder: path.join(js, 'node_modules/idb') },
+    { name: idb.name, version: idb.version, license: idb.license, where: ['index.js'], purl: `pkg:npm/${idb.name}@${idb.version}`, folder: path.join(js, 'node_modules/idb-keyval') },
     ...compiled.map((one) => ({
       name: one.name, version: one.version, license: one.license.replaceAll('/', ' OR '), where: one.where, authors: one.authors,
       purl: `pkg:cargo/${one.name}@${one.version}`, folder: path.dirname(one.manifest_path), sha256: checksum(one),

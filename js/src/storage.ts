@@ -53,13 +53,25 @@ export async function openStorage(options: HomeOptions['storage'], platform: Pla
   }
 }
 
-/** The same storage with a limit on every answer and every failure as a `HomeError`. */
+/**
+ * The same storage with a limit on every answer and every failure as a `HomeError`. While an answer is overdue, nothing else waits for this
+ * storage: however many calls it takes, a storage that hangs costs one limit.
+ */
 function withDeadline(adapter: StorageAdapter & { warm?(): Promise<unknown> }, platform: Platform): StorageAdapter {
+  let overdue: HomeError | undefined;
   const limit = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+    if (overdue) throw overdue;
+    let work: Promise<T> | undefined;
     try {
-      return await deadline(platform, what, run());
+      return await deadline(platform, what, work = run());
     } catch (thrown) {
-      throw storageError(thrown, 'storage_failed');
+      const error = storageError(thrown, 'storage_failed');
+      if (error.code === 'storage_timeout') {
+        overdue = error;
+        const settled = () => { overdue = undefined; };
+        work?.then(settled, settled);
+      }
+      throw error;
     }
   };
   return {

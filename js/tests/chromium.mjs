@@ -11,7 +11,7 @@ export const FLAGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
 ];
-const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="importmap">{"imports":{"idb":"/node_modules/idb/build/index.js"}}</script>';
+const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><script type="importmap">{"imports":{"idb-keyval":"/node_modules/idb-keyval/dist/index.js"}}</script>';
 
 /** Whether there is a browser; says so where there is none. */
 export function hasBrowser() {
@@ -26,7 +26,7 @@ export async function startBrowser() {
   const browser = { policy: undefined };
   const server = http.createServer((request, response) => {
     const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
-    const allowed = /^\/(dist|build\/modules|tests|node_modules\/idb)\//.test(name) && existsSync(path.join(root, name));
+    const allowed = /^\/(dist|build\/modules|tests|node_modules\/idb-keyval)\//.test(name) && existsSync(path.join(root, name));
     const headers = { 'content-type': name.endsWith('js') ? 'text/javascript' : 'text/html', ...(browser.policy ? { 'content-security-policy': browser.policy } : {}) };
     if (name !== '/' && !allowed) response.writeHead(404).end();
     else response.writeHead(200, headers).end(name === '/' ? HTML : readFileSync(path.join(root, name)));

@@ -159,10 +159,30 @@ describe('a storage that misbehaves', () => {
     await listen(home);
     storage.faults.put = () => 'hang';
     const closed = home.close();
-    // A second for what was being saved, and one for the last state.
-    await world.advance(2000);
+    // A second for what is being saved; the last state does not wait for a storage that hangs.
+    await world.advance(1000);
     await closed;
     assert.deepEqual(errors.map((error) => error.code), ['storage_timeout']);
+  });
+
+  test('answers late: nothing else waits until then, and then it is used again', async () => {
+    const world = new World();
+    const storage = new FaultyStorage();
+    const { home } = makeHome({ world, storage });
+    await listen(home);
+    let answer;
+    storage.faults.put = () => new Promise((resolve) => { answer = resolve; });
+    const slow = home.flush();
+    await world.advance(1000);
+    assert.equal((await slow).saved, false);
+    const asked = storage.log.length;
+    assert.equal((await home.flush()).saved, false, 'at once');
+    assert.equal(storage.log.length, asked, 'not even asked');
+    storage.faults = {};
+    answer();
+    await world.advance(0);
+    assert.equal((await home.flush()).saved, true);
+    await home.close();
   });
 
   test('cannot be wiped: reset says so', async () => {

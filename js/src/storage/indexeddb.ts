@@ -1,5 +1,5 @@
 // Storage in IndexedDB: one database per origin, bytes by key. What is about the listener is encrypted with a key that no script can read.
-import { openDB, type DBSchema } from 'idb';
+import { promisifyRequest as answered } from 'idb-keyval';
 import type { StorageAdapter } from '../types.js';
 
 const DATABASE = 'ears-only';
@@ -18,14 +18,22 @@ export interface SealingKey {
   readonly old?: SealingKey | undefined;
 }
 
-export interface Schema extends DBSchema {
+/** What each store keeps by a text. */
+export interface Values {
   /** As they are: consents, the privacy ledger, published bundles; and everything where there is no WebCrypto. */
-  bytes: { key: string; value: Uint8Array };
-  sealed: { key: string; value: Uint8Array<ArrayBuffer> };
+  bytes: Uint8Array;
+  sealed: Uint8Array<ArrayBuffer>;
   /** By prefix. */
-  keys: { key: string; value: SealingKey };
+  keys: SealingKey;
   /** By prefix: how often that key sealed. */
-  uses: { key: string; value: { readonly id: number; readonly writes: number } };
+  uses: { readonly id: number; readonly writes: number };
+}
+
+const STORES = ['bytes', 'sealed', 'keys', 'uses'] as const;
+
+/** The value in a store of this transaction, if there is one. */
+export function found<S extends keyof Values>(transaction: IDBTransaction, store: S, key: string): Promise<Values[S] | undefined> {
+  return answered(transaction.objectStore(store).get(key) as IDBRequest<Values[S] | undefined>);
 }
 
 /** What is encrypted, and with what. */
@@ -40,20 +48,22 @@ export interface Sealing {
 /** Opens the database of this origin. Without `sealing`, bytes are kept as they are. */
 export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise<StorageAdapter & { warm(): Promise<unknown> }> {
   let gone = false;
-  const db = await openDB<Schema>(name, VERSION, {
-    upgrade(database, from) {
-      if (from < 1) database.createObjectStore('bytes');
-      for (const store of ['sealed', 'keys', 'uses'] as const) database.createObjectStore(store);
-    },
-    // Another tab wants a newer version, or a wipe: make way. This Home goes on in memory.
-    blocking() { gone = true; db.close(); },
-    terminated() { gone = true; },
-  });
+  const opening = indexedDB.open(name, VERSION);
+  // Version 1 had the first store alone.
+  opening.onupgradeneeded = ({ oldVersion }) => { for (const store of STORES.slice(oldVersion)) opening.result.createObjectStore(store); };
+  const db = await answered(opening);
+  const close = () => {
+    gone = true;
+    db.close();
+  };
+  // Another tab wants a newer version, or a wipe: make way. This Home goes on in memory.
+  db.onversionchange = close;
+  db.onclose = close;
   const open = () => {
     if (gone) throw new Error('the database was closed');
     return db;
   };
-  const begin = (durability: 'relaxed' | 'strict') => open().transaction(['bytes', 'sealed', 'keys', 'uses'], 'readwrite', { durability });
+  const begin = (durability: 'relaxed' | 'strict') => open().transaction(STORES, 'readwrite', { durability });
   const below = (prefix: string) => IDBKeyRange.bound(prefix, `${prefix}\uffff`);
 
   // One after the other: sealing takes its time, and a wipe must not overtake a write.
@@ -69,8 +79,8 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     sealing: sealing!,
     key: undefined as Promise<SealingKey | undefined> | undefined,
     bound: (id: string, nonce: Uint8Array<ArrayBuffer>) => ({ name: 'AES-GCM', iv: nonce, additionalData: new TextEncoder().encode(id) }),
-    read: () => (ring.key = open().get('keys', sealing!.prefix)),
-    get, open, begin, below, inTurn,
+    read: () => (ring.key = found(open().transaction('keys'), 'keys', sealing!.prefix)),
+    get, open, begin, below, inTurn, found, answered,
   };
   /** Writes, in a chunk of its own: to the first page only reading is needed. */
   const load = () => import('./sealing.js').then(({ sealer }) => sealer(ring));
@@ -101,9 +111,11 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
   }
 
   async function get(id: string): Promise<Uint8Array | undefined> {
-    open();
-    // In this order: a value that moves from one place to the other in between is found twice, not never.
-    const [plain, sealed] = await Promise.all([db.get('bytes', id) as Promise<unknown>, isSealed(id) ? db.get('sealed', id) : undefined]);
+    // At one moment: a value that moves from one place to the other is found in one of them.
+    const transaction = open().transaction(['bytes', 'sealed']);
+    const [plain, sealed] = await Promise.all([
+      found(transaction, 'bytes', id) as Promise<unknown>, isSealed(id) ? found(transaction, 'sealed', id) : undefined,
+    ]);
     if (sealed) {
       try {
         return await unsealed(id, sealed);
@@ -125,7 +137,7 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     async put(id, bytes, durability) {
       if (!isSealed(id)) {
         const transaction = begin(durability);
-        await Promise.all([transaction.objectStore('bytes').put(bytes, id), transaction.done]);
+        await Promise.all([answered(transaction.objectStore('bytes').put(bytes, id)), answered(transaction)]);
         return;
       }
       const copy = bytes.slice();
@@ -133,15 +145,17 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     },
     delete: (id) => inTurn(async () => {
       const transaction = begin('strict');
-      await Promise.all([transaction.objectStore('bytes').delete(id), transaction.objectStore('sealed').delete(id), transaction.done]);
+      for (const store of ['bytes', 'sealed'] as const) transaction.objectStore(store).delete(id);
+      await answered(transaction);
     }),
     // The key first: what a crash leaves behind cannot be read.
     clear: (start) => inTurn(async () => {
       for (const stores of [['keys', 'uses'], ['bytes', 'sealed']] as const) {
         const transaction = begin('strict');
-        await Promise.all([...stores.map((store) => transaction.objectStore(store).delete(below(start))), transaction.done]);
+        for (const store of stores) transaction.objectStore(store).delete(below(start));
+        await answered(transaction);
       }
     }),
-    close() { gone = true; db.close(); },
+    close,
   };
 }

@@ -1,7 +1,7 @@
 // Seals what is stored: AES-GCM with 256 bits, a fresh nonce each time, bound to its place. In a chunk of its own, which shares no code with
 // the entry.
-import type { IDBPDatabase, IDBPTransaction } from 'idb';
-import type { Schema, Sealing, SealingKey } from './indexeddb.js';
+import type { promisifyRequest } from 'idb-keyval';
+import type { found, Sealing, SealingKey } from './indexeddb.js';
 
 /** As in indexeddb.ts. */
 const SEALED = 0xe1;
@@ -20,14 +20,19 @@ interface Ring {
   /** Reads the key anew. */
   read(): Promise<SealingKey | undefined>;
   get(id: string): Promise<Uint8Array | undefined>;
-  open(): IDBPDatabase<Schema>;
-  begin(durability: Durability): IDBPTransaction<Schema, ('bytes' | 'sealed' | 'keys' | 'uses')[], 'readwrite'>;
+  open(): IDBDatabase;
+  begin(durability: Durability): IDBTransaction;
   below(prefix: string): IDBKeyRange;
   inTurn<T>(work: () => Promise<T>): Promise<T>;
+  readonly found: typeof found;
+  readonly answered: typeof promisifyRequest;
 }
 
 /** What seals a value and writes it, one at a time. */
 export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>, durability: Durability) => Promise<void> {
+  const { found, answered } = ring;
+  // A request's own error says why, that of its transaction may not: both are awaited.
+  const all = (...work: (IDBRequest | IDBTransaction)[]) => Promise.all(work.map((one) => answered(one as IDBRequest)));
   const { prefix, subtle, entropy, writesPerKey = WRITES_PER_KEY } = ring.sealing;
   let tidy = false;
   let wornOut = false;
@@ -39,11 +44,12 @@ export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>,
       key: await subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']),
     };
     const transaction = ring.begin('strict');
-    const keys = transaction.objectStore('keys');
-    const there = await keys.get(prefix);
+    const there = await found(transaction, 'keys', prefix);
     const next = !there ? made : there.id === after?.id ? { ...made, old: there } : there;
-    if (next !== there) await Promise.all([keys.put(next, prefix), transaction.objectStore('uses').put({ id: next.id, writes: 0 }, prefix)]);
-    await transaction.done;
+    const puts = next === there ? [] : [
+      transaction.objectStore('keys').put(next, prefix), transaction.objectStore('uses').put({ id: next.id, writes: 0 }, prefix),
+    ];
+    await all(...puts, transaction);
     ring.key = Promise.resolve(next);
     return next;
   }
@@ -59,18 +65,17 @@ export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>,
     value.set(nonce, NONCE_AT);
     value.set(text, TEXT_AT);
     const transaction = ring.begin(durability);
-    const at = transaction.objectStore('uses');
-    const uses = await at.get(prefix);
+    const uses = await found(transaction, 'uses', prefix);
     if (uses?.id !== one.id) {
       void ring.read();
       // Nothing of before a wipe is written after it.
       if (uses === undefined) throw new Error('the key was wiped');
       return false;
     }
-    await Promise.all([
+    await all(
       transaction.objectStore('sealed').put(value, id), transaction.objectStore('bytes').delete(id),
-      at.put({ id: one.id, writes: uses.writes + 1 }, prefix), transaction.done,
-    ]);
+      transaction.objectStore('uses').put({ id: one.id, writes: uses.writes + 1 }, prefix), transaction,
+    );
     if (uses.writes + 1 >= writesPerKey) {
       wornOut = true;
       tidy = false;
@@ -83,16 +88,14 @@ export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>,
     if (wornOut) await newKey(await ring.key);
     wornOut = false;
     for (const store of (await ring.key)?.old ? ['bytes', 'sealed'] as const : ['bytes'] as const) {
-      for (const id of await ring.open().getAllKeys(store, ring.below(prefix))) {
-        const value = await ring.get(id);
-        if (value && value[0] !== SEALED && !await write(id, value as Uint8Array<ArrayBuffer>, 'strict')) return;
+      for (const id of await answered(ring.open().transaction(store).objectStore(store).getAllKeys(ring.below(prefix)))) {
+        const value = await ring.get(id as string);
+        if (value && value[0] !== SEALED && !await write(id as string, value as Uint8Array<ArrayBuffer>, 'strict')) return;
       }
     }
     const transaction = ring.begin('strict');
-    const keys = transaction.objectStore('keys');
-    const newest = await keys.get(prefix);
-    if (newest?.old) await keys.put({ ...newest, old: undefined }, prefix);
-    await transaction.done;
+    const newest = await found(transaction, 'keys', prefix);
+    await all(...(newest?.old ? [transaction.objectStore('keys').put({ ...newest, old: undefined }, prefix)] : []), transaction);
   }
 
   return async (id, bytes, durability) => {
