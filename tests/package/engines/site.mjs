@@ -12,7 +12,7 @@ export const POLICIES = {
   strict: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'",
   blocked: "default-src 'none'; script-src 'self'",
 };
-const IMPORT_MAP = '<script type="importmap">{"imports":{"idb":"/js/node_modules/idb/build/index.js"}}</script>';
+const IMPORT_MAP = '<script type="importmap">{"imports":{"idb-keyval":"/js/node_modules/idb-keyval/dist/index.js"}}</script>';
 
 /** Starts; `address(policy)` is a page with `globalThis.suite`. */
 export async function startSite() {
