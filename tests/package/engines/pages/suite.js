@@ -285,8 +285,10 @@ globalThis.suite = {
       if (ms > 0) await pause(ms);
       await home.close();
       const { home: next, errors: more } = told({ namespace: 'closing' });
-      const { state, writer } = await next.ready;
-      found.push([state, writer, home.status.state, errors.length + more.length].join(' '));
+      const { state } = await next.ready;
+      // A busy machine hands the lock on later than a start waits for it.
+      for (let tries = 0; !next.status.writer && tries < 200; tries++) await pause(10);
+      found.push([state, next.status.writer, home.status.state, errors.length + more.length].join(' '));
       await next.close();
     }
     return found;
