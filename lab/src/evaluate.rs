@@ -17,6 +17,7 @@ pub mod sample;
 pub mod slate;
 pub mod slope;
 pub mod target;
+mod usual;
 pub mod weights;
 
 #[cfg(test)]

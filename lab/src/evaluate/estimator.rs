@@ -10,7 +10,8 @@ use std::str::FromStr;
 use super::exact::Double;
 use super::gram::Gram;
 use super::interval::Unit;
-use super::lanes::{self, map1, map2, map3, map4, wide};
+use super::lanes::{map1, map2, map3, map4, wide};
+use super::usual::Usual;
 use super::weights::WeightSums;
 
 /// What an estimator reads of one logged decision.
@@ -299,22 +300,21 @@ impl FromStr for Estimator {
     }
 }
 
-/// Adds rows to the weights and to the sums of the usual four estimators, [`Ips`], [`Snips`], [`DoublyRobust`] and [`SwitchDr`] in this order, in
-/// one walk: the same bits as [`Accumulator::add_columns`] of each. Says no, and adds nothing, when these are not the four.
-pub fn add_usual(rows: &Columns<'_>, weights: &mut WeightSums, sums: &mut [Accumulator]) -> bool {
-    let [ips, snips, dr, switch] = sums else { return false };
-    let (Ips, Snips, DoublyRobust, SwitchDr(limit)) = (ips.estimator, snips.estimator, dr.estimator, switch.estimator) else {
-        return false;
-    };
-    let count = rows.weight.len() as u64;
-    let of = lanes::usual([rows.weight, rows.reward, rows.predicted, rows.expected], limit);
-    weights.add_summed(rows.weight, of.weights, of.largest, of.zeros);
-    let ([w, ww], [wr, wr_wr, wr_w]) = (of.weights, of.rewards);
-    ips.gram.add_sums(count, ([wr], [wr_wr]));
-    snips.gram.add_sums(count, ([wr, w], [wr_wr, wr_w, ww]));
-    dr.gram.add_sums(count, ([of.corrected[0]], [of.corrected[1]]));
-    switch.gram.add_sums(count, ([of.switched[0]], [of.switched[1]]));
-    true
+/// The limit of [`SwitchDr`], where these are the usual four estimators: [`Ips`], [`Snips`], [`DoublyRobust`] and [`SwitchDr`] in this order.
+pub(super) fn usual_limit(estimators: &[Estimator]) -> Option<f64> {
+    if let [Ips, Snips, DoublyRobust, SwitchDr(limit)] = estimators { Some(*limit) } else { None }
+}
+
+/// Adds rows that were summed already to the weights and to the sums of the usual four estimators, as [`usual_limit`] knows them.
+pub(super) fn add_usual(of: &Usual, weights: &mut WeightSums, estimators: &mut [Accumulator]) {
+    let [ips, snips, dr, switch] = estimators else { return };
+    let ([w, wr, corrected, switched], [ww, wr_wr, corrected_squares, switched_squares]) = (of.sums, of.squares);
+    let rows = of.rows();
+    weights.add_summed([w, ww], of.largest, of.zeros, &of.histogram);
+    ips.gram.add_sums(rows, ([wr], [wr_wr]));
+    snips.gram.add_sums(rows, ([wr, w], [wr_wr, of.product, ww]));
+    dr.gram.add_sums(rows, ([corrected], [corrected_squares]));
+    switch.gram.add_sums(rows, ([switched], [switched_squares]));
 }
 
 /// The value of a policy as estimated, with its standard error.
@@ -432,6 +432,7 @@ impl Accumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::usual::{Logged, add};
 
     fn estimate(estimator: Estimator, rows: &[Row]) -> Estimate {
         let mut sums = Accumulator::new(estimator);
@@ -492,22 +493,36 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_four_in_one_walk_have_the_bits_of_each() {
-        let column = |k: u32| (0..1_003u32).map(|i| f64::from(i * (7 + k) % (31 + k)) / 3.0).collect::<Vec<f64>>();
-        let columns = [column(0), column(1), column(2), column(3)];
-        let [weight, reward, predicted, expected] = [&columns[0][..], &columns[1], &columns[2], &columns[3]];
-        let rows = Columns { weight, reward, predicted, expected, embedding_weight: weight };
-        let usual = || [Ips, Snips, DoublyRobust, SwitchDr(5.0)].map(Accumulator::quick);
-        let (mut together, mut each) = (usual(), usual());
+    fn the_usual_four_in_one_walk_are_those_of_each() {
+        let column = |k: u32, of: f64| (0..1_003u32).map(|i| f64::from(i * (7 + k) % (31 + k)) / of).collect::<Vec<f64>>();
+        let (chance, reward, predicted, expected) = (column(0, 30.0), column(1, 3.0), column(2, 3.0), column(3, 3.0));
+        let propensity: Vec<f64> = column(4, 40.0).iter().map(|x| (x + 0.125).min(1.0)).collect();
+        let weight: Vec<f64> = chance.iter().zip(&propensity).map(|(chance, p)| chance / p).collect();
+        let rows =
+            Logged { propensity: &propensity, reward: &reward, predicted: &predicted, chance: &chance, expected: &expected };
+        let mut slices = [Usual::default(); 2];
+        assert!(add(&[0; 1_003], rows, 5.0, &mut slices));
+        let usual = [Ips, Snips, DoublyRobust, SwitchDr(5.0)];
+        assert_eq!((usual_limit(&usual), usual_limit(&usual[..3]), usual_limit(&Estimator::ALL[..4])), (Some(5.0), None, None));
+        let (mut together, mut each) = (usual.map(Accumulator::quick), usual.map(Accumulator::quick));
         let (mut weights, mut alone) = (WeightSums::default(), WeightSums::default());
-        assert!(add_usual(&rows, &mut weights, &mut together));
+        add_usual(&slices[0], &mut weights, &mut together);
+        let (reward, predicted, expected) = (&reward[..], &predicted[..], &expected[..]);
+        let rows = Columns { weight: &weight, reward, predicted, expected, embedding_weight: &weight };
         each.iter_mut().for_each(|sums| {
             sums.add_columns(&rows, &mut Default::default());
         });
-        alone.add_all(weight);
-        assert_eq!((together, weights), (each, alone));
-        let mut others = [Ips, Snips, DirectMethod, SwitchDr(5.0)].map(Accumulator::quick);
-        assert!(!add_usual(&rows, &mut WeightSums::default(), &mut others));
+        alone.add_all(&weight);
+        for (one, other) in together.iter().zip(&each) {
+            let (one, other) = (one.estimate(), other.estimate());
+            assert_eq!(one.rows, other.rows);
+            assert!(
+                (one.value / other.value - 1.0).abs() < 1e-13 && (one.error.unwrap() / other.error.unwrap() - 1.0).abs() < 1e-12
+            );
+        }
+        assert_eq!((weights.rows(), weights.max(), weights.histogram()), (alone.rows(), alone.max(), alone.histogram()));
+        assert_eq!(weights.share_of_zeros(), alone.share_of_zeros());
+        assert!((weights.effective_sample_size() / alone.effective_sample_size() - 1.0).abs() < 1e-13);
     }
 
     #[test]

@@ -10,13 +10,18 @@ use fearless_simd::{Level, dispatch};
 /// What the processor can do, asked once.
 static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
 
+/// What the processor can do.
+pub fn level() -> Level {
+    *LEVEL
+}
+
 /// Numbers added side by side.
 const LANES: usize = 8;
 
 /// Runs a loop compiled for the processor at hand. What it calls must be inlined.
 #[inline(always)]
 pub fn wide<T>(run: impl FnOnce() -> T) -> T {
-    dispatch!(*LEVEL, _simd => run())
+    dispatch!(level(), _simd => run())
 }
 
 /// Lanes to one number, in halves.
@@ -71,74 +76,6 @@ pub fn moments<const K: usize, const P: usize>(columns: [&[f64]; K]) -> ([f64; K
     )
 }
 
-/// Sums over rows with weight w, reward r and predictions q and d: see [`usual`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usual {
-    /// Sum of w and of w².
-    pub weights: [f64; 2],
-    /// Of w r, of its square, and of w r times w.
-    pub rewards: [f64; 3],
-    /// Of d + w (r - q), and of its square.
-    pub corrected: [f64; 2],
-    /// The same with weights above the limit taken as 0.
-    pub switched: [f64; 2],
-    /// The largest weight.
-    pub largest: f64,
-    /// Weights of 0.
-    pub zeros: u64,
-}
-
-/// What inverse propensity scoring, plain and normalised, and the doubly robust estimators, plain and switched at `limit`, add up: in one walk
-/// over the rows, with the bits of [`moments`].
-#[must_use]
-pub fn usual([weight, reward, predicted, expected]: [&[f64]; 4], limit: f64) -> Usual {
-    const SUMS: usize = 9;
-    #[inline(always)]
-    fn terms(w: f64, r: f64, q: f64, d: f64, limit: f64) -> [f64; SUMS] {
-        let (wr, c) = (w * r, r - q);
-        let (dr, sw) = (d + w * c, d + if w <= limit { w } else { 0.0 } * c);
-        [w, w * w, wr, wr * wr, wr * w, dr, dr * dr, sw, sw * sw]
-    }
-    let (sums, largest, zeros) = wide(
-        #[inline(always)]
-        || {
-            let ((ws, w_rest), (rs, r_rest)) = (weight.as_chunks::<LANES>(), reward.as_chunks::<LANES>());
-            let ((qs, q_rest), (ds, d_rest)) = (predicted.as_chunks::<LANES>(), expected.as_chunks::<LANES>());
-            let (mut sums, mut most, mut zeros) = ([[0.0; LANES]; SUMS], [0.0f64; LANES], [0u64; LANES]);
-            for (((w, r), q), d) in ws.iter().zip(rs).zip(qs).zip(ds) {
-                let mut of = [[0.0; LANES]; SUMS];
-                for lane in 0..LANES {
-                    let terms = terms(w[lane], r[lane], q[lane], d[lane], limit);
-                    for k in 0..SUMS {
-                        of[k][lane] = terms[k];
-                    }
-                }
-                for k in 0..SUMS {
-                    for lane in 0..LANES {
-                        sums[k][lane] += of[k][lane];
-                    }
-                }
-                for lane in 0..LANES {
-                    most[lane] = if w[lane] > most[lane] { w[lane] } else { most[lane] };
-                    zeros[lane] += u64::from(w[lane] == 0.0);
-                }
-            }
-            let mut sums = sums.map(folded);
-            let mut largest = most.into_iter().fold(0.0, f64::max);
-            let mut zeros: u64 = zeros.iter().sum();
-            for (((w, r), q), d) in w_rest.iter().zip(r_rest).zip(q_rest).zip(d_rest) {
-                let terms = terms(*w, *r, *q, *d, limit);
-                sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-                largest = largest.max(*w);
-                zeros += u64::from(*w == 0.0);
-            }
-            (sums, largest, zeros)
-        },
-    );
-    let [w, ww, wr, wr_wr, wr_w, dr, dr_dr, sw, sw_sw] = sums;
-    Usual { weights: [w, ww], rewards: [wr, wr_wr, wr_w], corrected: [dr, dr_dr], switched: [sw, sw_sw], largest, zeros }
-}
-
 /// `out` becomes f(a) row by row.
 #[inline(always)]
 pub fn map1(out: &mut Vec<f64>, a: &[f64], f: impl Fn(f64) -> f64) {
@@ -176,6 +113,24 @@ pub fn all(values: &[f64], holds: impl Fn(f64) -> bool) -> bool {
     )
 }
 
+/// Numbers as bytes, where all of them are whole and from 0 to 255; otherwise says no.
+pub fn bytes(out: &mut Vec<u8>, values: &[f64]) -> bool {
+    /// Adding it moves the whole part of a small number to the lowest bits, and what follows the point away.
+    const WHOLE: f64 = (1u64 << 52) as f64;
+    out.resize(values.len(), 0);
+    wide(
+        #[inline(always)]
+        || {
+            let byte = |all: bool, (out, x): (&mut u8, &f64)| {
+                let moved = x + WHOLE;
+                *out = moved.to_bits() as u8;
+                all & (moved - WHOLE == *x) & (*x >= 0.0) & (*x <= 255.0)
+            };
+            out.iter_mut().zip(values).fold(true, byte)
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +162,21 @@ mod tests {
             values[at] = f64::NAN;
             assert!(!all(&values, |x| x < 1.0), "{at}");
             values[at] = 0.5;
+        }
+    }
+
+    #[test]
+    fn small_whole_numbers_are_bytes_and_others_are_not() {
+        let mut values: Vec<f64> = (0..1_001).map(|i| f64::from(i % 256)).collect();
+        let mut out = Vec::new();
+        assert!(bytes(&mut out, &values));
+        assert!(out.iter().zip(&values).all(|(byte, x)| f64::from(*byte) == *x));
+        for at in [0, 500, 1_000] {
+            for other in [-1.0, 0.5, 254.999_999_999, 256.0, 1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                values[at] = other;
+                assert!(!bytes(&mut out, &values), "{other} at {at}");
+            }
+            values[at] = 7.0;
         }
     }
 }

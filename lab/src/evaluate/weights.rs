@@ -10,6 +10,8 @@ pub const LEAST_SAMPLE: f64 = 30.0;
 pub const MEAN_WEIGHT_ERRORS: f64 = 4.0;
 /// Share of the sum of weights that one row may hold.
 pub const MOST_IN_ONE_ROW: f64 = 0.2;
+/// Bins of the histogram.
+pub(super) const BINS: usize = 32;
 
 /// Sums over importance weights.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +22,7 @@ pub struct WeightSums {
     squares: ExactSum,
     largest: f64,
     /// Rows with weights in (2^(i-13), 2^(i-12)]; the ends hold all beyond.
-    histogram: [u64; 32],
+    histogram: [u64; BINS],
 }
 
 impl WeightSums {
@@ -45,30 +47,31 @@ impl WeightSums {
                 weights.iter().fold((0.0, 0), count)
             },
         );
-        self.add_summed(weights, [sum, squares], largest, zeros);
-    }
-
-    /// Adds weights of which sum, sum of squares, the largest and the number of zeros are known.
-    pub(super) fn add_summed(&mut self, weights: &[f64], [sum, squares]: [f64; 2], largest: f64, zeros: u64) {
-        self.rows += weights.len() as u64;
-        self.sum.add(sum);
-        self.squares.add(squares);
-        self.largest = self.largest.max(largest);
-        self.zeros += zeros;
         // Two counters for each bin, so that equal neighbours do not wait for each other.
-        let mut counts = [[0u32; 32]; 2];
+        let mut counts = [[0u32; BINS]; 2];
         for chunk in weights.chunks(64) {
             let mut bins = [0u8; 64];
             lanes::wide(
                 #[inline(always)]
                 || bins.iter_mut().zip(chunk).for_each(|(at, weight)| *at = bin(*weight) as u8),
             );
-            bins[..chunk.len()].iter().enumerate().for_each(|(i, at)| counts[i % 2][usize::from(*at) % 32] += 1);
+            bins[..chunk.len()].iter().enumerate().for_each(|(i, at)| counts[i % 2][usize::from(*at) % BINS] += 1);
         }
-        for (bin, count) in self.histogram.iter_mut().enumerate() {
-            *count += u64::from(counts[0][bin]) + u64::from(counts[1][bin]);
+        let [mut counts, others] = counts;
+        counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
+        self.add_summed([sum, squares], largest, zeros, &counts);
+    }
+
+    /// Adds weights of which sum, sum of squares, the largest, the number of zeros and the bins are known; zeros are in the least bin.
+    pub(super) fn add_summed(&mut self, [sum, squares]: [f64; 2], largest: f64, zeros: u64, counts: &[u32; BINS]) {
+        self.sum.add(sum);
+        self.squares.add(squares);
+        self.largest = self.largest.max(largest);
+        self.zeros += zeros;
+        for (all, count) in self.histogram.iter_mut().zip(counts) {
+            *all += u64::from(*count);
+            self.rows += u64::from(*count);
         }
-        // Weights of 0 were counted with the least.
         self.histogram[0] -= zeros;
     }
 
@@ -171,9 +174,9 @@ impl WeightSums {
 
 /// Bin of a weight: its exponent rounded up, 12 for weights in (1/2, 1]; 0 for weights up to 2^-12, 31 for all above 2^18.
 #[inline(always)]
-fn bin(weight: f64) -> usize {
+pub(super) fn bin(weight: f64) -> usize {
     let up = (weight.to_bits() & (u64::MAX >> 1)).wrapping_add((1 << 52) - 1) >> 52;
-    ((up as i32) - 1023 + 12).clamp(0, 31) as usize
+    usize::from((up as u16).saturating_sub(1023 - 12).min(BINS as u16 - 1))
 }
 
 /// Whether logs can answer what a policy is worth.

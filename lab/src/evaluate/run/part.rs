@@ -13,6 +13,7 @@ use crate::evaluate::exact::ExactSum;
 use crate::evaluate::lanes;
 use crate::evaluate::model::Ridge;
 use crate::evaluate::target::Target;
+use crate::evaluate::usual::{self, Logged, Usual};
 use crate::logs::Place;
 use crate::logs::check::Findings;
 use crate::logs::parquet::{Batch, LogFile};
@@ -26,6 +27,8 @@ pub(super) struct Part {
     pub(super) logging: BTreeMap<String, u64>,
     /// Slices met, by value: where their sums stand.
     pub(super) slices: BTreeMap<Vec<String>, usize>,
+    /// The same by bits, where slices are those of one column of numbers.
+    numbered: HashMap<u64, usize>,
     /// Sums by slice and target.
     pub(super) sums: Vec<Vec<Sums>>,
     /// By target; none where nothing is resampled.
@@ -49,6 +52,8 @@ struct Room {
     expected: Vec<f64>,
     weight: Vec<f64>,
     scratch: [Vec<f64>; 3],
+    /// Target by target, the sums of each slice of a batch, and one more.
+    usual: Vec<Vec<Usual>>,
 }
 
 impl Part {
@@ -61,6 +66,7 @@ impl Part {
             findings: Findings::default(),
             logging: BTreeMap::new(),
             slices: BTreeMap::new(),
+            numbered: HashMap::new(),
             sums: Vec::new(),
             blocks: vec![Blocks::new(&plan.estimators); targets],
             calibration: HashMap::new(),
@@ -71,21 +77,80 @@ impl Part {
     /// Adds the rows of a batch. Within it, sums run in the order of its rows; what is added to the sums of other batches is added exactly.
     pub(super) fn add(&mut self, plan: &Plan, model: &Ridge, doubled: &BTreeSet<Place>, batch: &Batch) -> Result<(), LabError> {
         let mut room = std::mem::take(&mut self.room);
-        self.keep_good(plan, doubled, batch, &mut room.good);
+        if let Some(id) = plan.id.map(|id| &batch.words[id]).filter(|id| !id.is_blank()) {
+            self.identified += (0..batch.rows).filter(|row| id.of(*row).is_some()).count() as u64;
+        }
+        let added = if let Some(limit) = plan.usual {
+            self.add_usual(plan, limit, doubled, batch, &mut room)
+        } else {
+            self.keep_good(plan, doubled, batch, &mut room.good);
+            room.sorted.sort(plan, batch, &room.good);
+            self.add_sorted(plan, model, batch, &mut room)
+        };
         self.rows += room.good.len() as u64;
         self.count_policies(plan, batch, &room.good);
-        room.sorted.sort(plan, batch, &room.good);
-        let added = self.add_sorted(plan, model, batch, &mut room);
         self.room = room;
         added
+    }
+
+    /// Adds the rows of a batch to the usual estimators: at once, as if all were good, and again without the bad ones where that turns out wrong.
+    fn add_usual(
+        &mut self,
+        plan: &Plan,
+        limit: f64,
+        doubled: &BTreeSet<Place>,
+        batch: &Batch,
+        room: &mut Room,
+    ) -> Result<(), LabError> {
+        room.good.clear();
+        room.good.extend(0..batch.rows as u32);
+        let fine = doubled.is_empty() && plan.all_known(batch) && self.sum_usual(plan, limit, batch, room);
+        if !fine {
+            self.keep_good(plan, doubled, batch, &mut room.good);
+            self.sum_usual(plan, limit, batch, room);
+        }
+        for (i, (first, _)) in room.sorted.slices.iter().enumerate() {
+            let place = self.place(plan, batch, *first)?;
+            for (usual, sums) in room.usual.iter().zip(&mut self.sums[place]) {
+                add_usual(&usual[i], &mut sums.weights, &mut sums.estimators);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sums the good rows of a batch by slice, and says whether they are good indeed.
+    fn sum_usual(&self, plan: &Plan, limit: f64, batch: &Batch, room: &mut Room) -> bool {
+        room.sorted.code(plan, batch, &room.good);
+        let sorted = &room.sorted;
+        let places: Vec<Option<usize>> = sorted.slices.iter().map(|(first, _)| self.known(plan, batch, *first)).collect();
+        let of = |column: usize| &batch.numbers[column].values[..];
+        let propensity = sorted.column(of(PROPENSITY), &mut room.propensity);
+        let reward = sorted.column(of(REWARD), &mut room.reward);
+        let predicted = plan.predicted.map_or(&[][..], |column| sorted.column(of(column), &mut room.predicted));
+        room.usual.resize_with(plan.scored.len(), Vec::new);
+        let mut fine = true;
+        for (number, (slices, (chance, expected))) in room.usual.iter_mut().zip(&plan.scored).enumerate() {
+            let chance = chance.map_or(propensity, |column| sorted.column(of(column), &mut room.chance));
+            let expected = match expected {
+                Some(column) => sorted.column(of(*column), &mut room.expected),
+                // Its estimate from the logged action, as in `add_sorted`.
+                None => {
+                    lanes::map3(&mut room.expected, [chance, propensity, predicted], |chance, p, q| chance / p * q);
+                    &room.expected
+                }
+            };
+            let largest = |place: &Option<usize>| place.map_or(0.0, |place| self.sums[place][number].weights.max());
+            slices.clear();
+            slices.extend(places.iter().map(|place| Usual::after(largest(place))));
+            slices.push(Usual::default());
+            fine &= usual::add(&sorted.codes, Logged { propensity, reward, predicted, chance, expected }, limit, slices);
+        }
+        fine
     }
 
     /// The rows that count.
     fn keep_good(&mut self, plan: &Plan, doubled: &BTreeSet<Place>, batch: &Batch, good: &mut Vec<u32>) {
         good.clear();
-        if let Some(id) = plan.id.map(|id| &batch.words[id]).filter(|id| !id.is_blank()) {
-            self.identified += (0..batch.rows).filter(|row| id.of(*row).is_some()).count() as u64;
-        }
         if doubled.is_empty() && plan.all_fine(batch) {
             good.extend(0..batch.rows as u32);
             return;
@@ -107,10 +172,7 @@ impl Part {
         let sorted = &room.sorted;
         let mut places = Vec::with_capacity(sorted.slices.len());
         for (first, _) in &sorted.slices {
-            let values = plan.slices.iter().map(|(words, at)| {
-                if *words { batch.words[*at].text(*first) } else { batch.numbers[*at].values[*first].to_string() }
-            });
-            places.push(self.slice(plan, values.collect())?);
+            places.push(self.place(plan, batch, *first)?);
         }
         room.keys.clear();
         if plan.settings.blocks || plan.settings.model == ModelChoice::Ridge {
@@ -176,10 +238,6 @@ impl Part {
                 if let Some(missed) = missed.get(i).and_then(Option::as_ref) {
                     sums.unsupported.get_or_insert_default().merge(missed);
                 }
-                if !plan.settings.blocks && !predicted.is_empty() && add_usual(&columns, &mut sums.weights, &mut sums.estimators)
-                {
-                    continue;
-                }
                 sums.weights.add_all(weight);
                 if plan.settings.blocks {
                     room.local.control(range.clone(), weight);
@@ -226,6 +284,26 @@ impl Part {
             *taken += u64::from(*candidate == action);
             expected.add(*p);
             variance.add(p * (1.0 - p));
+        }
+    }
+
+    /// Where the sums of the slice of a row stand.
+    fn place(&mut self, plan: &Plan, batch: &Batch, row: usize) -> Result<usize, LabError> {
+        if let Some(place) = self.known(plan, batch, row) {
+            return Ok(place);
+        }
+        let place = self.slice(plan, plan.slice_of(batch, row))?;
+        if let Some(bits) = plan.slice_bits(batch, row) {
+            self.numbered.insert(bits, place);
+        }
+        Ok(place)
+    }
+
+    /// The same, if it was met.
+    fn known(&self, plan: &Plan, batch: &Batch, row: usize) -> Option<usize> {
+        match plan.slice_bits(batch, row) {
+            Some(bits) => self.numbered.get(&bits).copied(),
+            None => self.slices.get(&plan.slice_of(batch, row)).copied(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ModelChoice, Settings};
 use crate::error::LabError;
-use crate::evaluate::estimator::Estimator;
+use crate::evaluate::estimator::{Estimator, usual_limit};
 use crate::evaluate::lanes;
 use crate::evaluate::model::{FOLDS, RidgeSums};
 use crate::evaluate::target::Target;
@@ -41,6 +41,8 @@ pub(super) struct Plan<'a> {
     pub(super) places: bool,
     /// Whether there is a reward model.
     pub(super) modelled: bool,
+    /// The limit of the switch, where nothing but the sums of the usual four estimators is wanted, and columns alone say all of it.
+    pub(super) usual: Option<f64>,
 }
 
 pub(super) const PROPENSITY: usize = 0;
@@ -134,8 +136,9 @@ impl<'a> Plan<'a> {
             }
             ModelChoice::Ridge => true,
         };
-        let (estimators, left_out) = settings.estimators.iter().partition(|estimator| modelled || !estimator.needs_model());
-        Ok(Self {
+        let (estimators, left_out): (Vec<_>, _) =
+            settings.estimators.iter().partition(|estimator| modelled || !estimator.needs_model());
+        let mut plan = Self {
             settings,
             estimators,
             left_out,
@@ -150,7 +153,11 @@ impl<'a> Plan<'a> {
             slices,
             places,
             modelled,
-        })
+            usual: None,
+        };
+        let columns = predicted.is_some() && !settings.blocks && settings.targets.iter().all(|target| plan.is_plain(target));
+        plan.usual = usual_limit(&plan.estimators).filter(|_| columns);
+        Ok(plan)
     }
 
     /// Runs `take` over all batches, on threads that each keep a part of their own.
@@ -273,9 +280,28 @@ impl<'a> Plan<'a> {
         columns && !self.wanted.candidates && self.settings.model != ModelChoice::Ridge
     }
 
+    /// The slice of a row, as it is reported.
+    pub(super) fn slice_of(&self, batch: &Batch, row: usize) -> Vec<String> {
+        let value = |(words, at): &(bool, usize)| {
+            if *words { batch.words[*at].text(row) } else { batch.numbers[*at].values[row].to_string() }
+        };
+        self.slices.iter().map(value).collect()
+    }
+
+    /// The slice of a row as a number, where slices are those of one column of numbers.
+    pub(super) fn slice_bits(&self, batch: &Batch, row: usize) -> Option<u64> {
+        if let [(false, column)] = self.slices[..] { Some(batch.numbers[column].values[row].to_bits()) } else { None }
+    }
+
+    /// Whether every row of a batch has its reward, and without noise.
+    pub(super) fn all_known(&self, batch: &Batch) -> bool {
+        let noiseless = |column: usize| lanes::all(&batch.numbers[column].values, |keep| keep >= 1.0);
+        batch.numbers[REWARD].is_whole() && self.keep.is_none_or(noiseless)
+    }
+
     /// Whether every row of a batch is good and has its reward, when columns alone can say so.
     pub(super) fn all_fine(&self, batch: &Batch) -> bool {
-        if self.wanted.candidates || !batch.numbers[REWARD].is_whole() {
+        if self.wanted.candidates || !self.all_known(batch) {
             return false;
         }
         let all = |column: usize, holds: &dyn Fn(&[f64]) -> bool| holds(&batch.numbers[column].values);
@@ -283,7 +309,6 @@ impl<'a> Plan<'a> {
         let chance = |values: &[f64]| lanes::all(values, |p| (0.0..=1.0).contains(&p));
         all(PROPENSITY, &|values| lanes::all(values, |p| (p > 0.0) & (p <= 1.0)))
             && all(REWARD, &finite)
-            && self.keep.is_none_or(|keep| all(keep, &|values| lanes::all(values, |keep| keep >= 1.0)))
             && self.scored.iter().flat_map(|of| of.0).all(|column| all(column, &chance))
             && self.scored.iter().flat_map(|of| of.1).chain(self.predicted).all(|column| all(column, &finite))
     }

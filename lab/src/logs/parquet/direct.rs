@@ -3,7 +3,7 @@
 //! Page headers are looked at beforehand; a column of which any page is something else is not read here.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 
 use parquet::basic::{Compression, Type as Physical};
 use parquet::errors::ParquetError;
@@ -12,8 +12,8 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use super::Column;
 use super::plain::{copy, the_only_level, width};
 
-/// Bytes in which a page's header and levels must end.
-const HEAD: u64 = 4_096;
+/// Bytes in which a page's header and levels usually end, and in which they must.
+const HEADS: [u64; 2] = [128, 4_096];
 
 /// What is left of a column chunk.
 pub(super) struct Direct {
@@ -41,28 +41,21 @@ impl Direct {
         {
             return None;
         }
-        let mut file = file.try_clone().ok()?;
+        let file = file.try_clone().ok()?;
         let (mut at, length) = chunk.byte_range();
         let end = at.checked_add(length)?;
         let (mut pages, mut rows) = (Vec::new(), 0u64);
         let mut head = Vec::new();
         while rows < u64::try_from(chunk.num_values()).ok()? {
-            head.resize(HEAD.min(end.checked_sub(at)?) as usize, 0);
-            file.seek(SeekFrom::Start(at)).ok()?;
-            file.read_exact(&mut head).ok()?;
-            let (page, rest) = PageHead::read(&head)?;
-            let start = at + (head.len() - rest.len()) as u64;
-            let mut levels = 0;
-            if optional {
-                let (length, rest) = rest.split_first_chunk()?;
-                levels = u32::from_le_bytes(*length) as usize;
-                if the_only_level(rest.get(..levels)?, page.rows) != Some(1) {
-                    return None;
-                }
-                levels += length.len();
-            }
+            let (page, start, levels) = HEADS.iter().find_map(|most| {
+                head.resize((*most).min(end.checked_sub(at)?) as usize, 0);
+                read_at(&file, &mut head, at).ok()?;
+                let (page, rest) = PageHead::read(&head)?;
+                let levels = levels(optional, page.rows, rest)?;
+                Some((page, at + (head.len() - rest.len()) as u64, levels as u64))
+            })?;
             at = start.checked_add(page.bytes)?;
-            let values = start + levels as u64;
+            let values = start + levels;
             if values.checked_add((page.rows as u64).checked_mul(width as u64)?)? > at || at > end {
                 return None;
             }
@@ -82,13 +75,12 @@ impl Direct {
         while done < count {
             let Some((at, left)) = self.pages.last_mut() else { return Ok(false) };
             let rows = (*left).min(count - done);
-            self.file.seek(SeekFrom::Start(*at))?;
             let into = &mut column.values[done..done + rows];
             if self.physical == Physical::DOUBLE {
-                self.file.read_exact(bytemuck::cast_slice_mut(into))?;
+                read_at(&self.file, bytemuck::cast_slice_mut(into), *at)?;
             } else {
                 self.bytes.resize(rows * self.width, 0);
-                self.file.read_exact(&mut self.bytes)?;
+                read_at(&self.file, &mut self.bytes, *at)?;
                 copy(self.physical, &self.bytes, into);
             }
             *at += (rows * self.width) as u64;
@@ -100,6 +92,28 @@ impl Direct {
         }
         Ok(true)
     }
+}
+
+/// Fills `bytes` from a place in a file, in one call where the system has it.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
+    io::Read::read_exact(&mut file, bytes)
+}
+
+/// Bytes of the levels with which a page begins, where they say that no row is missing.
+fn levels(optional: bool, rows: usize, page: &[u8]) -> Option<usize> {
+    if !optional {
+        return Some(0);
+    }
+    let (length, rest) = page.split_first_chunk()?;
+    let levels = u32::from_le_bytes(*length) as usize;
+    (the_only_level(rest.get(..levels)?, rows) == Some(1)).then_some(length.len() + levels)
 }
 
 /// What a page's header says, of a data page with plain values and levels in runs.
