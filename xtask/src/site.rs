@@ -27,8 +27,28 @@ pub fn build() -> Result<PathBuf> {
     for (from, to) in [("www", ""), ("js/dist", "ears-only"), ("world/catalogue", "catalogue"), (wasm::DEMO_OUT, "built")] {
         copy(&root.join(from), &site.join(to))?;
     }
+    smaller(&site, run)?;
     docs(run)?;
     Ok(site)
+}
+
+/// Takes comments, spaces and long names out of the demo page's own scripts and styles; the package's are small already.
+fn smaller(site: &Path, run: install::Runner) -> Result<()> {
+    let mut files = Vec::new();
+    for folder in [site.to_owned(), site.join("panel")] {
+        let cannot = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+        for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|extension| extension == "js" || extension == "css") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let esbuild = project::root().join("js/node_modules/.bin/esbuild");
+    let mut minify = command(esbuild);
+    minify.args(["--minify", "--target=es2022", "--allow-overwrite", "--log-level=warning"]);
+    run(minify.arg(format!("--outbase={}", site.display())).arg(format!("--outdir={}", site.display())).args(files))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
