@@ -29,7 +29,18 @@ pub fn build() -> Result<PathBuf> {
     }
     smaller(&site, run)?;
     docs(run)?;
-    Ok(site)
+    let page = project::read(&site.join("index.html"))?;
+    match missing(&page, |name| site.join(name).is_file()).as_slice() {
+        [] => Ok(site),
+        names => Err(format!("the demo page names what is not there: {}", names.join(", "))),
+    }
+}
+
+/// What a page refers to beside itself that is not there.
+fn missing(page: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let named = [" href=\"", " src=\""].into_iter().flat_map(|start| page.split(start).skip(1));
+    let names = named.filter_map(|rest| rest.split(['"', '#', '?']).next());
+    names.filter(|name| !name.is_empty() && !name.contains(':') && !is_there(name)).map(str::to_owned).collect()
 }
 
 /// Takes comments, spaces and long names out of the demo page's own scripts and styles; the package's are small already.
@@ -64,4 +75,16 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_names_has_to_be_there() {
+        let page = r##"<a href="#home">x</a><a href="docs/index.html?a">y</a><script src="app.js"></script><a href="https://example.org/">z</a>"##;
+        assert_eq!(missing(page, |name| name == "app.js"), ["docs/index.html"]);
+        assert!(missing(page, |_| true).is_empty());
+    }
 }
