@@ -4,7 +4,7 @@ import { addressWith, collector, listener, seed, step, world } from './address.j
 import { createActions } from './actions.js';
 import { loadCatalogue } from './catalogue.js';
 import { greeting, now, setClock } from './clock.js';
-import { announce, breath, h } from './dom.js';
+import { announce, breath, drawn, h } from './dom.js';
 import { recall, remember } from './memory.js';
 import { icon } from './icons.js';
 import { createMenu } from './menu.js';
@@ -59,12 +59,14 @@ async function visit() {
 
   let player;
   const actions = createActions(byId('toast'), { home, decisionId: ranked.decisionId, changed: () => player?.refresh() });
-  const panel = createPanel({ home, page, act: actions.act, ranked, catalogue, collector, requests, leave, story: someone?.story });
+  await breath();
+  const panel = await createPanel({ home, page, act: actions.act, ranked, catalogue, collector, requests, leave, story: someone?.story });
   const menu = createMenu({ ...actions, why: panel.why });
   player = createPlayer(byId('player'), { track, ...actions });
 
   const shelves = byId('shelves');
-  await breath();
+  // What is beside the shelves is drawn first: one thing after the other keeps each short.
+  await drawn();
   shelves.append(await render(ranked, {
     play: (card, shelf) => {
       player.play(card, shelf, ranked.decisionId);

@@ -4,16 +4,28 @@ import { generator, hash } from './art.js';
 
 const DIMENSIONS = 16;
 
+const NAMES = ['families', 'artists', 'albums', 'podcasts'];
+let texts;
+
 /** Reads the tab-separated files beside this page. */
 export async function loadCatalogue() {
-  const [families, artists, albums, podcasts] = await Promise.all(['families', 'artists', 'albums', 'podcasts'].map(table));
-  return assemble({ families, artists, albums, podcasts });
+  const found = await tables();
+  return assemble(Object.fromEntries(NAMES.map((name) => [name, parseTable(found[name])])));
+}
+
+/** Their texts by name, fetched once. */
+export function tables() {
+  texts ??= Promise.all(NAMES.map(async (name) => [name, await table(name)])).then(Object.fromEntries).catch((error) => {
+    texts = undefined;
+    throw error;
+  });
+  return texts;
 }
 
 async function table(name) {
   const response = await fetch(new URL(`catalogue/${name}.tsv`, document.baseURI));
   if (!response.ok) throw new Error(`expected the catalogue file ${name}.tsv, found status ${response.status}`);
-  return parseTable(await response.text());
+  return response.text();
 }
 
 /** Rows of a tab-separated text with a heading line; lines that start with # are remarks. */

@@ -28,7 +28,15 @@ export function greeting() {
   return 'Good evening';
 }
 
-const DATE = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
-const MOMENT = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
-export const formatDate = (ms) => DATE.format(ms);
-export const formatMoment = (ms) => MOMENT.format(ms);
+const DATE = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' };
+const MOMENT = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
+const formats = new Map();
+
+/** Made when it is first needed: the first one takes as long as drawing a page. */
+function format(ms, parts) {
+  if (!formats.has(parts)) formats.set(parts, new Intl.DateTimeFormat('en-GB', parts));
+  return formats.get(parts).format(ms);
+}
+
+export const formatDate = (ms) => format(ms, DATE);
+export const formatMoment = (ms) => format(ms, MOMENT);

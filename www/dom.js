@@ -39,6 +39,18 @@ export function figure(value, digits = 3) {
   return Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–';
 }
 
+/** Lets the browser draw what is there; where nothing is drawn, as in a tab behind another, it does not wait for long. */
+export function drawn() {
+  return new Promise((resolve) => {
+    const soon = () => setTimeout(resolve);
+    const late = setTimeout(resolve, 50);
+    requestAnimationFrame(() => {
+      clearTimeout(late);
+      soon();
+    });
+  });
+}
+
 /** Lets the browser do what waits: long work is done in parts between which this is awaited. */
 export function breath() {
   return globalThis.scheduler?.yield?.() ?? new Promise((resolve) => { setTimeout(resolve); });

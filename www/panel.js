@@ -1,4 +1,5 @@
 // What is behind the page: tabs over the same visit.
+import { breath } from './dom.js';
 import { createAttack } from './panel/attack.js';
 import { createHistory } from './panel/history.js';
 import { createLearning } from './panel/learning.js';
@@ -11,19 +12,17 @@ import { createWhy } from './panel/why.js';
 const byId = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 1100px)');
 
-export function createPanel(visit) {
+const PARTS = { why: createWhy, learning: createLearning, left: createLeft, attack: createAttack, order: createOrder, history: createHistory, models: createModels, reset: createReset };
+const names = Object.keys(PARTS);
+
+/** Fills the tabs, one after the other. */
+export async function createPanel(visit) {
   const explanation = explain(visit);
-  const parts = {
-    why: createWhy(byId('pane-why'), { ...visit, explanation }),
-    learning: createLearning(byId('pane-learning'), visit),
-    left: createLeft(byId('pane-left'), visit),
-    attack: createAttack(byId('pane-attack')),
-    order: createOrder(byId('pane-order'), { ...visit, explanation }),
-    history: createHistory(byId('pane-history'), visit),
-    models: createModels(byId('pane-models'), visit),
-    reset: createReset(byId('pane-reset'), visit),
-  };
-  const names = Object.keys(parts);
+  const parts = {};
+  for (const name of names) {
+    await breath();
+    parts[name] = PARTS[name](byId(`pane-${name}`), { ...visit, explanation });
+  }
   const tab = (name) => byId(`tab-${name}`);
   let shown;
   let opener;

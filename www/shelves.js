@@ -5,8 +5,13 @@ import { icon } from './icons.js';
 
 const SEEN_SHARE = 0.5;
 const SEEN_MS = 1000;
-/** Shelves drawn before the browser gets its turn. */
+/** Shelves made before the browser gets its turn, once those that are seen first are there. */
 const SHELVES_AT_ONCE = 4;
+/** What has its pictures from the start; others get theirs when they come near, since each is a drawing that the browser reads on its own. */
+const SHELVES_AT_START = 4;
+const CARDS_AT_START = 9;
+const NEAR = '700px 500px';
+const PICTURES_AT_ONCE = 6;
 
 /** How many shelves and cards a listener sees before scrolling, which is what the policy draws with care. */
 export function visibleRange() {
@@ -19,13 +24,34 @@ export function visibleRange() {
 export async function render(ranked, context) {
   const fragment = document.createDocumentFragment();
   for (const [index, shelf] of ranked.shelves.entries()) {
-    if (index % SHELVES_AT_ONCE === SHELVES_AT_ONCE - 1) await breath();
-    fragment.append(shelfElement(shelf, context));
+    if (index < SHELVES_AT_START || index % SHELVES_AT_ONCE === 0) await breath();
+    fragment.append(shelfElement(shelf, index < SHELVES_AT_START ? CARDS_AT_START : 0, context));
   }
   return fragment;
 }
 
-function shelfElement(shelf, context) {
+const pictures = new WeakMap();
+let coming = [];
+const near = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    coming.push(target);
+  }
+  if (coming.length > 0) void drawSome();
+}, { rootMargin: NEAR });
+
+/** Gives pictures to the cards that came near, a few at a time. */
+async function drawSome() {
+  const images = coming;
+  coming = [];
+  for (const [index, image] of images.entries()) {
+    if (index % PICTURES_AT_ONCE === 0) await breath();
+    image.src = pictures.get(image);
+  }
+}
+
+function shelfElement(shelf, drawn, context) {
   const heading = `shelf-${shelf.id.replace(/[^\w-]/g, '-')}`;
   return h('section', { class: 'shelf', 'aria-labelledby': heading, data: { shelf: shelf.id, kind: shelf.kind ?? '', propensity: shelf.propensity } },
     h('header', { class: 'shelf-head' },
@@ -33,17 +59,17 @@ function shelfElement(shelf, context) {
       h('button', { type: 'button', class: 'reason', title: 'Why this shelf stands here', onclick: () => context.why(shelf) },
         shelf.local && h('span', { class: 'badge' }, 'Made on this device'),
         h('span', {}, shelf.reason?.text ?? ''))),
-    h('ul', { class: 'row', tabindex: '-1' }, shelf.cards.map((card) => cardElement(card, shelf, context))));
+    h('ul', { class: 'row', tabindex: '-1' }, shelf.cards.map((card, index) => cardElement(card, shelf, index < drawn, context))));
 }
 
-function cardElement(card, shelf, context) {
+function cardElement(card, shelf, drawn, context) {
   const title = card.title ?? card.id;
   const line = subtitle(card);
   const menu = h('button', { type: 'button', class: 'more', 'aria-label': `More for ${title}`, 'aria-haspopup': 'menu', onclick: (event) => context.menu(card, shelf, event.currentTarget) },
     icon('more'));
   return h('li', { class: 'card', data: { card: card.id, kind: card.kind ?? '', propensity: card.propensity } },
     h('button', { type: 'button', class: 'play', 'aria-label': `Play ${title}${line.by ? ` by ${line.by}` : ''}`, onclick: () => context.play(card, shelf) },
-      artElement(card),
+      artElement(card, drawn),
       h('span', { class: 'play-mark', 'aria-hidden': 'true' })),
     h('div', { class: 'card-text' },
       h('span', { class: 'card-title', title }, title),
@@ -51,15 +77,21 @@ function cardElement(card, shelf, context) {
       h('span', { class: 'card-line' }, line.text)));
 }
 
-export function artElement(card) {
+/** The cover of a card; one that is not `drawn` gets its picture when it comes near. */
+export function artElement(card, drawn = true) {
   const letters = card.kind === 'artist' || card.kind === 'podcast' ? initials(card.title)
     : card.kind === 'playlist' ? card.title : '';
   const { url, ink } = cover(card);
   // Decoration, so it is no text of the button: the style sheet writes it.
   const written = letters && h('span', { class: 'letters', data: { letters } });
   if (written) written.style.color = ink;
+  const image = h('img', { src: drawn && url, alt: '', width: 160, height: 160, decoding: 'async', draggable: 'false' });
+  if (!drawn) {
+    pictures.set(image, url);
+    near.observe(image);
+  }
   return h('span', { class: 'art', data: { kind: card.kind ?? '' }, 'aria-hidden': 'true' },
-    h('img', { src: url, alt: '', width: 160, height: 160, decoding: 'async', draggable: 'false' }),
+    image,
     written);
 }
 

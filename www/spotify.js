@@ -10,7 +10,9 @@ const EXTRAS = /\s*[([-][^)\]]*\b(deluxe|remaster(ed)?|edition|version|anniversa
 const NAMED = 12;
 
 /** A file that is not what it should be. The message says what was expected and what was found. */
-export class ExportError extends Error {}
+export class ExportError extends Error {
+  name = 'ExportError';
+}
 
 /** All plays of the chosen files, oldest first. Nothing is imported from any file unless all of them can be read. */
 export async function readExport(files, onFile = () => {}) {

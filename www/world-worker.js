@@ -1,24 +1,33 @@
-// Runs the demo world away from the page. Started from a blob, so that the page's content security policy holds in here as well. The page sends the
-// compiled module first; then each message is a job.
+// Runs the demo world away from the page. Started from a blob, so that the page's content security policy holds in here as well; before this text
+// stands the packed module. The page sends the tables of the catalogue first; then each message is a job.
+/* global packed */
 const DONE = 0;
 const MORE = 1;
 const REPORT_MS = 60;
 let starting;
 let world;
 
-onmessage = async ({ data: { id, module, job, args } }) => {
+onmessage = async ({ data: { id, tables, job, args } }) => {
   try {
-    if (module) {
-      starting = WebAssembly.instantiate(module, {});
+    if (tables) {
+      starting = start(tables);
       return;
     }
-    world ??= (await starting).exports;
+    world ??= await starting;
     const { value, transfer } = JOBS[job](...args, (progress) => postMessage({ id, progress }));
     postMessage({ id, value }, transfer ?? []);
   } catch (error) {
     postMessage({ id, error: error.message });
   }
 };
+
+async function start(tables) {
+  const { instance: { exports } } = await WebAssembly.instantiate(packed.bytes(), {});
+  const text = new TextEncoder().encode(tables.join('\f'));
+  const at = exports.room(text.length);
+  new Uint8Array(exports.memory.buffer, at, text.length).set(text);
+  return exports;
+}
 
 const bytes = () => new Uint8Array(world.memory.buffer, world.answer(), world.answer_length());
 const text = () => JSON.parse(new TextDecoder().decode(bytes()));

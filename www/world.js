@@ -1,5 +1,7 @@
 // The demo world: simulated listeners with a known truth, in a worker. Loaded when it is first asked for.
-let module;
+import { tables } from './catalogue.js';
+
+let parts;
 let worker;
 let jobs = new Map();
 let count = 0;
@@ -33,21 +35,18 @@ async function ask(job, args, { onProgress, signal } = {}) {
 }
 
 async function ready() {
-  module ??= Promise.all([
-    fetch(new URL('built/world.wasm', document.baseURI)).then(checked).then((response) => response.arrayBuffer()).then((bytes) => WebAssembly.compile(bytes)),
-    fetch(new URL('world-worker.js', import.meta.url)).then(checked).then((response) => response.text()),
-  ]);
-  const [compiled, source] = await module.catch((error) => {
-    module = undefined;
+  parts ??= Promise.all([tables(), ...['built/world.js', 'world-worker.js'].map((name) => fetch(new URL(name, document.baseURI)).then(checked).then((response) => response.text()))]);
+  const [texts, packed, source] = await parts.catch((error) => {
+    parts = undefined;
     throw error;
   });
   if (worker) return;
   // From a blob the worker inherits the policy of the page; from a file of its own it would have none.
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const url = URL.createObjectURL(new Blob([packed, source], { type: 'text/javascript' }));
   worker = new Worker(url);
   worker.addEventListener('message', ({ data }) => settle(data));
   worker.addEventListener('error', (event) => stop(new Error(event.message || 'the worker stopped')));
-  worker.postMessage({ module: compiled });
+  worker.postMessage({ tables: ['families', 'artists', 'albums', 'podcasts'].map((name) => texts[name]) });
 }
 
 function checked(response) {

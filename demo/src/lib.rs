@@ -4,8 +4,8 @@
 //! Nothing here is a result of its own: the listeners are those of `ears_world`, the ranker is the shipped one, the attacks are the audit's, and
 //! a month gives the numbers of `ears-lab simulate` for the same seed, to the last bit (`tests/e2e/world.test.mjs`).
 //!
-//! The module imports nothing. The page calls, and reads the answer, a JSON text or bytes, from [`answer`]; there is one page and one
-//! thread.
+//! The module imports nothing. The page writes the catalogue's tables at [`room`], which the module does not carry since the page has them; then
+//! it calls, and reads the answer, a JSON text or bytes, from [`answer`]; there is one page and one thread.
 
 pub mod attack;
 pub mod listener;
@@ -18,6 +18,10 @@ use ears_only::bundle::Bundle;
 use ears_only::error::Error;
 use ears_world::World;
 use ears_world::candidates::Candidates;
+#[cfg(target_arch = "wasm32")]
+use ears_world::catalogue::DemoCatalogue;
+#[cfg(any(test, target_arch = "wasm32"))]
+use ears_world::catalogue::Tables;
 use ears_world::run::Run;
 use serde::Serialize;
 
@@ -25,6 +29,8 @@ use attack::Bench;
 use listener::Biography;
 use month::Month;
 
+/// What the page wrote.
+static TABLES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 /// The answer to the last call.
 static ANSWER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 /// The month under way.
@@ -48,7 +54,28 @@ const FAILED: u32 = 2;
 #[must_use]
 pub fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(World::demo)
+    WORLD.get_or_init(made)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn made() -> World {
+    World::demo()
+}
+
+/// From the tables that the page wrote; an empty one where it wrote none.
+#[cfg(target_arch = "wasm32")]
+fn made() -> World {
+    let text = TABLES.lock().map(|text| text.clone()).unwrap_or_default();
+    let nothing = Tables { families: "", artists: "", albums: "", podcasts: "" };
+    World::of(DemoCatalogue::read(tables_of(&text).unwrap_or(nothing)))
+}
+
+/// Four tables apart by form feeds: families, artists, albums, podcasts. `None` where there are not as many, or no text.
+#[cfg(any(test, target_arch = "wasm32"))]
+fn tables_of(bytes: &[u8]) -> Option<Tables<'_>> {
+    let mut tables = std::str::from_utf8(bytes).ok()?.split('\u{c}');
+    let found = Tables { families: tables.next()?, artists: tables.next()?, albums: tables.next()?, podcasts: tables.next()? };
+    tables.next().is_none().then_some(found)
 }
 
 /// What its server sends.
@@ -104,6 +131,16 @@ pub extern "C" fn answer() -> *const u8 {
 #[unsafe(no_mangle)]
 pub extern "C" fn answer_length() -> usize {
     ANSWER.lock().map_or(0, |answer| answer.len())
+}
+
+/// Where the page writes the tables of the catalogue, `length` bytes: families, artists, albums, podcasts, apart by form feeds.
+#[expect(unsafe_code, reason = "an exported name")]
+#[unsafe(no_mangle)]
+pub extern "C" fn room(length: usize) -> *mut u8 {
+    TABLES.lock().map_or(std::ptr::null_mut(), |mut text| {
+        *text = vec![0; length];
+        text.as_mut_ptr()
+    })
 }
 
 /// Who the first `count` listeners of a seed are: [`listener::Portrait`]s.
@@ -194,4 +231,21 @@ pub extern "C" fn attack_step() -> u32 {
     let Ok(mut place) = BENCH.lock() else { return FAILED };
     let Some(bench) = place.as_mut() else { return FAILED };
     say(bench.step().map(|outcome| (if outcome.is_some() { DONE } else { MORE }, (bench.done(), outcome))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ears_world::catalogue::DemoCatalogue;
+
+    #[test]
+    fn tables_from_the_page_make_the_same_world() {
+        let Tables { families, artists, albums, podcasts } = Tables::DEMO;
+        let text = [families, artists, albums, podcasts].join("\u{c}");
+        let tables = tables_of(text.as_bytes()).unwrap();
+        assert_eq!(tables, Tables::DEMO);
+        assert_eq!(&DemoCatalogue::read(tables), world().catalogue());
+        assert_eq!(tables_of(text.trim_end_matches(podcasts).trim_end_matches('\u{c}').as_bytes()), None);
+        assert_eq!(tables_of(&[0xff]), None);
+    }
 }

@@ -2,11 +2,12 @@
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ENTRIES } from '../scripts/entries.mjs';
 import { MODEL, outline, samplePage } from './homes.mjs';
+import { Publisher } from './publisher.mjs';
 import { FaultyStorage } from './world.mjs';
 
 const root = new URL('../', import.meta.url);
@@ -400,6 +401,30 @@ test('the example of the README runs as it stands', () => {
   assert.equal(lines.length, 3);
   assert.ok(lines.some((line) => line.startsWith('Morning commute')) && lines.some((line) => line.startsWith('Fresh this week')));
   assert.equal(lines.at(-1), '1');
+});
+
+test('the example of docs/delivery.md asks for what was published there', async () => {
+  const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync(new URL('../docs/delivery.md', root), 'utf8'));
+  const folder = new URL('build/delivery/', root);
+  mkdirSync(folder, { recursive: true });
+  try {
+    writeFileSync(new URL('root.json', folder), new Publisher(Date.now()).pinned);
+    const [imports, code] = [example.match(/^import .*$/gm).join('\n'), example.replace(/^import .*$/gm, '')];
+    writeFileSync(new URL('app.mjs', folder), `import 'fake-indexeddb/auto';
+${imports}
+const asked = [];
+globalThis.fetch = async (url) => { asked.push(String(url)); return new Response('', { status: 404 }); };
+${code}
+await home.ready;
+for (let turn = 0; asked.length === 0 && turn < 200; turn++) await new Promise((go) => { setTimeout(go, 10); });
+console.log(home.status.state, asked[0]);
+await home.close();
+`);
+    const output = execFileSync(process.execPath, [fileURLToPath(new URL('app.mjs', folder))], { cwd: fileURLToPath(root), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    assert.match(output.trim(), /^ready https:\/\/models\.example\/home\/(root|channel-stable)\.json$/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('the bench adapter keeps the contract of the bench', async () => {

@@ -458,6 +458,33 @@ test('the keyboard reaches everything: play, the card menu, undo, tabs', { skip 
   assert.equal(await page.isVisible('#pane-reset'), true);
 });
 
+test('what would change a shelf is what changes it: the copy that played a card comes to the value of the next visit', { skip }, async (t) => {
+  // Nothing counts as seen, so that the play alone makes the difference.
+  const { page, requests, errors } = await openDemo(t, { script: () => {
+    window.IntersectionObserver = class { observe() {} unobserve() {} disconnect() {} };
+  } });
+  const shelf = 'genre:ambient';
+  const look = async () => {
+    await page.click(`.why-shelf[data-shelf="${shelf}"]`);
+    await page.waitForFunction(() => [...document.querySelectorAll('.what-if td')].length === 10 && [...document.querySelectorAll('.what-if td')].every(({ textContent }) => textContent !== '…'));
+    const cell = async (kind, name) => Number(await page.textContent(`.what-if [data-${kind}="${name}"]`));
+    const found = {};
+    for (const name of ['now', 'played', 'skipped', 'hidden', 'gone']) found[name] = { value: await cell('value', name), place: await cell('place', name) };
+    return { ...found, shown: Number(await page.textContent('#pane-why dt:has-text("Shelf value") + dd').then((text) => /[\d.]+/.exec(text)[0])) };
+  };
+  const before = await look();
+  assert.equal(before.now.value, before.shown, JSON.stringify(before));
+  assert.ok(before.played.value > before.now.value && before.played.place <= before.now.place, JSON.stringify(before));
+  for (const name of ['skipped', 'hidden', 'gone']) assert.ok(before[name].value <= before.now.value && before[name].value > 0, JSON.stringify(before));
+  await page.click(`.shelf[data-shelf="${shelf}"] .card:nth-child(1) .play`);
+  await page.click('#listen');
+  await nextVisit(page);
+  const then = await look();
+  assert.ok(Math.abs(then.shown - before.played.value) <= 0.002, `${then.shown} after ${JSON.stringify(before)}`);
+  assert.deepEqual(offOrigin(requests, site.origin), []);
+  assert.deepEqual(errors, []);
+});
+
 test('listening privately leaves nothing, says so, and ends with the visit', { skip }, async (t) => {
   // Nothing counts as seen: on a busy machine a second goes by before the switch is reached.
   const { page, errors } = await openDemo(t, { script: () => {

@@ -7,10 +7,28 @@ use crate::chance::{Draw, Key};
 use crate::constants::{POPULARITY_EXPONENT, POPULARITY_TOP};
 use crate::embedding::Directions;
 
-const FAMILIES: &str = include_str!("../catalogue/families.tsv");
-const ARTISTS: &str = include_str!("../catalogue/artists.tsv");
-const ALBUMS: &str = include_str!("../catalogue/albums.tsv");
-const PODCASTS: &str = include_str!("../catalogue/podcasts.tsv");
+/// The tables of a catalogue: a heading line, then lines whose columns are apart by tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tables<'a> {
+    /// Id, name, kind of each family.
+    pub families: &'a str,
+    /// Id, name, family and one column more of each artist.
+    pub artists: &'a str,
+    /// Id, title, artist, year of each album.
+    pub albums: &'a str,
+    /// Id, title, publisher, family of each podcast.
+    pub podcasts: &'a str,
+}
+
+impl Tables<'static> {
+    /// Those of the demo, which are in the library.
+    pub const DEMO: Self = Self {
+        families: include_str!("../catalogue/families.tsv"),
+        artists: include_str!("../catalogue/artists.tsv"),
+        albums: include_str!("../catalogue/albums.tsv"),
+        podcasts: include_str!("../catalogue/podcasts.tsv"),
+    };
+}
 
 /// Seed of the public side: popularity and embeddings are part of the catalogue, not of a run.
 const CATALOGUE_SEED: u64 = 1;
@@ -48,7 +66,7 @@ pub struct DemoCatalogue {
 }
 
 /// The columns of a table without its header line.
-fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
+fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
     table.lines().skip(1).filter(|line| !line.is_empty()).map(|line| line.split('\t').collect())
 }
 
@@ -59,10 +77,16 @@ impl Default for DemoCatalogue {
 }
 
 impl DemoCatalogue {
-    /// Reads the embedded tables. Rows whose columns or references do not fit are left out; a test holds that there are none.
+    /// Reads the tables of the demo.
     #[must_use]
     pub fn new() -> Self {
-        let families: Vec<Family> = rows(FAMILIES)
+        Self::read(Tables::DEMO)
+    }
+
+    /// Reads tables. Rows whose columns or references do not fit are left out; a test holds that there are none in the demo's.
+    #[must_use]
+    pub fn read(tables: Tables) -> Self {
+        let families: Vec<Family> = rows(tables.families)
             .filter_map(|row| {
                 let &[id, title, kind] = row.as_slice() else { return None };
                 Some(Family { id: id.into(), title: title.into(), podcast: kind == "podcast" })
@@ -71,7 +95,7 @@ impl DemoCatalogue {
         let family_of = |id: &str| families.iter().position(|family| family.id == id).map(|index| index as u32);
         let mut items = Vec::new();
         let mut artists: Vec<(&str, &str, u32)> = Vec::new();
-        for row in rows(ARTISTS) {
+        for row in rows(tables.artists) {
             let &[id, name, family, _] = row.as_slice() else { continue };
             let Some(family) = family_of(family) else { continue };
             let artist = artists.len() as u32;
@@ -79,14 +103,14 @@ impl DemoCatalogue {
             let card = public_card(format!("artist:{id}"), name, name, CardKind::Artist, &families[family as usize]);
             items.push(Item { card, family, artist: Some(artist), year: None });
         }
-        for row in rows(ALBUMS) {
+        for row in rows(tables.albums) {
             let &[id, title, artist_id, year] = row.as_slice() else { continue };
             let Some(artist) = artists.iter().position(|(id, ..)| *id == artist_id) else { continue };
             let (_, name, family) = artists[artist];
             let card = public_card(format!("album:{id}"), title, name, CardKind::Album, &families[family as usize]);
             items.push(Item { card, family, artist: Some(artist as u32), year: year.parse().ok() });
         }
-        for row in rows(PODCASTS) {
+        for row in rows(tables.podcasts) {
             let &[id, title, publisher, family] = row.as_slice() else { continue };
             let Some(family) = family_of(family) else { continue };
             let card = public_card(format!("podcast:{id}"), title, publisher, CardKind::Podcast, &families[family as usize]);
@@ -165,10 +189,13 @@ mod tests {
         let catalogue = DemoCatalogue::new();
         let lines = |table: &str| table.lines().skip(1).filter(|line| !line.is_empty()).count();
         let mixes = catalogue.families().iter().filter(|family| !family.podcast).count();
-        assert_eq!(catalogue.families().len(), lines(FAMILIES));
-        assert_eq!(catalogue.artists() as usize, lines(ARTISTS));
-        assert_eq!(catalogue.items().len(), lines(ARTISTS) + lines(ALBUMS) + lines(PODCASTS) + mixes);
-        assert!(lines(ARTISTS) >= 300 && lines(ALBUMS) >= 300 && lines(PODCASTS) >= 100);
+        assert_eq!(catalogue.families().len(), lines(Tables::DEMO.families));
+        assert_eq!(catalogue.artists() as usize, lines(Tables::DEMO.artists));
+        assert_eq!(
+            catalogue.items().len(),
+            lines(Tables::DEMO.artists) + lines(Tables::DEMO.albums) + lines(Tables::DEMO.podcasts) + mixes
+        );
+        assert!(lines(Tables::DEMO.artists) >= 300 && lines(Tables::DEMO.albums) >= 300 && lines(Tables::DEMO.podcasts) >= 100);
         let mut ids: Vec<&str> = catalogue.items().iter().map(|item| item.card.id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();

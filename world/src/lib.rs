@@ -51,7 +51,16 @@ impl World {
     /// The same catalogue with another truth.
     #[must_use]
     pub fn with_truth(seed: u64) -> Self {
-        let catalogue = DemoCatalogue::new();
+        Self::over(DemoCatalogue::new(), seed)
+    }
+
+    /// The demo's truth over its catalogue, read from elsewhere: equal to [`World::demo`] where the tables are.
+    #[must_use]
+    pub fn of(catalogue: DemoCatalogue) -> Self {
+        Self::over(catalogue, TRUTH_SEED)
+    }
+
+    fn over(catalogue: DemoCatalogue, seed: u64) -> Self {
         let truth = Truth::new(&catalogue, seed);
         Self { catalogue, truth }
     }

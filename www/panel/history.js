@@ -1,7 +1,6 @@
 // Brings a listening history from elsewhere: read here, matched here, kept here.
 import { DAY, now } from '../clock.js';
 import { announce, h } from '../dom.js';
-import { ExportError, matchPlays, readExport } from '../spotify.js';
 
 export function createHistory(root, { home, catalogue, leave }) {
   const input = h('input', { type: 'file', id: 'history-files', multiple: true, accept: '.json,.jsonl,.csv,.zip,application/json,application/zip,text/csv', onchange: () => take([...input.files]) });
@@ -47,6 +46,8 @@ export function createHistory(root, { home, catalogue, leave }) {
     progress.removeAttribute('value');
     report.replaceChildren('Reading…');
     try {
+      // Only who brings a history needs what reads it.
+      const { matchPlays, readExport } = await import('../spotify.js');
       const { plays, unreadable } = await readExport(files, ({ name, index, count }) => {
         report.replaceChildren(`Reading ${name} (${index + 1} of ${count})`);
       });
@@ -89,7 +90,7 @@ export function createHistory(root, { home, catalogue, leave }) {
     : h('ul', { class: 'request-list' }, entries.map(([name, plays]) => h('li', {}, h('span', {}, name), h('small', {}, `${plays.toLocaleString('en')} ${plays === 1 ? 'play' : 'plays'}`))))];
 
   function refuse(error) {
-    const known = error instanceof ExportError;
+    const known = error.name === 'ExportError';
     const text = known ? `${error.message}.`
       : error.code === 'not_personalized' ? 'Personalizing is switched off, so there is nothing to import into. Switch it on under “Left this device”.'
       : `The history could not be imported (${error.code ?? 'unknown'}): ${error.message}.`;

@@ -1,6 +1,6 @@
 // Every kind of model and policy on this very page: switch between them, and see what each costs in this browser.
 import { addressWith } from '../address.js';
-import { now } from '../clock.js';
+import { copyOf } from '../copy.js';
 import { announce, h } from '../dom.js';
 import { MODELS, chosen, modelOptions } from '../models.js';
 
@@ -35,15 +35,12 @@ export function createModels(root, { home, page, requests }) {
   async function start() {
     measure.disabled = true;
     try {
-      const { createHome } = await import('../ears-only/index.js');
       const known = await home.exportState();
       const cards = page.shelves.reduce((sum, shelf) => sum + shelf.cards.length, 0);
       for (const [name, { label }] of Object.entries(MODELS)) {
         state.textContent = `${label}…`;
         const { model, bytes } = await modelOptions(name);
-        const other = createHome({ namespace: `measure-${name}`, storage: 'memory', clock: now, seed: 1, upload: false, ...(model ? { model } : {}) });
-        await other.ready;
-        await other.importState(known);
+        const other = await copyOf(known, name, model);
         const times = [];
         for (let turn = 0; turn < TURNS; turn += 1) {
           await new Promise((resolve) => { setTimeout(resolve); });

@@ -1,5 +1,6 @@
 // Why each shelf, and the chosen card, stands where it stands.
 import { bar, figure, h, percent } from '../dom.js';
+import { whatIf } from '../whatif.js';
 
 const FEATURES = {
   bias: 'Starting point', popularity: 'Popular with everybody', artist_affinity: 'This artist, played here', family_affinity: 'This genre, played here',
@@ -11,11 +12,14 @@ const FEATURES = {
 const FIRST_CARDS = 3;
 const POLICIES = { plackett_luce: 'Plackett–Luce', fixed: 'Fixed order', popularity: 'Popularity', epsilon_page: 'Epsilon-greedy' };
 
-export function createWhy(root, { ranked, explanation, act }) {
+export function createWhy(root, { home, page, ranked, explanation, act }) {
   const first = firstChances(explanation);
   const largest = Math.max(1e-9, ...first.values());
-  const detail = h('div', { class: 'detail', 'aria-live': 'polite' });
+  const detail = h('div', { class: 'detail', 'aria-live': 'polite', tabindex: '0', role: 'group', 'aria-label': 'The chosen shelf or card' });
   const shelves = new Map((explanation?.shelves ?? []).map((shelf) => [shelf.id, shelf]));
+  /** The shelf whose what-ifs are not worked out yet. */
+  let open;
+  let working = new AbortController();
   const titles = new Map(ranked.shelves.map((shelf) => [shelf.id, shelf]));
 
   root.append(
@@ -39,10 +43,35 @@ export function createWhy(root, { ranked, explanation, act }) {
 
   function select(shelf, card) {
     if (!shelf) return;
+    working.abort();
+    open = undefined;
     for (const button of root.querySelectorAll('.why-shelf')) button.toggleAttribute('data-selected', button.dataset.shelf === shelf.id);
     const numbers = shelves.get(shelf.id);
     const place = titles.get(shelf.id) ?? shelf;
     detail.replaceChildren(...(card ? cardDetail(card, numbers, place) : shelfDetail(place, numbers)));
+    void workOut();
+  }
+
+  /** Fills in what would change the shelf, once somebody looks and nothing more urgent is to be done. */
+  async function workOut() {
+    if (!open || !root.checkVisibility({ visibilityProperty: true })) return;
+    const { shelf, numbers, cells } = open;
+    open = undefined;
+    working = new AbortController();
+    const { signal } = working;
+    await idle();
+    if (signal.aborted) return;
+    const done = new Set();
+    try {
+      await whatIf({ home, page, shelfId: shelf.id, cardId: numbers.cards[0].id, signal, tell: (name, found) => {
+        done.add(name);
+        cells[name]?.value.replaceChildren(found ? figure(found.value) : 'not here');
+        cells[name]?.place.replaceChildren(found ? String(found.place) : '–');
+      } });
+    } catch {
+      // What is missing is said below.
+    }
+    for (const [name, { value }] of Object.entries(cells)) if (!done.has(name) && !signal.aborted) value.replaceChildren('unknown');
   }
 
   function shelfDetail(shelf, numbers) {
@@ -63,7 +92,37 @@ export function createWhy(root, { ranked, explanation, act }) {
           h('th', { scope: 'row' }, h('span', {}, card.title), h('small', {}, card.reason.text)),
           h('td', {}, bar(card.propensity)),
           h('td', { class: 'number' }, percent(card.propensity)))))),
+      ...(numbers?.cards.length > 0 ? shelfChanges(shelf, numbers) : []),
     ];
+  }
+
+  /** Where the value alone would put the shelf, how far the next one is, and what else would happen if something happened. */
+  function shelfChanges(shelf, numbers) {
+    const others = explanation.shelves;
+    const place = others.filter(({ score }) => score > numbers.score).length + 1;
+    const drawn = numbers.position + 1;
+    const above = others.filter(({ logit }) => logit > numbers.logit).sort((a, b) => a.logit - b.logit)[0];
+    const top = shelf.cards.find(({ id }) => id === numbers.cards[0].id)?.title ?? numbers.cards[0].id;
+    const cells = {};
+    const row = (name, label) => {
+      const { value, place: at } = cells[name] = { value: h('td', { class: 'number', data: { value: name } }, '…'), place: h('td', { class: 'number', data: { place: name } }, '…') };
+      return h('tr', {}, h('th', { scope: 'row' }, label), value, at);
+    };
+    open = { shelf, numbers, cells };
+    return [h('div', { class: 'changes' },
+      h('h4', {}, 'What would change it'),
+      h('ul', {},
+        h('li', {}, place === drawn ? `By its value alone it stands at place ${place} as well.`
+          : numbers.visible ? `By its value alone it would stand at place ${place}. The draw put it at ${drawn}: the page explores.`
+          : `By its value alone it would stand at place ${place}. It stands at ${drawn}, since shelves above it were drawn.`),
+        above && h('li', {}, `A logit higher by ${figure(above.logit - numbers.logit, 2)} would lift it past ${titles.get(above.id)?.title ?? above.id}.`)),
+      h('table', { class: 'what-if' },
+        h('caption', {}, `Ranked anew by copies of this device. Its first card is ${top}.`),
+        h('colgroup', {}, h('col'), h('col', { class: 'col-figure' }), h('col', { class: 'col-figure' })),
+        h('thead', {}, h('tr', {}, ['If', 'Value', 'Place'].map((name) => h('th', { scope: 'col' }, name)))),
+        h('tbody', {},
+          row('now', 'nothing more happens'), row('played', 'you play that card for 3 minutes'), row('skipped', 'you skip it after 5 seconds'),
+          row('hidden', 'you hide it'), row('gone', 'the server does not send it'))))];
   }
 
   function cardDetail(card, shelfNumbers, shelf) {
@@ -107,7 +166,15 @@ export function createWhy(root, { ranked, explanation, act }) {
       card.artist && act && h('button', { type: 'button', class: 'button small', id: 'why-exclude', onclick: () => act('exclude', card, shelf) }, `Don’t use ${card.artist}`));
   }
 
-  return { select };
+  return { select, show: () => void workOut() };
+}
+
+/** Waits until the browser has nothing better to do; where it does not tell, half a second. */
+function idle() {
+  return new Promise((resolve) => {
+    if (globalThis.requestIdleCallback) requestIdleCallback(resolve, { timeout: 2000 });
+    else setTimeout(resolve, 500);
+  });
 }
 
 /** For each shelf, the chance that it comes first: its cards' chances to be the first card, added up. */

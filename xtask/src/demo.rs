@@ -20,7 +20,10 @@ pub fn build_own(run: Runner) -> Result<()> {
     // The bundler of the package.
     let esbuild = project::root().join("js/node_modules/.bin/esbuild");
     let target = format!("--outfile={}", out.join("uplot.js").display());
-    run(command(&esbuild).arg(from.join("uPlot.esm.js")).args(["--minify", "--format=esm", "--log-level=warning", &target]))?;
+    // Its numbers are in the page's language: that of a browser may be none, as "C" in WebKitGTK, and then the library throws.
+    let english = r#"--define:navigator={"language":"en"}"#;
+    let minify = ["--minify", "--format=esm", "--log-level=warning", english, &target];
+    run(command(&esbuild).arg(from.join("uPlot.esm.js")).args(minify))?;
     let sheet = from.join("uPlot.min.css");
     std::fs::copy(&sheet, out.join("uplot.css")).map_err(|error| format!("cannot copy {}: {error}", sheet.display()))?;
     let licence = tools.join("node_modules/uplot/LICENSE");

@@ -6,6 +6,8 @@ mod counts;
 mod demo;
 mod dependencies;
 mod evaluators;
+#[cfg(test)]
+mod examples;
 mod install;
 mod instructions;
 mod package;

@@ -13,6 +13,7 @@ mod audited;
 mod bundles;
 pub mod carousel;
 mod cold_start;
+mod demo;
 pub mod evaluate;
 mod models;
 mod mutants;
@@ -187,6 +188,11 @@ const PROOFS: &[Proof] = &[
         run: cold_start::run,
     },
     Proof {
+        name: "demo",
+        shows: "a visit to the demo page in Chromium: bytes by brotli and gzip, first content, interactive, longest task, layout shift",
+        run: demo::run,
+    },
+    Proof {
         name: "bench",
         shows: "times in Chromium beside plain JavaScript and other libraries, native loops, growth",
         run: times::prove,
@@ -198,6 +204,12 @@ pub fn list() {
     for proof in PROOFS {
         println!("{:<12} {}", proof.name, proof.shows);
     }
+}
+
+/// Whether there is a proof of that name.
+#[cfg(test)]
+pub fn knows(name: &str) -> bool {
+    PROOFS.iter().any(|proof| proof.name == name)
 }
 
 /// Runs one proof and writes its file. With `resume`, units that a broken-off run has finished are kept.

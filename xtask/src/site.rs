@@ -27,8 +27,39 @@ pub fn build() -> Result<PathBuf> {
     for (from, to) in [("www", ""), ("js/dist", "ears-only"), ("world/catalogue", "catalogue"), (wasm::DEMO_OUT, "built")] {
         copy(&root.join(from), &site.join(to))?;
     }
+    smaller(&site, run)?;
     docs(run)?;
-    Ok(site)
+    let page = project::read(&site.join("index.html"))?;
+    match missing(&page, |name| site.join(name).is_file()).as_slice() {
+        [] => Ok(site),
+        names => Err(format!("the demo page names what is not there: {}", names.join(", "))),
+    }
+}
+
+/// What a page refers to beside itself that is not there.
+fn missing(page: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let named = [" href=\"", " src=\""].into_iter().flat_map(|start| page.split(start).skip(1));
+    let names = named.filter_map(|rest| rest.split(['"', '#', '?']).next());
+    names.filter(|name| !name.is_empty() && !name.contains(':') && !is_there(name)).map(str::to_owned).collect()
+}
+
+/// Takes comments, spaces and long names out of the demo page's own scripts and styles; the package's are small already.
+fn smaller(site: &Path, run: install::Runner) -> Result<()> {
+    let mut files = Vec::new();
+    for folder in [site.to_owned(), site.join("panel")] {
+        let cannot = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+        for entry in std::fs::read_dir(&folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            if path.extension().is_some_and(|extension| extension == "js" || extension == "css") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let esbuild = project::root().join("js/node_modules/.bin/esbuild");
+    let mut minify = command(esbuild);
+    minify.args(["--minify", "--target=es2022", "--allow-overwrite", "--log-level=warning"]);
+    run(minify.arg(format!("--outbase={}", site.display())).arg(format!("--outdir={}", site.display())).args(files))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -44,4 +75,16 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_names_has_to_be_there() {
+        let page = r##"<a href="#home">x</a><a href="docs/index.html?a">y</a><script src="app.js"></script><a href="https://example.org/">z</a>"##;
+        assert_eq!(missing(page, |name| name == "app.js"), ["docs/index.html"]);
+        assert!(missing(page, |_| true).is_empty());
+    }
 }

@@ -80,7 +80,7 @@ const STAGES: &[Stage] = &[
     stage("demo world tests", &[], |desk| desk.tests(cargo(&["test", "--release", "--package", "ears-demo", "--lib"]))),
     stage("demo", &["npm package"], |desk| desk.job(|desk| demo::build_own(&mut |command| desk.step(command)))),
     stage("demo in the browser", &["demo"], demo_in_browser),
-    stage("examples of the texts in the browser", &["npm package"], |desk| desk.folder_tests("tests/package/quickstart", &[])),
+    stage("examples of the texts", &["npm package"], examples),
     stage("toolchains", &["npm package"], toolchains),
     stage("engines", &["demo"], engines),
     stage("lab: golden files", &[], golden),
@@ -365,17 +365,30 @@ fn audited(desk: &Desk) -> Outcome {
     own.and(desk.claims("audit.json", audit::checks(&audit::CHECKS, &draws), audit::claims))
 }
 
+/// What the texts say to type, in a browser and for the lab.
+fn examples(desk: &Desk) -> Outcome {
+    match built_lab(desk) {
+        Ok(lab) => desk.folder_tests("tests/package/quickstart", &[("EARS_LAB", &lab)]),
+        Err(problem) => Outcome::failed(problem),
+    }
+}
+
+/// Builds the lab's program and says where it is.
+fn built_lab(desk: &Desk) -> Result<PathBuf> {
+    let mut build = cargo(&["build", "--release", "--quiet", "--bin", "ears-lab", "--manifest-path"]);
+    desk.step(build.arg(manifest("lab")))?;
+    Ok(project::target().join("release/ears-lab"))
+}
+
 /// With the lab, whose numbers the page must come to.
 fn demo_in_browser(desk: &Desk) -> Outcome {
     let Some(browser) = install::find_browser() else {
         return Outcome::NotRun("no Chromium on this machine".to_owned());
     };
-    let mut build = cargo(&["build", "--release", "--quiet", "--bin", "ears-lab", "--manifest-path"]);
-    build.arg(manifest("lab"));
-    if let Err(problem) = desk.step(&mut build) {
-        return Outcome::failed(problem);
-    }
-    let lab = project::target().join("release/ears-lab");
+    let lab = match built_lab(desk) {
+        Ok(lab) => lab,
+        Err(problem) => return Outcome::failed(problem),
+    };
     desk.folder_tests("tests/e2e", &[("CHROME_PATH", &browser.chromium), ("EARS_LAB", &lab)])
 }
 
@@ -399,14 +412,13 @@ fn bundle_attacks(desk: &Desk) -> Outcome {
     let Some(browser) = install::find_browser() else {
         return Outcome::NotRun("no Chromium on this machine".to_owned());
     };
-    let mut build = cargo(&["build", "--release", "--quiet", "--bin", "ears-lab", "--manifest-path"]);
-    build.arg(manifest("lab"));
-    if let Err(problem) = desk.step(&mut build) {
-        return Outcome::failed(problem);
-    }
+    let lab = match built_lab(desk) {
+        Ok(lab) => lab,
+        Err(problem) => return Outcome::failed(problem),
+    };
     let mut tests = command("node");
     tests.args(["--test", "tests/delivery.test.mjs", "tests/collector.test.mjs"]).current_dir(project::root().join("js"));
-    tests.env("EARS_LAB", project::target().join("release/ears-lab")).env("CHROME_PATH", &browser.chromium);
+    tests.env("EARS_LAB", lab).env("CHROME_PATH", &browser.chromium);
     desk.tests(tests)
 }
 

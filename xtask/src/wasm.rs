@@ -20,7 +20,8 @@ pub const WITHOUT_CONTRIBUTION_OUT: &str = "js/build/wasm/bundles";
 pub const DEMO_OUT: &str = "js/build/demo";
 
 /// What the demo's module exports, beside its memory.
-const DEMO_EXPORTS: [&str; 11] = [
+const DEMO_EXPORTS: [&str; 12] = [
+    "room",
     "answer",
     "answer_length",
     "portraits",
@@ -139,7 +140,7 @@ fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Resu
 }
 
 /// Builds the module that the demo page runs in a worker. The core in it brings the exports that the package's glue wants, and nothing here
-/// calls them; without them nothing is imported either.
+/// calls them; without them nothing is imported either. It is packed as the package packs its cores (`js/scripts/inline.mjs`).
 pub fn build_demo(run: Runner) -> Result<()> {
     install::wasm_target(run)?;
     run(&mut compile("ears-demo")?)?;
@@ -147,11 +148,12 @@ pub fn build_demo(run: Runner) -> Result<()> {
     let opt = install::wasm_opt(run)?;
     let out = project::root().join(DEMO_OUT);
     std::fs::create_dir_all(&out).map_err(|error| format!("cannot make {}: {error}", out.display()))?;
-    let product = out.join("world.wasm");
+    let product = out.join("world.js");
     let stamp = project::scratch("stamps")?.join("demo");
     let scripts = project::root().join("xtask/scripts");
-    let (own, quiet) = (scripts.join("own-exports.mjs"), scripts.join("quiet-panics.mjs"));
-    let inputs = [module.clone(), own.clone(), quiet.clone()];
+    let [own, quiet, pack] = ["own-exports.mjs", "quiet-panics.mjs", "pack.mjs"].map(|name| scripts.join(name));
+    let packer = project::root().join("js/scripts/inline.mjs");
+    let inputs = [module.clone(), own.clone(), quiet.clone(), pack.clone(), packer];
     let stamped = |product: &Path| -> Result<String> {
         Ok(format!("{OPTIMISATION:?} {:016x} {:016x}", fingerprint(&inputs)?, fingerprint(&[product.to_owned()])?))
     };
@@ -162,7 +164,9 @@ pub fn build_demo(run: Runner) -> Result<()> {
     std::fs::copy(&module, &working).map_err(|error| format!("cannot copy {}: {error}", module.display()))?;
     run(command("node").arg(&quiet).arg(&working))?;
     run(command("node").arg(&own).arg(&working).args(DEMO_EXPORTS))?;
-    run(command(&opt).args(OPTIMISATION).args(FEATURES).arg("--strip-producers").arg(&working).arg("-o").arg(&product))?;
+    let optimised = working.with_file_name("world.optimised.wasm");
+    run(command(&opt).args(OPTIMISATION).args(FEATURES).arg("--strip-producers").arg(&working).arg("-o").arg(&optimised))?;
+    run(command("node").arg(&pack).arg(&optimised).arg(&product))?;
     project::write(&stamp, stamped(&product)?)
 }
 

@@ -1,4 +1,5 @@
-// Three engines behind one small interface: `open(address)` gives a tab, `tab.ask(expression)` the value of a promise as JSON.
+// Three engines behind one small interface: `open(address)` gives a tab, `tab.ask(expression)` the value of a promise as JSON, `tab.click(selector)`
+// and `tab.press(key)` are a pointer and a keyboard as the engine makes them.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -12,6 +13,8 @@ const CHROMIUM_FLAGS = [
 /** The zone of the golden listener. */
 const ENV = { ...process.env, TZ: 'Etc/GMT-2' };
 const ASK_MS = 60_000;
+/** Keys as WebDriver writes them. */
+const KEYS = { Tab: '\uE004', Enter: '\uE007', Escape: '\uE00C', End: '\uE010', Home: '\uE011', ArrowLeft: '\uE012', ArrowUp: '\uE013', ArrowRight: '\uE014', ArrowDown: '\uE015' };
 
 const firstOf = (...files) => files.find((file) => file && existsSync(file));
 const MINI_BROWSER = firstOf('/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser', '/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1/MiniBrowser');
@@ -46,6 +49,7 @@ async function startPuppeteer(name) {
       return {
         asked: () => asked,
         press: (key) => page.keyboard.press(key),
+        click: (selector) => page.click(selector),
         resize: (width, height) => page.setViewport({ width, height }),
         ask: (expression) => page.evaluate(expression),
         goto: (to) => page.goto(to, { waitUntil: 'load' }),
@@ -64,7 +68,7 @@ async function startPuppeteer(name) {
 async function startWebKit() {
   const port = await freePort();
   const display = `:${90 + port % 900}`;
-  const screen = spawn('Xvfb', [display, '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], { stdio: 'ignore' });
+  const screen = spawn('Xvfb', [display, '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'], { stdio: 'ignore' });
   const driver = spawn('WebKitWebDriver', [`--port=${port}`], { stdio: 'ignore', env: { ...ENV, DISPLAY: display } });
   const call = async (method, route, body) => {
     const response = await fetch(`http://127.0.0.1:${port}${route}`, { method, headers: { 'content-type': 'application/json' }, ...(body ? { body: JSON.stringify(body) } : {}) });
@@ -109,6 +113,16 @@ async function startWebKit() {
             if (answer.error) throw new Error(answer.error);
             return answer.value;
           }),
+          click: here(async (selector) => {
+            const found = await call('POST', `${session}/element`, { using: 'css selector', value: selector });
+            await call('POST', `${session}/element/${Object.values(found)[0]}/click`, {});
+          }),
+          press: here((key) => {
+            const value = KEYS[key] ?? key;
+            return call('POST', `${session}/actions`, { actions: [{ type: 'key', id: 'keyboard', actions: [{ type: 'keyDown', value }, { type: 'keyUp', value }] }] });
+          }),
+          /** The size of the window with its frame; there may be a smallest one. */
+          resize: here((width, height) => call('POST', `${session}/window/rect`, { width, height })),
           close: here(() => call('DELETE', `${session}/window`)),
         };
       },
