@@ -157,22 +157,14 @@ impl RewardModel {
         head.score_of(self.input(row, scratch))
     }
 
-    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each. Without a body also the columns, counted from
-    /// 1, that add most, and more than `least`; 0 for none.
-    pub(crate) fn scores_by(
-        &self,
-        head: &Head,
-        rows: &[f32],
-        stride: usize,
-        least: f32,
-        scratch: &mut Scratch,
-    ) -> (Vec<f64>, Vec<u32>) {
+    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each.
+    pub(crate) fn scores_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
         if self.body == Body::Plain {
-            let (mut scores, mut columns) = (vec![0.0; rows.len() / stride], vec![0; rows.len() / stride]);
-            score_rows(rows, head.weights(), least, &mut scores, &mut columns);
-            return (scores, columns);
+            let mut scores = vec![0.0; rows.len() / stride];
+            score_rows(rows, head.weights(), &mut scores);
+            return scores;
         }
-        ((self.score_bodies)(self, head, rows, stride, scratch), Vec::new())
+        (self.score_bodies)(self, head, rows, stride, scratch)
     }
 
     /// Beside a body: by blocks of rows where the body takes them, else row by row.
@@ -214,7 +206,22 @@ impl RewardModel {
 
     /// The same with another state of the head.
     pub(crate) fn score_sd_by(&self, head: &Head, row: &[f32], scratch: &mut Scratch) -> f64 {
+        if self.body == Body::Plain {
+            return head.score_sd(row);
+        }
         head.variance_of(self.input(row, scratch)).max(0.0).sqrt()
+    }
+
+    /// The same for rows that lie one after another.
+    pub(crate) fn score_sds_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
+        let mut sds = if self.body == Body::Plain { head.variances(rows, stride) } else { Vec::new() };
+        if sds.is_empty() {
+            return rows.chunks_exact(stride).map(|row| self.score_sd_by(head, row, scratch)).collect();
+        }
+        for sd in &mut sds {
+            *sd = sd.max(0.0).sqrt();
+        }
+        sds
     }
 
     /// Learns that `row` earned `reward`, counted `weight` times; see [`Head::learn_weighted`].
@@ -406,14 +413,9 @@ mod tests {
                 let mut model = RewardModel::new(&schema, body, HeadPrior::new(mean, &vec![0.5; width], 1e9).unwrap()).unwrap();
                 for round in 0..2 {
                     let scratch = &mut Scratch::default();
-                    let (together, columns) = model.scores_by(model.head(), &rows, stride, 0.05, scratch);
-                    if *model.body() == Body::Plain {
-                        for (row, column) in rows.chunks_exact(stride).zip(&columns) {
-                            let mean = model.means(model.head());
-                            let largest = RewardModel::products(&mean, row).fold(0.05, f64::max);
-                            let found = RewardModel::products(&mean, row).position(|adds| adds == largest);
-                            assert_eq!(found.map_or(0, |at| at as u32 + 1), *column);
-                        }
+                    let together = model.scores_by(model.head(), &rows, stride, scratch);
+                    for (row, sd) in rows.chunks_exact(stride).zip(model.score_sds_by(model.head(), &rows, stride, scratch)) {
+                        assert_eq!(sd.to_bits(), model.score_sd(row).to_bits(), "{} {round}", model.body().kind());
                     }
                     assert_eq!(together.len(), 37);
                     for (row, score) in rows.chunks_exact(stride).zip(together) {

@@ -1,6 +1,6 @@
 //! Fully connected layers, for many rows at once.
 
-use crate::rows::{dot, lanes};
+use crate::rows::{dot, folded_together, lanes};
 use wide::f32x4;
 
 /// Writes [`dot`] of each row and the weights of each unit, plus the unit's bias.
@@ -58,7 +58,7 @@ fn two_rows(first: &[f32], second: &[f32], weights: &[f32], bias: &[f32], one: &
             yc += c * y;
             yd += d * y;
         }
-        let (mut at_x, mut at_y) = (folded([xa, xb, xc, xd]), folded([ya, yb, yc, yd]));
+        let (mut at_x, mut at_y) = (folded_together([xa, xb, xc, xd]), folded_together([ya, yb, yc, yd]));
         if !x_rest.is_empty() {
             for (at, (x, y)) in x_rest.iter().zip(y_rest).enumerate() {
                 let at = inputs / 4 * 4 + at;
@@ -76,12 +76,6 @@ fn two_rows(first: &[f32], second: &[f32], weights: &[f32], bias: &[f32], one: &
             *other = dot(weights, second) + bias[at];
         }
     }
-}
-
-/// The sums of the lanes of four vectors, each as [`dot`] folds its own.
-fn folded(sums: [f32x4; 4]) -> f32x4 {
-    let [s0, s1, s2, s3] = f32x4::transpose(sums);
-    (s0 + s1) + (s2 + s3)
 }
 
 /// Writes `inputs` values of each row, from its second one on and kept within -`most` and `most`, one row behind the other.

@@ -8,6 +8,7 @@ use super::meaning::Shipped;
 use crate::error::{Error, shown};
 use crate::math::{decay, dot, exp, ln, log_sum_exp};
 use crate::store::{Tape, TapeReader};
+use ears_kernels::quadratic_forms;
 use nalgebra::DMatrix;
 
 /// Most segments of a prior.
@@ -378,10 +379,22 @@ impl Head {
         if self.gaussians.len() > 1 { exps(&self.ln_weights) } else { vec![1.0] }
     }
 
+    /// [`Head::variance`] of rows that lie one after another, under one Gaussian with a full covariance; else nothing.
+    pub(super) fn variances(&self, rows: &[f32], stride: usize) -> Vec<f64> {
+        let mut variances = Vec::new();
+        if let [only] = self.gaussians.as_slice()
+            && only.is_full()
+        {
+            variances.resize(rows.len() / stride, 0.0);
+            quadratic_forms(&only.covariance, self.mean.len(), rows, stride, &mut variances);
+        }
+        variances
+    }
+
     /// Variance of the score of one feature row: x' S x, or that of the mixture, sum of w_k (x' S_k x + (m_k . x - m . x)^2).
     #[must_use]
     pub fn variance(&self, row: &[f32]) -> f64 {
-        self.variance_of(&self.input(row))
+        self.variances(row, row.len()).pop().unwrap_or_else(|| self.variance_of(&self.input(row)))
     }
 
     /// The same for the inputs that a body gave.

@@ -46,7 +46,11 @@ impl Ranker {
 
     /// Fills the candidates of a scored page: what the policy chooses from.
     pub(super) fn candidates(&self, page: &Page, settings: &PolicySettings, open: &mut OpenDecision) {
-        let barred: Vec<bool> = open.cards.iter().map(|card| self.history.is_hidden(*card)).collect();
+        let barred: Vec<bool> = if self.history.cards.len() == 0 {
+            vec![false; open.cards.len()]
+        } else {
+            open.cards.iter().map(|card| self.history.is_hidden(*card)).collect()
+        };
         let lists = self.lists(settings.kind, settings, open, &barred);
         let baseline = (settings.baseline_share > 0.0).then(|| self.lists(settings.fallen_back().kind, settings, open, &barred));
         let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
@@ -75,7 +79,9 @@ impl Ranker {
         candidates.show_once = settings.show_once;
         candidates.before = (open.cards.len()..open.cards.len() + open.above.cards.len()).map(|at| at as u32).collect();
         let cards = || open.cards.iter().chain(&open.above.cards);
-        candidates.identity = cards().map(|card| card.0).collect();
+        if settings.show_once {
+            candidates.identity = cards().map(|card| card.0).collect();
+        }
         if settings.diversity > 0.0 || settings.calibration > 0.0 {
             // Score units become logits as scores do.
             let unit =
