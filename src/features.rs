@@ -7,9 +7,8 @@ use crate::context::Context;
 use crate::error::{Error, shown};
 use crate::history::History;
 use crate::math::{decay, dot, ln_1p};
-use crate::model::{Body, Head, RewardModel};
 use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
-use ears_kernels::{lay_and_score, lay_rows};
+use ears_kernels::lay_rows;
 
 /// Where a column's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -322,17 +321,6 @@ impl<'a> FeatureMaker<'a> {
         }
         lay_rows(given, leading, rows, self.schema.stride());
         Some(leading)
-    }
-
-    /// Writes rows and their scores in one go where a row is what the app gives and a score is their product with the head; else nothing.
-    pub(crate) fn lay_and_score(&self, model: &RewardModel, head: &Head, given: &[f32], rows: &mut [f32]) -> Vec<f64> {
-        let leading = self.schema.leading_given;
-        if *model.body() != Body::Plain || !self.is_whole(leading) {
-            return Vec::new();
-        }
-        let mut scores = vec![0.0; rows.len() / self.schema.stride()];
-        lay_and_score(given, leading, rows, head.weights(), &mut scores);
-        scores
     }
 
     /// Whether a row with this many columns in place lacks nothing.

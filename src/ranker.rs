@@ -78,6 +78,8 @@ struct OpenDecision {
     rows: Vec<f32>,
     scores: Vec<f64>,
     values: Vec<f64>,
+    /// The card of each shelf with the best score, of those that are not hidden.
+    best: Vec<Option<usize>>,
     candidates: Candidates,
     slate: Slate,
     /// Whether this visit carries the week's probe, one that changes the page: not while a vote is under way.
@@ -367,9 +369,7 @@ impl Ranker {
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
         let given = page.features();
         let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
-        // Rows that only the app fills are scored as they are written.
-        let mut scores = if local.is_empty() { maker.lay_and_score(model, &head, given, &mut rows) } else { Vec::new() };
-        let laid = if scores.is_empty() { maker.lay(given, &mut rows) } else { Some(page.given) };
+        let laid = maker.lay(given, &mut rows);
         let whole = laid.is_some_and(|columns| maker.is_whole(columns));
         let mut next = rows.chunks_exact_mut(stride);
         for shelf in &page.shelves {
@@ -404,9 +404,7 @@ impl Ranker {
             starts.push(cards.len() as u32);
             ids.push(id);
         }
-        if scores.is_empty() {
-            scores = model.scores_by(&head, &rows, stride, &mut scratch);
-        }
+        let mut scores = model.scores_by(&head, &rows, stride, &mut scratch);
         for score in &mut scores {
             *score = bounded(*score);
         }
@@ -416,6 +414,7 @@ impl Ranker {
             shelves: ids,
             cards,
             values: Vec::new(),
+            best: Vec::new(),
             candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
             slate: Slate::default(),
             probe: false,

@@ -120,12 +120,6 @@ impl Core {
         Ok(self.answer.as_ptr() as usize)
     }
 
-    /// Why a card stands at a place of a page: code + 256 (argument + 1), without the last term where there is none.
-    pub fn reason(&self, decision: &str, position: usize, place: usize) -> Result<f64, Error> {
-        let reason = self.ranker.reason(DecisionId::parse(decision)?, position, place)?;
-        Ok(f64::from(reason.code as u8) + reason.argument.map_or(0.0, |argument| 256.0 * (f64::from(argument) + 1.0)))
-    }
-
     /// Why a page looks as it does.
     pub fn explain(&self, decision: &str) -> Result<JsValue, Error> {
         Ok(views::explanation(&self.ranker.explain(DecisionId::parse(decision)?)?).into())

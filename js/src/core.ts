@@ -27,8 +27,6 @@ export interface Core {
   room(words: number): Float32Array<ArrayBuffer>;
   /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. Valid until the next call. */
   rank(now: number, after: string, all: boolean): Float64Array;
-  /** Code + 256 (argument + 1), without the last term where there is none. */
-  reason(decisionId: string, position: number, place: number): number;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;
   observe(

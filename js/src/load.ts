@@ -38,7 +38,6 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
   try {
     const { start, Core } = glue();
     const { memory } = await start(module);
-    let numbers = new Float64Array();
     return {
       create: (model, seed) => {
         const bundle = model instanceof Uint8Array;
@@ -47,11 +46,14 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
         const room = core.room.bind(core);
         const rank = core.rank.bind(core);
         return Object.assign(core, {
-          room: (words: number) => new Float32Array(memory.buffer as ArrayBuffer, room(words), words),
+          room(words: number) {
+            // Before the buffer is looked at: the memory may grow.
+            const at = room(words);
+            return new Float32Array(memory.buffer as ArrayBuffer, at, words);
+          },
           rank(now: number, after: string, all: boolean) {
             const at = rank(now, after, all) / 8;
-            // A memory that has grown has another buffer.
-            if (numbers.buffer !== memory.buffer) numbers = new Float64Array(memory.buffer as ArrayBuffer);
+            const numbers = new Float64Array(memory.buffer as ArrayBuffer);
             return numbers.subarray(at, at + numbers[at + LENGTH]!);
           },
         });

@@ -1,5 +1,5 @@
 // The page as typed arrays, for apps whose server sends them: no object is made for a card, neither on the way in nor on the way back.
-import { ENTRY, FIELD, type Core } from './core.js';
+import { ENTRY, FIELD, type Core, type CoreExplanation } from './core.js';
 import type { Engine } from './engine.js';
 import { HomeError } from './index.js';
 import { PACKED, type PackedWay } from './packed-way.js';
@@ -270,6 +270,7 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
     local: Object.freeze(local),
   });
   const { epoch } = registry;
+  let explained: CoreExplanation | undefined;
   SEEN.set(ranking, (position, index) => {
     const shelf = HEADER_WORDS + SHELF_WORDS * position;
     const place = index === undefined ? -1 : index - starts[position]!;
@@ -277,8 +278,9 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
     if (index !== undefined) {
       if (place >= words[shelf + 5]!) {
         try {
-          const found = core.reason(registry.epoch === epoch ? id : '', position, place);
-          return rehydrator.reason(found % 256, found < 256 ? null : Math.floor(found / 256) - 1);
+          explained ??= core.explain(registry.epoch === epoch ? id : '');
+          const card = explained.shelves[position]!.cards[place]!;
+          return rehydrator.reason(card.reason, card.argument);
         } catch {
           return reason('general');
         }

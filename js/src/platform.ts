@@ -50,22 +50,13 @@ export function currentPlatform(): Platform {
   };
   const inBrowser = typeof root.document !== 'undefined' || typeof root.WorkerGlobalScope !== 'undefined';
   const indexedDB = idbFactory();
-  let quarter = NaN;
-  let offset = 0;
   return {
     // Edge runtimes call themselves workers; a browser's workers have IndexedDB.
     isServer: root.document === undefined && indexedDB === undefined,
     indexedDB,
     subtle: root.crypto?.subtle,
     now: () => Date.now(),
-    utcOffsetMinutes(at) {
-      // No offset changes within a quarter of an hour.
-      if (Math.floor(at / 900_000) !== quarter) {
-        quarter = Math.floor(at / 900_000);
-        offset = -new Date(at).getTimezoneOffset();
-      }
-      return offset;
-    },
+    utcOffsetMinutes: (at) => -new Date(at).getTimezoneOffset(),
     fetch: (input, init) => root.fetch(input, init),
     random: () => root.crypto.getRandomValues(new Uint32Array(1))[0]! / 0x1_0000_0000,
     entropy: (bytes) => root.crypto.getRandomValues(new Uint8Array(bytes)),

@@ -12,5 +12,5 @@ mod trees;
 pub use network::{add_products, dense, gather, rectify};
 pub use order::falling;
 pub use quadratic::quadratic_forms;
-pub use rows::{all_finite, dot, largest_product, lay_and_score, lay_rows, score_rows};
+pub use rows::{all_finite, dot, largest_product, lay_rows, score_rows};
 pub use trees::{Cut, Forest, Level, Node, ROWS, Tree, add_active};

@@ -28,32 +28,33 @@ pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
         }
     } else {
         if !from.is_sorted_by_key(|pair| pair.1) {
-            by_digits(&mut from, |pair| pair.1.into());
+            let mut by_number: Vec<(u64, u32)> = from.iter().zip(0..).map(|(pair, place)| (pair.1.into(), place)).collect();
+            by_digits(&mut by_number);
+            from = by_number.iter().map(|(_, place)| from[*place as usize]).collect();
         }
-        by_digits(&mut from, |pair| pair.0);
+        by_digits(&mut from);
     }
     from.into_iter().map(|pair| pair.1).collect()
 }
 
-/// Puts in rising order of `key`, digit by digit from the lowest bit in which any two keys differ; what has equal keys stays in order.
-#[inline(always)]
-fn by_digits(from: &mut Vec<(u64, u32)>, key: impl Fn(&(u64, u32)) -> u64) {
-    let Some(first) = from.first().map(&key) else { return };
-    let differ = from.iter().fold(0, |differ, pair| differ | (key(pair) ^ first));
+/// Puts in rising order of the first number, digit by digit from the lowest bit in which any two differ; equal ones stay in order.
+#[inline(never)]
+fn by_digits(from: &mut Vec<(u64, u32)>) {
+    let Some((first, _)) = from.first().copied() else { return };
+    let differ = from.iter().fold(0, |differ, pair| differ | (pair.0 ^ first));
     let mut to = from.clone();
     let mut low = differ.trailing_zeros();
     while low < 64 && differ >> low != 0 {
-        let digit = |pair: &(u64, u32)| (key(pair) >> low) as usize % DIGITS;
         let mut starts = [0u32; DIGITS];
         for pair in from.iter() {
-            starts[digit(pair)] += 1;
+            starts[(pair.0 >> low) as usize % DIGITS] += 1;
         }
         let mut next = 0;
         for start in &mut starts {
             next += std::mem::replace(start, next);
         }
         for pair in from.iter() {
-            let start = &mut starts[digit(pair)];
+            let start = &mut starts[(pair.0 >> low) as usize % DIGITS];
             if let Some(place) = to.get_mut(*start as usize) {
                 *place = *pair;
             }

@@ -20,39 +20,43 @@ pub fn quadratic_forms(matrix: &[f64], width: usize, rows: &[f32], stride: usize
         return;
     }
     let zero = f64x2::splat(0.0);
-    let mut columns = vec![[zero; ROWS / 2]; width];
+    let mut columns = vec![[0.0; ROWS]; width];
     for (rows, forms) in rows.chunks(ROWS * stride).zip(forms.chunks_mut(ROWS)) {
-        for (pair, rows) in rows.chunks(2 * stride).enumerate() {
-            // An odd last row is its own pair.
-            let (one, other) = if rows.len() == 2 * stride { rows.split_at(stride) } else { (rows, rows) };
-            for ((column, x), y) in columns.iter_mut().zip(one).zip(other) {
-                column[pair] = f64x2::new([f64::from(*x), f64::from(*y)]);
+        for (at, row) in rows.chunks_exact(stride).enumerate() {
+            for (column, x) in columns.iter_mut().zip(row) {
+                column[at % ROWS] = f64::from(*x);
             }
         }
         let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
         for (i, line) in matrix.chunks_exact(width).enumerate() {
-            let Some(([x0, x1, x2, x3], columns)) = columns.get(i..).and_then(<[_]>::split_first) else { break };
-            let Some((own, line)) = line.get(i..).and_then(<[_]>::split_first) else { break };
             let (mut t0, mut t1, mut t2, mut t3) = (zero, zero, zero, zero);
-            for (s, [y0, y1, y2, y3]) in line.iter().zip(columns) {
-                let s = f64x2::splat(*s);
-                t0 += s * *y0;
-                t1 += s * *y1;
-                t2 += s * *y2;
-                t3 += s * *y3;
+            let mut entries = line.iter().zip(&columns).skip(i);
+            let Some((own, first)) = entries.next() else { break };
+            for (s, column) in entries {
+                let (s, [x0, x1, x2, x3]) = (f64x2::splat(*s), pairs(column));
+                t0 += s * x0;
+                t1 += s * x1;
+                t2 += s * x2;
+                t3 += s * x3;
             }
-            let own = f64x2::splat(*own);
-            s0 += *x0 * (own * *x0 + (t0 + t0));
-            s1 += *x1 * (own * *x1 + (t1 + t1));
-            s2 += *x2 * (own * *x2 + (t2 + t2));
-            s3 += *x3 * (own * *x3 + (t3 + t3));
+            let (own, [x0, x1, x2, x3]) = (f64x2::splat(*own), pairs(first));
+            s0 += x0 * (own * x0 + (t0 + t0));
+            s1 += x1 * (own * x1 + (t1 + t1));
+            s2 += x2 * (own * x2 + (t2 + t2));
+            s3 += x3 * (own * x3 + (t3 + t3));
         }
-        for (forms, sum) in forms.chunks_mut(2).zip([s0, s1, s2, s3]) {
-            for (form, sum) in forms.iter_mut().zip(sum.to_array()) {
-                *form = sum;
-            }
+        let sums = [s0, s1, s2, s3].map(f64x2::to_array);
+        for (form, sum) in forms.iter_mut().zip(sums.as_flattened()) {
+            *form = *sum;
         }
     }
+}
+
+#[inline(always)]
+fn pairs(column: &[f64; ROWS]) -> [f64x2; ROWS / 2] {
+    // Whole pairs, or the compiler puts them together in memory.
+    let ([a, b, c, d], _) = column.as_chunks::<2>() else { return [f64x2::splat(0.0); ROWS / 2] };
+    [f64x2::new(*a), f64x2::new(*b), f64x2::new(*c), f64x2::new(*d)]
 }
 
 #[cfg(test)]

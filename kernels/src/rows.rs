@@ -131,24 +131,6 @@ pub(crate) fn folded_together(sums: [f32x4; 4]) -> f32x4 {
     (s0 + s1) + (s2 + s3)
 }
 
-/// [`lay_rows`], and the [`dot`] of each row and `weights` while it is at hand.
-///
-/// # Shapes and ranges
-/// As [`lay_rows`]; `weights` has `stride` values, those beyond `columns` + 1 are 0; one score for each row.
-#[inline(never)]
-pub fn lay_and_score(given: &[f32], columns: usize, rows: &mut [f32], weights: &[f32], scores: &mut [f64]) {
-    const AT_ONCE: usize = 8;
-    let stride = weights.len();
-    if columns == 0 {
-        return;
-    }
-    let parts = rows.chunks_mut(AT_ONCE * stride).zip(scores.chunks_mut(AT_ONCE));
-    for ((rows, scores), given) in parts.zip(given.chunks(AT_ONCE * columns)) {
-        lay_rows(given, columns, rows, stride);
-        score_rows(rows, weights, scores);
-    }
-}
-
 /// The first index after 0 whose product is the largest of those above `least`; 0 where none is.
 ///
 /// # Shapes and ranges
@@ -215,9 +197,6 @@ pub(crate) mod tests {
             weights.resize(stride, 0.0);
             let mut scores = vec![0.0; count];
             score_rows(&rows, &weights, &mut scores);
-            let (mut again, mut fresh) = (vec![9.0; count], vec![9.0; stride * count]);
-            lay_and_score(&given, columns, &mut fresh, &weights, &mut again);
-            assert_eq!((&rows, &scores), (&fresh, &again));
             for (at, row) in rows.chunks_exact(stride).enumerate() {
                 assert_eq!(row[0], 1.0);
                 assert_eq!(row[1..=columns], given[at * columns..(at + 1) * columns]);

@@ -357,11 +357,6 @@ impl Head {
         f64::from(dot(&self.weights, row))
     }
 
-    /// Whether any leaf beside trees weighs something: before anything is learned none does, unless the prior says so.
-    pub(super) fn has_met_leaves(&self) -> bool {
-        self.mean.iter().skip(2).any(|mean| *mean != 0.0)
-    }
-
     /// Score of the inputs that a body gave, in log-odds: their sum in `f64`, in order.
     pub(super) fn score_of(&self, input: &HeadInput) -> f64 {
         input.dot(&self.mean)

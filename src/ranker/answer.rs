@@ -127,7 +127,7 @@ impl Ranker {
     /// -1, cards n, of how many first ones k more is told. Then for each shelf the sources of its n cards (index in the page's flat list;
     /// on local shelves the handle), and for k of them [`CARD_WORDS`]: propensity, reason, argument or -1; that of the others is 1.
     ///
-    /// - `all`: tells of every card; else of those that were drawn, and of those on local shelves. [`Ranker::reason`] tells of the others.
+    /// - `all`: tells of every card; else of those that were drawn, and of those on local shelves. [`Ranker::explain`] tells of the others.
     ///
     /// # Errors
     /// As [`Ranker::rank`].
@@ -186,17 +186,6 @@ impl Ranker {
         Ok(())
     }
 
-    /// Why a card stands at `place` of the shelf at `position` on a page of this visit and this model.
-    ///
-    /// # Errors
-    /// `unknown_decision` when it is none of the last [`super::OPEN_DECISIONS`], or has no such place.
-    pub fn reason(&self, id: DecisionId, position: usize, place: usize) -> Result<Reason, Error> {
-        let open = self.open_decision(id)?;
-        let reason =
-            if position < open.slate.shelves.len() { self.card_reasons(open, position, place..place + 1).pop() } else { None };
-        reason.ok_or_else(|| Error::event("unknown_decision", "expected a place of the page, got one beyond it"))
-    }
-
     /// The decision as values.
     pub(super) fn page_of(&self, open: &OpenDecision) -> RankedPage {
         let slate = &open.slate;
@@ -248,14 +237,8 @@ impl Ranker {
             return Reason::plain(ReasonCode::YouOpenThisShelf);
         }
         // A shelf stands for its best card.
-        let mut best: Option<usize> = None;
-        for at in candidates.cards_of(placed.index).filter(|at| !candidates.barred[*at]) {
-            if best.is_none_or(|best| open.scores[at] > open.scores[best]) {
-                best = Some(at);
-            }
-        }
         let visible = position < candidates.visible.shelves;
-        best.map_or(Reason::plain(ReasonCode::General), |at| self.score_reason(open, at, visible, &mut Vec::new()))
+        open.best[shelf].map_or(Reason::plain(ReasonCode::General), |at| self.score_reason(open, at, visible, &mut Vec::new()))
     }
 
     /// Why the cards at some places of the shelf at `position` stand there.

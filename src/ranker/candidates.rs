@@ -25,7 +25,7 @@ struct Lists {
     cards: Vec<f64>,
     /// Chance that something on each shelf is played.
     values: Vec<f64>,
-    /// For each shelf, the card that counts most, and the chance that any card is played.
+    /// For each shelf, the card with the best score, and the chance that any card is played.
     best: Vec<Option<(usize, f64)>>,
 }
 
@@ -95,6 +95,7 @@ impl Ranker {
             candidates.family = cards().map(|card| self.catalogue.registered(*card).family).collect();
         }
         open.values = lists.values;
+        open.best = lists.best.iter().map(|best| best.map(|(at, _)| at)).collect();
     }
 
     fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
@@ -108,7 +109,7 @@ impl Ranker {
         for (s, &shelf) in open.shelves.iter().enumerate() {
             let range = open.candidates.cards_of(s as u32);
             open_cards.clear();
-            let mut best: Option<(f64, usize)> = None;
+            let mut best: Option<usize> = None;
             for at in range.clone() {
                 let value = match kind {
                     PolicyKind::LinUcb => open.scores[at] + settings.alpha * open.spread[at],
@@ -124,8 +125,8 @@ impl Ranker {
                 });
                 if !barred[at] {
                     open_cards.push(value);
-                    if best.is_none_or(|(most, _)| value > most) {
-                        best = Some((value, at));
+                    if best.is_none_or(|best| open.scores[at] > open.scores[best]) {
+                        best = Some(at);
                     }
                 }
             }
@@ -148,7 +149,7 @@ impl Ranker {
                 _ => value,
             });
             lists.values.push(value);
-            lists.best.push(best.map(|(_, at)| (at, chance_of_any)));
+            lists.best.push(best.map(|at| (at, chance_of_any)));
         }
         lists
     }

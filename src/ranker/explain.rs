@@ -113,7 +113,7 @@ impl From<Contribution> for ColumnContribution {
 }
 
 impl Ranker {
-    pub(super) fn open_decision(&self, id: DecisionId) -> Result<&super::OpenDecision, Error> {
+    fn open_decision(&self, id: DecisionId) -> Result<&super::OpenDecision, Error> {
         // A page that another model has scored cannot be explained by this one.
         let model = self.bundle.model.head().mean().len();
         let same = |open: &super::OpenDecision| open.model_version == self.bundle.version && open.mean.len() == model;
