@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 pub const BROTLI_LIMIT: u64 = 90_000;
 
 /// Limit on what is fetched for ranking by an app that contributes or takes published bundles: the full core with the entry.
-/// Loops of their own for networks and trees, compiled for speed, take 4 of these kB.
-pub const FULL_LIMIT: u64 = 120_000;
+/// Loops of their own for networks and trees took 2 of these kB.
+pub const FULL_LIMIT: u64 = 117_000;
 
 /// Limit on the relay's client with the code that uses it, in bytes, brotli: it comes to those who contribute to an app that names a relay.
 pub const RELAY_LIMIT: u64 = 20_000;
