@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use ears_kernels::{Forest, Level, Node, Tree, add_products, dense, falling, score_rows};
+use ears_kernels::{Cut, Forest, Level, Tree, add_products, dense, falling, score_rows};
 use ears_only::bundle::{Bundle, BundleSettings, PolicyKind};
 use ears_only::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use ears_only::features::{Column, Source};
@@ -97,7 +97,11 @@ fn rank(cards: usize, features: usize, shelves: usize, kind: PolicyKind, plays: 
         }
     }
     let page = page.features(features, numbers(cards * features, 3)).build().unwrap();
-    Box::new(move || ranker.ranked_page(&page, now).unwrap().cards[0].score)
+    let mut words = Vec::new();
+    Box::new(move || {
+        ranker.rank_into(&page, now, false, &mut words).unwrap();
+        words[ears_only::ranker::HEADER_WORDS]
+    })
 }
 
 fn learn(features: usize) -> Work {
@@ -115,9 +119,9 @@ fn learn(features: usize) -> Work {
 
 fn scores() -> Work {
     let (rows, weights) = (numbers(CARDS * 68, 1), numbers(68, 2));
-    let (mut scores, mut largest) = (vec![0.0; CARDS], vec![0; CARDS]);
+    let mut scores = vec![0.0; CARDS];
     Box::new(move || {
-        score_rows(&rows, &weights, 0.05, &mut scores, &mut largest);
+        score_rows(&rows, &weights, &mut scores);
         scores[7]
     })
 }
@@ -155,16 +159,18 @@ fn forest(trees: usize, oblivious: bool) -> Work {
             forest.trees.push(Tree::Oblivious { levels: [start, start + 5], leaf: (tree * leaves) as u32 });
             continue;
         }
-        let root = forest.nodes.len() as u32;
-        for k in 0..splits as u32 {
-            let at = tree * splits + k as usize;
-            forest.nodes.push(Node { at: column(at), threshold: thresholds[at], children: [root + 2 * k + 1, root + 2 * k + 2] });
+        let (start, exit) = (forest.cuts.len() as u32, forest.exits.len() as u32);
+        for k in 0..splits {
+            // The split of a heap, its level, and the first leaf below it.
+            let level = (k + 1).ilog2();
+            let below = leaves >> level;
+            let left = (k + 1 - (1 << level)) * below;
+            let gone = ((1u64 << (below / 2)) - 1) << left;
+            let at = tree * splits + k;
+            forest.cuts.push(Cut { at: column(at), threshold: thresholds[at], keep: !(gone as u32) });
         }
-        for leaf in 0..leaves {
-            let place = forest.nodes.len() as u32;
-            forest.nodes.push(Node { at: 0, threshold: f32::from_bits((tree * leaves + leaf) as u32), children: [place; 2] });
-        }
-        forest.trees.push(Tree::General { root, depth: 5 });
+        forest.exits.extend((0..leaves).map(|leaf| (tree * leaves + leaf) as u32));
+        forest.trees.push(Tree::Cut { cuts: [start, start + splits as u32], exit });
     }
     let (rows, values) = (numbers(CARDS.next_multiple_of(16) * 68, 8), numbers(trees * leaves, 9));
     let values: Vec<f64> = values.into_iter().map(f64::from).collect();
@@ -183,9 +189,9 @@ fn forest(trees: usize, oblivious: bool) -> Work {
 /// What the machine allows: sums of products out of the nearest cache, and copies of a page.
 fn products_in_cache() -> Work {
     let (rows, weights) = (numbers(64 * 68, 1), numbers(68, 2));
-    let (mut scores, mut largest) = (vec![0.0; 64], vec![0; 64]);
+    let mut scores = vec![0.0; 64];
     Box::new(move || {
-        score_rows(&rows, &weights, 0.05, &mut scores, &mut largest);
+        score_rows(&rows, &weights, &mut scores);
         scores[7]
     })
 }

@@ -125,17 +125,20 @@ impl DecisionRecord {
 #[derive(Clone, Debug, Default)]
 pub struct DecisionLog {
     pub(crate) records: VecDeque<DecisionRecord>,
+    /// Placed cards in all records.
+    placed: usize,
 }
 
 impl DecisionLog {
     pub(crate) fn push(&mut self, record: DecisionRecord) {
+        let placed = |record: &DecisionRecord| record.shelves.iter().map(|s| s.cards.len()).sum::<usize>();
+        self.placed += placed(&record);
         self.records.push_back(record);
-        let cards =
-            |record: &DecisionRecord| record.shelves.iter().map(|s| s.cards.len()).sum::<usize>() + record.impressions.len();
-        let mut total: usize = self.records.iter().map(cards).sum();
-        while self.records.len() > MAX_DECISIONS || (total > MAX_LOGGED_CARDS && self.records.len() > 1) {
+        let mut seen: usize = self.records.iter().map(|record| record.impressions.len()).sum();
+        while self.records.len() > MAX_DECISIONS || (self.placed + seen > MAX_LOGGED_CARDS && self.records.len() > 1) {
             if let Some(gone) = self.records.pop_front() {
-                total -= cards(&gone);
+                self.placed -= placed(&gone);
+                seen -= gone.impressions.len();
             }
         }
     }

@@ -31,9 +31,10 @@ pub const MAX_SPARSE_WEIGHTS: usize = 65_536;
 #[derive(Clone, Debug)]
 pub struct RewardModel {
     body: Body,
-    // A function and not a call, so that a build that never makes a body does not carry what evaluates it.
+    // Functions and not calls, so that a build that never makes a body does not carry what evaluates it.
     evaluate: fn(&Body, &[f32], &mut Inputs),
-    score_bodies: fn(&Self, &Head, &[f32], usize, &mut Scratch) -> Vec<f64>,
+    score_bodies: fn(&Self, &[f64], &[f32], usize, &mut Scratch) -> Vec<f64>,
+    add_bodies: fn(&Self, &FeatureSchema, &[f64], &[f32], &mut Vec<f64>),
     /// Whether a value of a row may be missing.
     missing: bool,
     head: Head,
@@ -63,7 +64,7 @@ impl RewardModel {
         Ok(if cfg!(without_bodies) {
             model
         } else {
-            Self { evaluate: Body::evaluate, score_bodies: Self::score_bodies, ..model }
+            Self { evaluate: Body::evaluate, score_bodies: Self::score_bodies, add_bodies: Self::add_bodies, ..model }
         })
     }
 
@@ -110,6 +111,7 @@ impl RewardModel {
             body,
             evaluate: |_, _, _| {},
             score_bodies: |_, _, _, _, _| Vec::new(),
+            add_bodies: |_, _, _, _, _| {},
             missing,
             head,
             scaling,
@@ -157,29 +159,23 @@ impl RewardModel {
         head.score_of(self.input(row, scratch))
     }
 
-    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each. Without a body also the columns, counted from
-    /// 1, that add most, and more than `least`; 0 for none.
-    pub(crate) fn scores_by(
-        &self,
-        head: &Head,
-        rows: &[f32],
-        stride: usize,
-        least: f32,
-        scratch: &mut Scratch,
-    ) -> (Vec<f64>, Vec<u32>) {
+    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each.
+    pub(crate) fn scores_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
         if self.body == Body::Plain {
-            let (mut scores, mut columns) = (vec![0.0; rows.len() / stride], vec![0; rows.len() / stride]);
-            score_rows(rows, head.weights(), least, &mut scores, &mut columns);
-            return (scores, columns);
+            let mut scores = vec![0.0; rows.len() / stride];
+            score_rows(rows, head.weights(), &mut scores);
+            return scores;
         }
-        ((self.score_bodies)(self, head, rows, stride, scratch), Vec::new())
+        (self.score_bodies)(self, head.mean(), rows, stride, scratch)
     }
 
     /// Beside a body: by blocks of rows where the body takes them, else row by row.
-    fn score_bodies(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
+    fn score_bodies(&self, mean: &[f64], rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
         let mut scores = Vec::with_capacity(rows.len() / stride);
         let mut block = Block::default();
         let mut last = Vec::new();
+        // Before anything is learned of leaves none weighs anything, unless the prior says so.
+        let met_leaves = mean.iter().skip(2).any(|mean| *mean != 0.0);
         for rows in rows.chunks(ROWS * stride) {
             let count = rows.len() / stride;
             last.clear();
@@ -191,14 +187,13 @@ impl RewardModel {
                 &last
             };
             if self.missing || !self.scaling.is_empty() || !self.body.evaluate_rows(whole, stride, &mut block) {
-                scores.extend(rows.chunks_exact(stride).map(|row| self.score_by(head, row, scratch)));
+                scores.extend(rows.chunks_exact(stride).map(|row| self.input(row, scratch).dot(mean)));
                 continue;
             }
-            let mean = head.mean();
             let mut sums = block.margins.map(|margin| mean[0] + mean[1] * margin);
             if !matches!(self.body, Body::Trees(_)) {
                 add_products(&block.values, &mean[2..], &mut sums);
-            } else if head.has_met_leaves() {
+            } else if met_leaves {
                 add_active(&block.leaves, &mean[2..], &mut sums);
             }
             scores.extend_from_slice(&sums[..count]);
@@ -209,12 +204,19 @@ impl RewardModel {
     /// Standard deviation of the score of one feature row under the head's posterior.
     #[must_use]
     pub fn score_sd(&self, row: &[f32]) -> f64 {
-        self.score_sd_by(&self.head, row, &mut Scratch::default())
+        self.score_sds_by(&self.head, row, row.len(), &mut Scratch::default()).first().copied().unwrap_or_default()
     }
 
-    /// The same with another state of the head.
-    pub(crate) fn score_sd_by(&self, head: &Head, row: &[f32], scratch: &mut Scratch) -> f64 {
-        head.variance_of(self.input(row, scratch)).max(0.0).sqrt()
+    /// The same with another state of the head, for rows that lie one after another.
+    pub(crate) fn score_sds_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
+        let mut sds = if self.body == Body::Plain { head.variances(rows, stride) } else { Vec::new() };
+        if sds.is_empty() {
+            sds.extend(rows.chunks_exact(stride).map(|row| head.variance_of(self.input(row, scratch))));
+        }
+        for sd in &mut sds {
+            *sd = sd.max(0.0).sqrt();
+        }
+        sds
     }
 
     /// Learns that `row` earned `reward`, counted `weight` times; see [`Head::learn_weighted`].
@@ -268,24 +270,28 @@ impl RewardModel {
     /// column at its default adds nothing, and interactions count for every column that takes part. Costs one score for each column
     /// that is not at its default.
     pub(crate) fn additions(&self, schema: &FeatureSchema, mean: &[f64], row: &[f32], additions: &mut Vec<f64>) {
-        let columns = schema.columns();
         additions.clear();
         if self.body == Body::Plain {
             additions.extend(Self::products(mean, row));
-            return;
+        } else {
+            (self.add_bodies)(self, schema, mean, row, additions);
         }
-        let scratch = &mut Scratch::default();
-        let score = self.input(row, scratch).dot(mean);
-        let mut changed = row.to_vec();
-        for (at, column) in columns.iter().enumerate() {
-            let value = row[at + 1];
-            if value == column.default {
-                additions.push(0.0);
-                continue;
-            }
-            changed[at + 1] = column.default;
-            additions.push(score - self.input(&changed, scratch).dot(mean));
-            changed[at + 1] = value;
+    }
+
+    /// Beside a body.
+    fn add_bodies(&self, schema: &FeatureSchema, mean: &[f64], row: &[f32], additions: &mut Vec<f64>) {
+        let columns = schema.columns();
+        let (stride, mut rows) = (row.len(), row.to_vec());
+        for (at, column) in columns.iter().enumerate().filter(|(at, column)| row[at + 1] != column.default) {
+            rows.extend_from_slice(row);
+            let changed = rows.len() - stride + at + 1;
+            rows[changed] = column.default;
+        }
+        let mut scores = (self.score_bodies)(self, mean, &rows, stride, &mut Scratch::default()).into_iter();
+        let score = scores.next().unwrap_or_default();
+        for (column, value) in columns.iter().zip(&row[1..]) {
+            let at_default = *value == column.default;
+            additions.push(if at_default { 0.0 } else { score - scores.next().unwrap_or(score) });
         }
     }
 
@@ -406,14 +412,9 @@ mod tests {
                 let mut model = RewardModel::new(&schema, body, HeadPrior::new(mean, &vec![0.5; width], 1e9).unwrap()).unwrap();
                 for round in 0..2 {
                     let scratch = &mut Scratch::default();
-                    let (together, columns) = model.scores_by(model.head(), &rows, stride, 0.05, scratch);
-                    if *model.body() == Body::Plain {
-                        for (row, column) in rows.chunks_exact(stride).zip(&columns) {
-                            let mean = model.means(model.head());
-                            let largest = RewardModel::products(&mean, row).fold(0.05, f64::max);
-                            let found = RewardModel::products(&mean, row).position(|adds| adds == largest);
-                            assert_eq!(found.map_or(0, |at| at as u32 + 1), *column);
-                        }
+                    let together = model.scores_by(model.head(), &rows, stride, scratch);
+                    for (row, sd) in rows.chunks_exact(stride).zip(model.score_sds_by(model.head(), &rows, stride, scratch)) {
+                        assert_eq!(sd.to_bits(), model.score_sd(row).to_bits(), "{} {round}", model.body().kind());
                     }
                     assert_eq!(together.len(), 37);
                     for (row, score) in rows.chunks_exact(stride).zip(together) {

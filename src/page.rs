@@ -640,6 +640,12 @@ impl Page {
         Ok(page)
     }
 
+    /// The words it was read from, for the next page.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn into_words(self) -> Vec<f32> {
+        self.words
+    }
+
     /// One row of given features for each card.
     pub(crate) fn features(&self) -> &[f32] {
         &self.words[self.features_at..]

@@ -240,10 +240,10 @@ impl<P: Policy> LoggingPolicy<P> {
     /// # Errors
     /// `not_for_logging`, with the smallest conditional that can occur.
     pub fn new(policy: P, candidates: usize) -> Result<Self, Error> {
-        let smallest = policy.smallest_conditional(candidates.max(1));
-        if smallest >= MIN_LOGGED_PROPENSITY {
+        if Self::admits(&policy, candidates) {
             return Ok(Self(policy));
         }
+        let smallest = policy.smallest_conditional(candidates.max(1));
         Err(Error::settings(
             "not_for_logging",
             format!(
@@ -252,6 +252,12 @@ impl<P: Policy> LoggingPolicy<P> {
                 shown(smallest)
             ),
         ))
+    }
+
+    /// Whether [`LoggingPolicy::new`] admits `policy` for lists of up to `candidates`.
+    #[must_use]
+    pub fn admits(policy: &P, candidates: usize) -> bool {
+        policy.smallest_conditional(candidates.max(1)) >= MIN_LOGGED_PROPENSITY
     }
 
     /// The policy.
@@ -384,20 +390,24 @@ impl PagePolicy {
             slate.randomized |= placed.propensity < 1.0;
             let start = slate.cards.len();
             let mut cards = places::of_cards(candidates, placed.index, if visible { &shown } else { &[] });
-            for place in 0..cards.logits.len() {
-                let drawn = visible && place < candidates.visible.cards;
-                if drawn {
-                    along::adjust(candidates, &shown, &mut cards);
-                }
-                let card = step.place(&mut cards, Level::Card, placed.index, place, drawn)?;
+            let drawn = if visible { candidates.visible.cards.min(cards.logits.len()) } else { 0 };
+            for place in 0..drawn {
+                along::adjust(candidates, &shown, &mut cards);
+                let card = step.place(&mut cards, Level::Card, placed.index, place, true)?;
                 slate.randomized |= card.propensity < 1.0;
-                if drawn {
-                    if matches!(self.other, Other::Baseline(_)) {
-                        slate.baseline_weights.push((1.0 - step.of_rule) / self.share);
-                    }
-                    shown.push(candidates.cards_of(placed.index).start as u32 + card.index);
+                if matches!(self.other, Other::Baseline(_)) {
+                    slate.baseline_weights.push((1.0 - step.of_rule) / self.share);
                 }
+                shown.push(candidates.cards_of(placed.index).start as u32 + card.index);
                 slate.cards.push(card);
+            }
+            // What is not drawn stands as it falls.
+            if cards.has_pins() {
+                for place in drawn..cards.logits.len() {
+                    slate.cards.push(step.place(&mut cards, Level::Card, placed.index, place, false)?);
+                }
+            } else {
+                slate.cards.extend(cards.rest().map(|index| Placed { index, propensity: 1.0 }));
             }
             slate.shelves.push(PlacedShelf { placed, cards: start..slate.cards.len() });
         }

@@ -16,12 +16,12 @@ use crate::model::Scratch;
 use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
 use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
-use crate::reasons::{self, Reason, ReasonCode};
 use crate::safety::Safety;
 use crate::shelves::{self, LocalKind, LocalShelf};
 use crate::slate::{Candidates, Slate};
 use candidates::Above;
 
+mod answer;
 mod candidates;
 mod contribute;
 mod controls;
@@ -31,6 +31,7 @@ mod pending;
 mod saved;
 mod vote;
 
+pub use answer::{CARD_WORDS, HEADER_WORDS, RankedCard, RankedPage, RankedShelf, SHELF_WORDS, ShelfSource};
 pub use contribute::{Contribution, ContributionState};
 pub use controls::Exclusion;
 pub use explain::{CardExplanation, Explanation, Marginal, ShelfExplanation};
@@ -52,9 +53,6 @@ fn bounded(score: f64) -> f64 {
     if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) }
 }
 
-/// A drawn candidate is called exploration when another was at least this many times likelier.
-const EXPLORING_RATIO_LN: f64 = std::f64::consts::LN_2;
-
 /// What the listener agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Consent {
@@ -70,66 +68,6 @@ impl Default for Consent {
     }
 }
 
-/// Where a ranked shelf comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShelfSource {
-    /// The page's shelf with this index.
-    Page(usize),
-    /// Built here.
-    Local(LocalKind),
-}
-
-/// A shelf in its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RankedShelf {
-    /// Which shelf.
-    pub source: ShelfSource,
-    /// Propensity given everything placed before; 1 when fixed or not visible.
-    pub propensity: f64,
-    /// Why it stands here.
-    pub reason: Reason,
-    /// Chance that something on it is played, as far as scores can tell.
-    pub value: f64,
-    /// Where its cards lie in [`RankedPage::cards`].
-    pub cards: std::ops::Range<usize>,
-}
-
-/// A card in its place.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RankedCard {
-    /// Which card.
-    pub card: CardHandle,
-    /// Its index in the page's flat list of cards; `None` on local shelves.
-    pub index: Option<usize>,
-    /// Propensity given everything placed before; 1 when fixed or not visible.
-    pub propensity: f64,
-    /// Why it stands here.
-    pub reason: Reason,
-    /// Log-odds of being played when seen.
-    pub score: f64,
-}
-
-/// A page in the order to show.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RankedPage {
-    /// Name of the decision, for feedback.
-    pub id: DecisionId,
-    /// Whether any visible place was drawn at random.
-    pub randomized: bool,
-    /// Whether this visit carries the week's probe, one that changes the page: not while a vote is under way.
-    pub probe: bool,
-    /// The shelves, top down.
-    pub shelves: Vec<RankedShelf>,
-    /// The cards of all shelves, shelf after shelf.
-    pub cards: Vec<RankedCard>,
-}
-
-impl RankedPage {
-    fn empty(id: DecisionId) -> Self {
-        Self { id, randomized: false, probe: false, shelves: Vec::new(), cards: Vec::new() }
-    }
-}
-
 /// A decision with everything needed to learn from it and to explain it.
 struct OpenDecision {
     id: DecisionId,
@@ -139,12 +77,19 @@ struct OpenDecision {
     cards: Vec<CardHandle>,
     rows: Vec<f32>,
     scores: Vec<f64>,
-    /// Without a body, which column adds most to each score, counted from 1; 0 for none that counts.
-    columns: Vec<u32>,
     values: Vec<f64>,
+    /// The card of each shelf with the best score, of those that are not hidden.
+    best: Vec<Option<usize>>,
     candidates: Candidates,
     slate: Slate,
-    ranked: RankedPage,
+    /// Whether this visit carries the week's probe, one that changes the page: not while a vote is under way.
+    probe: bool,
+    /// The shelves built here, which stand behind the page's.
+    local: Vec<LocalShelf>,
+    /// How many of the cards are the page's own.
+    own: usize,
+    /// How many pins of shelves, and of cards, are the app's; the others are the probe's.
+    app_pins: (usize, usize),
     model_version: String,
     /// Mean of the head the page was scored with, as it was scored: see [`RewardModel::means`].
     mean: Vec<f64>,
@@ -302,14 +247,12 @@ impl Ranker {
     /// # Determinism
     /// One stream of the generator for each decision; same state, page and seed give the same bits on every target.
     pub fn rank(&mut self, page: &Page, now: Timestamp) -> Result<RankedPage, Error> {
-        self.ranked_page(page, now).cloned()
+        self.decide(page, now)?;
+        Ok(self.open.back().map_or_else(|| RankedPage::empty(DecisionId(0)), |open| self.page_of(open)))
     }
 
-    /// [`Ranker::rank`] without a copy of the page for the caller to keep.
-    ///
-    /// # Errors
-    /// As [`Ranker::rank`].
-    pub fn ranked_page(&mut self, page: &Page, now: Timestamp) -> Result<&RankedPage, Error> {
+    /// Ranks a page; the decision is then the last open one.
+    fn decide(&mut self, page: &Page, now: Timestamp) -> Result<(), Error> {
         if !self.consent.personalize {
             return Err(Error::privacy("no_consent", "expected consent to personalize, it is off"));
         }
@@ -349,16 +292,18 @@ impl Ranker {
         }
         let above = page.after.map_or(Ok(Above::default()), |id| self.above(id))?;
         let mut local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
-        local.retain(|shelf| !above.shelves.contains(&self.local_shelves[shelf.kind.bit() as usize]));
+        local.retain(|shelf: &LocalShelf| !above.shelves.contains(&self.local_shelves[shelf.kind.bit() as usize]));
         let probe = if private || !CONTRIBUTES { None } else { self.probe_for(page, now) };
         let way = probe.as_ref().and_then(contribute::Probe::way);
         let settings = way.map_or_else(|| self.policy_settings(), |way| way.settings);
         let shift = way.map_or_else(Vec::new, |way| way.shift.clone());
-        let mut open = self.score(page, &local, &settings, &shift, now);
+        let mut open = self.score(page, local, &settings, &shift, now);
         open.above = above;
         self.candidates(page, &settings, &mut open);
+        open.app_pins = (open.candidates.shelf_pins.len(), open.candidates.card_pins.len());
         if let Some(probe) = &probe {
             probe.pin(&mut open.candidates);
+            open.probe = probe.is_shown();
         }
         let (purpose, decisions) =
             if private { (Purpose::Private, &mut self.controls.decisions) } else { (Purpose::Rank, &mut self.decisions) };
@@ -367,14 +312,14 @@ impl Ranker {
         open.slate = open.policy.draw(&open.candidates, &mut rng)?;
         open.add_above();
         *decisions += 1;
-        open.ranked = self.ranked(page, &local, &open, probe.as_ref().is_some_and(contribute::Probe::is_shown));
         if let Some(probe) = probe {
             self.start_watching(&probe, open.id, now);
         }
         if CONTRIBUTES && !private {
             self.cast(page, &open);
         }
-        Ok(&self.remember(open).ranked)
+        self.remember(open);
+        Ok(())
     }
 
     /// Refuses a value that is missing from a column that does not keep it so.
@@ -401,7 +346,7 @@ impl Ranker {
     fn score(
         &mut self,
         page: &Page,
-        local: &[LocalShelf],
+        local: Vec<LocalShelf>,
         settings: &PolicySettings,
         shift: &[f64],
         now: Timestamp,
@@ -417,26 +362,35 @@ impl Ranker {
         let mut starts = Vec::with_capacity(page.shelves.len() + local.len() + 1);
         starts.push(0u32);
         let mut ids = Vec::with_capacity(page.shelves.len() + local.len());
+        let mut head = self.working_head(now);
+        if CONTRIBUTES && !shift.is_empty() {
+            head = std::borrow::Cow::Owned(head.shifted(shift));
+        }
+        let (model, mut scratch) = (&self.bundle.model, Scratch::default());
         let given = page.features();
         let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
         let laid = maker.lay(given, &mut rows);
+        let whole = laid.is_some_and(|columns| maker.is_whole(columns));
         let mut next = rows.chunks_exact_mut(stride);
         for shelf in &page.shelves {
-            let kind = self.catalogue.shelf(shelf.shelf).kind;
-            for at in shelf.cards.clone() {
-                let card = page.cards[at].card;
-                cards.push(card);
-                let Some(row) = next.next() else { continue };
-                match laid {
-                    Some(columns) if maker.is_whole(columns) => {}
-                    Some(columns) => maker.write_after(columns, card, kind, &[], row),
-                    None => maker.write(card, kind, given_of(at), row),
-                }
-            }
+            cards.extend(page.cards[shelf.cards.clone()].iter().map(|place| place.card));
             starts.push(cards.len() as u32);
             ids.push(shelf.shelf);
+            if whole {
+                continue;
+            }
+            let kind = self.catalogue.shelf(shelf.shelf).kind;
+            for (at, row) in shelf.cards.clone().zip(&mut next) {
+                match laid {
+                    Some(columns) => maker.write_after(columns, cards[at], kind, &[], row),
+                    None => maker.write(cards[at], kind, given_of(at), row),
+                }
+            }
         }
-        for shelf in local {
+        if whole {
+            next = rows[page.cards.len() * stride..].chunks_exact_mut(stride);
+        }
+        for shelf in &local {
             let id = self.local_shelves[shelf.kind.bit() as usize];
             let kind = self.catalogue.shelf(id).kind;
             for &card in &shelf.cards {
@@ -450,12 +404,7 @@ impl Ranker {
             starts.push(cards.len() as u32);
             ids.push(id);
         }
-        let mut head = self.working_head(now);
-        if CONTRIBUTES && !shift.is_empty() {
-            head = std::borrow::Cow::Owned(head.shifted(shift));
-        }
-        let (model, mut scratch) = (&self.bundle.model, Scratch::default());
-        let (mut scores, columns) = model.scores_by(&head, &rows, stride, reasons::LEAST, &mut scratch);
+        let mut scores = model.scores_by(&head, &rows, stride, &mut scratch);
         for score in &mut scores {
             *score = bounded(*score);
         }
@@ -465,9 +414,13 @@ impl Ranker {
             shelves: ids,
             cards,
             values: Vec::new(),
+            best: Vec::new(),
             candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
             slate: Slate::default(),
-            ranked: RankedPage::empty(DecisionId(0)),
+            probe: false,
+            local,
+            own: page.cards.len(),
+            app_pins: (0, 0),
             model_version: self.bundle.version.clone(),
             mean: model.means(&head),
             sds: std::cell::OnceCell::new(),
@@ -475,144 +428,13 @@ impl Ranker {
             policy: settings.policy(self.decisions),
             above: Above::default(),
             spread: if settings.kind.needs_spread() {
-                rows.chunks_exact(stride).take(count).map(|row| model.score_sd_by(&head, row, &mut scratch)).collect()
+                model.score_sds_by(&head, &rows, stride, &mut scratch)
             } else {
                 Vec::new()
             },
             scores,
-            columns,
             rows,
         }
-    }
-
-    fn ranked(&self, page: &Page, local: &[LocalShelf], open: &OpenDecision, probe: bool) -> RankedPage {
-        let kind = open.kind;
-        let (candidates, slate) = (&open.candidates, &open.slate);
-        let mut additions = Vec::new();
-        let pin_reason = |is_app: bool| Reason::plain(if is_app { ReasonCode::Fixed } else { ReasonCode::Probe });
-        let mut shelves = Vec::with_capacity(slate.shelves.len());
-        let mut cards = Vec::with_capacity(slate.cards.len());
-        // The best logit placed at or after each position, to tell exploration.
-        let mut best_later = f64::NEG_INFINITY;
-        let mut shelf_gaps: Vec<f64> = slate
-            .shelves
-            .iter()
-            .rev()
-            .map(|s| {
-                let logit = candidates.shelf_logits[s.placed.index as usize];
-                best_later = best_later.max(logit);
-                best_later - logit
-            })
-            .collect();
-        shelf_gaps.reverse();
-        let mut gaps: Vec<f64> = Vec::new();
-        for (position, placed) in slate.shelves.iter().enumerate() {
-            let s = placed.placed.index as usize;
-            let range = candidates.cards_of(placed.placed.index);
-            let source = if s < page.shelves.len() {
-                ShelfSource::Page(s)
-            } else {
-                ShelfSource::Local(local[s - page.shelves.len()].kind)
-            };
-            let because = match source {
-                ShelfSource::Page(_) => None,
-                ShelfSource::Local(_) => local[s - page.shelves.len()].because,
-            };
-            let local_reason = match source {
-                ShelfSource::Page(_) => None,
-                ShelfSource::Local(LocalKind::RecentlyPlayed) => Some(Reason::plain(ReasonCode::RecentlyPlayed)),
-                ShelfSource::Local(LocalKind::HeavyRotation) => Some(Reason::plain(ReasonCode::HeavyRotation)),
-                ShelfSource::Local(LocalKind::YourShows) => Some(Reason::plain(ReasonCode::YourShows)),
-                ShelfSource::Local(LocalKind::BecauseYouPlayed) => {
-                    because.map(|card| Reason::of_card(ReasonCode::BecauseYouPlayed, card))
-                }
-            };
-            let start = cards.len();
-            let placed_cards = &slate.cards[placed.cards.clone()];
-            gaps.clear();
-            let mut best_later = f64::NEG_INFINITY;
-            gaps.extend(placed_cards.iter().rev().map(|card| {
-                let at = range.start + card.index as usize;
-                if !candidates.barred[at] {
-                    best_later = best_later.max(candidates.card_logits[at]);
-                }
-                best_later - candidates.card_logits[at]
-            }));
-            gaps.reverse();
-            for (place, card) in placed_cards.iter().enumerate() {
-                let at = range.start + card.index as usize;
-                let pinned = candidates.card_pins.iter().find(|pin| pin.0 as usize == s && pin.1 as usize == place);
-                let drawn = position < candidates.visible.shelves && place < candidates.visible.cards;
-                let reason = if pinned.is_some() {
-                    pin_reason(s < page.shelves.len() && page.cards[at].fixed)
-                } else if candidates.barred[at] {
-                    Reason::plain(ReasonCode::HiddenByYou)
-                } else if kind == PolicyKind::Fixed {
-                    Reason::plain(ReasonCode::ServerOrder)
-                } else if kind == PolicyKind::Popularity {
-                    Reason::plain(ReasonCode::Popular)
-                } else if drawn && card.propensity < 1.0 && gaps[place] > EXPLORING_RATIO_LN {
-                    Reason::plain(ReasonCode::Exploring)
-                } else if let Some(reason) = local_reason {
-                    reason
-                } else {
-                    self.score_reason(open, at, drawn, &mut additions)
-                };
-                cards.push(RankedCard {
-                    card: open.cards[at],
-                    index: (at < page.cards.len()).then_some(at),
-                    propensity: card.propensity,
-                    reason,
-                    score: open.scores[at],
-                });
-            }
-            let pinned = candidates.shelf_pins.iter().any(|pin| pin.0 as usize == position);
-            let reason = if pinned {
-                pin_reason(s < page.shelves.len() && page.shelves[s].fixed)
-            } else if let Some(reason) = local_reason {
-                reason
-            } else if kind == PolicyKind::Fixed {
-                Reason::plain(ReasonCode::ServerOrder)
-            } else if kind == PolicyKind::Popularity {
-                Reason::plain(ReasonCode::Popular)
-            } else if placed.placed.propensity < 1.0 && shelf_gaps[position] > EXPLORING_RATIO_LN {
-                Reason::plain(ReasonCode::Exploring)
-            } else if self.history.willingness(self.catalogue.shelf(open.shelves[s]).kind, open.at) > 0.2 {
-                Reason::plain(ReasonCode::YouOpenThisShelf)
-            } else {
-                // A shelf stands for its best card.
-                range
-                    .clone()
-                    .filter(|&at| !candidates.barred[at])
-                    .max_by(|&a, &b| open.scores[a].total_cmp(&open.scores[b]).then(b.cmp(&a)))
-                    .map_or(Reason::plain(ReasonCode::General), |at| {
-                        self.score_reason(open, at, position < candidates.visible.shelves, &mut additions)
-                    })
-            };
-            shelves.push(RankedShelf {
-                source,
-                propensity: placed.placed.propensity,
-                reason,
-                value: open.values[s],
-                cards: start..cards.len(),
-            });
-        }
-        RankedPage { id: open.id, randomized: slate.randomized, probe, shelves, cards }
-    }
-
-    /// The reason that a card's score gives. Beside a body, where each column costs a score, for what is visible only.
-    fn score_reason(&self, open: &OpenDecision, at: usize, visible: bool, additions: &mut Vec<f64>) -> Reason {
-        let (model, schema) = (&self.bundle.model, &self.bundle.schema);
-        if let Some(column) = open.columns.get(at) {
-            return reasons::of_column(schema, column.checked_sub(1).map(|at| at as usize), open.cards[at]);
-        }
-        if !visible {
-            return Reason::plain(ReasonCode::General);
-        }
-        let stride = schema.stride();
-        let row = &open.rows[at * stride..(at + 1) * stride];
-        model.additions(schema, &open.mean, row, additions);
-        reasons::of_score(schema, additions, open.cards[at])
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.
@@ -629,14 +451,14 @@ impl Ranker {
     }
 
     /// Writes the decision to the log, unless the listener listens privately, and keeps its features for a while.
-    fn remember(&mut self, open: OpenDecision) -> &OpenDecision {
+    fn remember(&mut self, open: OpenDecision) {
         if !self.controls.private {
             self.record(&open);
         }
         while self.open.len() >= OPEN_DECISIONS {
             self.open.pop_front();
         }
-        self.open.push_back_mut(open)
+        self.open.push_back(open);
     }
 
     fn record(&mut self, open: &OpenDecision) {
@@ -666,8 +488,8 @@ impl Ranker {
             id: open.id,
             at: open.at,
             // Only what every policy can be judged on counts as randomized.
-            randomized: open.slate.randomized && LoggingPolicy::new(open.policy, MAX_CARDS).is_ok(),
-            probe: open.ranked.probe,
+            randomized: open.slate.randomized && LoggingPolicy::admits(&open.policy, MAX_CARDS),
+            probe: open.probe,
             model_version: open.model_version.clone(),
             shelves,
             impressions: Vec::new(),

@@ -51,7 +51,7 @@ pub struct Candidates {
     pub card_pins: Vec<(u32, u32, u32)>,
     /// Cards that may not be drawn and come last.
     pub barred: Vec<bool>,
-    /// Which card it is, for "shown once".
+    /// Which card it is, for `show_once`; may be empty without it.
     pub identity: Vec<u32>,
     /// How much is visible.
     pub visible: Visible,

@@ -36,6 +36,9 @@ static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
 #[wasm_bindgen]
 pub struct Core {
     ranker: Ranker,
+    /// Where the host writes the next page, and where it reads the last answer.
+    page: Vec<f32>,
+    answer: Vec<f64>,
 }
 
 fn time(ms: f64) -> Result<Timestamp, Error> {
@@ -58,7 +61,7 @@ impl Core {
             }
             None => Ranker::new(bundle, host::fresh_seed()?, Box::new(host::Crypto), Box::new(host::Crypto))?,
         };
-        Ok(Self { ranker })
+        Ok(Self { ranker, page: Vec::new(), answer: Vec::new() })
     }
 
     /// Version of the model in use, names and defaults of the columns to pack with each card, and of those of each visit.
@@ -101,13 +104,20 @@ impl Core {
         Ok(views::card(catalogue.card(handle)).into())
     }
 
-    /// Ranks a packed page; the result's layout stands at [`types::ranked_words`]. `after` names the decision that the page goes on
-    /// from, or is empty.
-    pub fn rank(&mut self, page: Vec<f32>, now: f64, after: &str) -> Result<Float64Array, Error> {
-        let mut page = Page::from_words(page, self.ranker.catalogue())?;
+    /// Where in the memory the host writes a page of so many words before it calls `rank`.
+    pub fn room(&mut self, words: usize) -> usize {
+        self.page.resize(words, 0.0);
+        self.page.as_ptr() as usize
+    }
+
+    /// Ranks the page that was written; where in the memory the answer lies until the next call ([`Ranker::rank_into`]). `after` names
+    /// the decision that the page goes on from, or is empty.
+    pub fn rank(&mut self, now: f64, after: &str, all: bool) -> Result<usize, Error> {
+        let mut page = Page::from_words(std::mem::take(&mut self.page), self.ranker.catalogue())?;
         page.after = decision_of(after)?;
-        let ranked = self.ranker.ranked_page(&page, time(now)?)?;
-        Ok(Float64Array::from(types::ranked_words(ranked).as_slice()))
+        self.ranker.rank_into(&page, time(now)?, all, &mut self.answer)?;
+        self.page = page.into_words();
+        Ok(self.answer.as_ptr() as usize)
     }
 
     /// Why a page looks as it does.

@@ -79,7 +79,7 @@ for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) if (existsSync(at('..', na
 async function glueModule(source) {
   writeFileSync(at('build/modules/bindings.js'), `${trimmed(source)}
 export async function start(module) {
-  __wbg_finalize_init(await WebAssembly.instantiate(module, __wbg_get_imports()), module);
+  return __wbg_finalize_init(await WebAssembly.instantiate(module, __wbg_get_imports()), module);
 }
 `);
   const { outputFiles: [{ text }] } = await build({

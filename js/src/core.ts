@@ -23,7 +23,10 @@ export interface Core {
   card(handle: number): {
     id: string; title?: string; artist?: string; family?: string; kind?: string; durationMs?: number; popularity?: number;
   };
-  rank(page: Float32Array, now: number, after: string): Float64Array;
+  /** Room for a page of so many words, to be written before `rank`. Valid until the next call, and zero where nothing was written. */
+  room(words: number): Float32Array<ArrayBuffer>;
+  /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. Valid until the next call. */
+  rank(now: number, after: string, all: boolean): Float64Array;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;
   observe(

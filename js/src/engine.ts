@@ -4,7 +4,7 @@ import type { CompleteEvent } from './events.js';
 import { PACKED, type PackedWay } from './packed-way.js';
 import { columnsOf, Packer, type Columns } from './packer.js';
 import { Registry } from './registry.js';
-import { Rehydrator } from './rehydrate.js';
+import { POLICY, Rehydrator } from './rehydrate.js';
 import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
 
 export class Engine {
@@ -13,7 +13,9 @@ export class Engine {
   modelVersion!: string;
   columns!: Columns;
   #packer!: Packer;
-  #rehydrator!: Rehydrator;
+  rehydrator!: Rehydrator;
+  /** Names by number. */
+  readonly #policies: string[] = [];
 
   constructor(core: Core) {
     this.core = core;
@@ -25,14 +27,25 @@ export class Engine {
     const configuration = this.core.configuration();
     this.modelVersion = configuration[0];
     this.columns = columnsOf(configuration);
-    this.#packer = new Packer(this.columns, this.registry);
-    this.#rehydrator = new Rehydrator(this.registry, this.columns.given, this.modelVersion);
+    this.#packer = new Packer(this.columns, this.registry, (words) => this.core.room(words));
+    this.rehydrator = new Rehydrator(this.registry, this.columns.given, this.modelVersion);
   }
 
   rank(page: PageInput & Partial<PackedWay>, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
     if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
-    const words = this.#packer.pack(page, context, utcOffsetMinutes);
-    return this.#rehydrator.page(this.core.rank(words, now, page.after === undefined ? '' : String(page.after)), page, this.core.policyKind());
+    this.#packer.pack(page, context, utcOffsetMinutes);
+    const words = this.ranked(page, now, true);
+    return this.rehydrator.page(words, page, this.policy(words));
+  }
+
+  /** Ranks what was packed. */
+  ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
+    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
+  }
+
+  /** Name of the policy in use, by which a page was just ranked. */
+  policy(words: Float64Array): string {
+    return this.#policies[words[POLICY]!] ??= this.core.policyKind();
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */
@@ -61,9 +74,9 @@ export class Engine {
       ...head,
       shelves: shelves.map(({ reason, argument, cards, ...shelf }) => ({
         ...shelf,
-        reason: this.#rehydrator.reason(reason, argument),
+        reason: this.rehydrator.reason(reason, argument),
         cards: cards.map(({ reason: why, argument: about, sd, ...card }) => ({
-          ...card, ...(sd === null ? {} : { sd }), reason: this.#rehydrator.reason(why, about),
+          ...card, ...(sd === null ? {} : { sd }), reason: this.rehydrator.reason(why, about),
         })),
       })),
     };

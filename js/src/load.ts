@@ -2,6 +2,7 @@
 import type { CoreModule, CoreParts, CoreProgram } from './core.js';
 import { HomeError } from './errors.js';
 import type { glue as Glue } from './glue.js';
+import { LENGTH } from './rehydrate.js';
 import type { HomeOptions } from './types.js';
 
 /** The smallest module there is. Where even this is refused, a Content-Security-Policy is at work. */
@@ -36,13 +37,26 @@ export async function loadCore(wasm: HomeOptions['wasm'], parts: CoreParts = 'sm
 async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
   try {
     const { start, Core } = glue();
-    await start(module);
+    const { memory } = await start(module);
     return {
       create: (model, seed) => {
-        if (!(model instanceof Uint8Array)) return new Core(model, seed);
-        const core = new Core(undefined, seed);
-        core.setBundle(model, headerOf(model));
-        return core;
+        const bundle = model instanceof Uint8Array;
+        const core = new Core(bundle ? undefined : model, seed);
+        if (bundle) core.setBundle(model, headerOf(model));
+        const room = core.room.bind(core);
+        const rank = core.rank.bind(core);
+        return Object.assign(core, {
+          room(words: number) {
+            // Before the buffer is looked at: the memory may grow.
+            const at = room(words);
+            return new Float32Array(memory.buffer as ArrayBuffer, at, words);
+          },
+          rank(now: number, after: string, all: boolean) {
+            const at = rank(now, after, all) / 8;
+            const numbers = new Float64Array(memory.buffer as ArrayBuffer);
+            return numbers.subarray(at, at + numbers[at + LENGTH]!);
+          },
+        });
       },
     };
   } catch (thrown) {

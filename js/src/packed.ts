@@ -1,12 +1,12 @@
 // The page as typed arrays, for apps whose server sends them: no object is made for a card, neither on the way in nor on the way back.
-import { ENTRY, FIELD, type Core } from './core.js';
+import { ENTRY, FIELD, type Core, type CoreExplanation } from './core.js';
 import type { Engine } from './engine.js';
 import { HomeError } from './index.js';
 import { PACKED, type PackedWay } from './packed-way.js';
 import { begun, FIXED, MAX_CARDS, MAX_SHELVES } from './packer.js';
 import { reason } from './reasons.js';
 import { checkId, text, UNREGISTERED, type Registry } from './registry.js';
-import { CARD_WORDS, decisionId, HEADER_WORDS, Rehydrator, SHELF_WORDS } from './rehydrate.js';
+import { CARD_WORDS, decisionId, HEADER_WORDS, SHELF_WORDS } from './rehydrate.js';
 import type { Context, Home, PageInput, RankedLocalShelf, RankedPage, Reason, ShelfInput } from './types.js';
 
 /** Cards as columns, one line for each: what `CardInput` says of it. Where a list is given, it has as many entries as `ids`. */
@@ -86,19 +86,25 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
   const way: PackedWay & Pick<PageInput, 'after'> = {
     [PACKED]: (engine, now, given, utcOffsetMinutes) => {
       checked(page);
-      const handles = (page.catalogue as Lines).handles(engine, page.cards);
+      const lines = page.catalogue as Lines;
       const shelves = page.shelves.map((shelf) => engine.registry.shelf(shelf as unknown as ShelfInput));
       registered(engine.registry);
-      if (now === undefined) return undefined;
-      const words = packed(page, engine, handles, shelves, given, utcOffsetMinutes!);
-      return read(engine.core.rank(words, now, page.after === undefined ? '' : String(page.after)), engine, page);
+      if (now === undefined) return void lines.register(engine, page.cards);
+      if (!packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!)) {
+        lines.register(engine, page.cards);
+        packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!);
+      }
+      return read(engine.ranked(page, now, false).slice(), engine, page);
     },
   };
   const ranked = home.rankSync(way as unknown as PageInput, context) as unknown as PackedRanking | RankedPage;
   return ranked.source === 'policy' ? ranked as PackedRanking : serverOrder(ranked as RankedPage, page);
 }
 
-/** Why the shelf at `position` stands there, or, with `at`, the card at that index of `cards`. */
+/**
+ * Why the shelf at `position` stands there, or, with `at`, the card at that index of `cards`. Of cards that were not drawn the device tells while
+ * the ranking is one of the last four, as `home.explain` does; later nothing stands out.
+ */
 export function reasonAt(ranking: PackedRanking, position: number, at?: number): Reason {
   return SEEN.get(ranking)?.(position, at) ?? reason('server_order');
 }
@@ -130,26 +136,25 @@ class Lines implements Catalogue {
     this.#input = input;
   }
 
-  /** Handles by line, of at least the lines in `cards`: the core learns of them once. */
-  handles({ core, registry }: Engine, cards: PackedPage['cards']): Int32Array {
-    const known = this.#handles.get(registry.epoch) ?? new Int32Array(this.ids.length).fill(UNREGISTERED);
-    this.#handles.set(registry.epoch, known);
-    const missing: number[] = [];
-    for (let place = 0; place < cards.length; place++) {
-      const line = cards[place]!;
-      if (line >= known.length) throw new HomeError('page_invalid', `expected a line of the catalogue, below ${known.length}, got ${line}`);
-      if (known[line] === UNREGISTERED) {
-        // Not twice.
-        known[line] = UNREGISTERED - 1;
-        missing.push(line);
-      }
-    }
-    if (missing.length > 0) this.#register(core, known, missing);
+  /** Handles by line, `UNREGISTERED` or below where the core does not know of it. */
+  handles({ registry }: Engine): Int32Array {
+    let known = this.#handles.get(registry.epoch);
+    if (!known) this.#handles.set(registry.epoch, known = new Int32Array(this.ids.length).fill(UNREGISTERED));
     return known;
   }
 
+  /** Makes lines known to the core, which learns of each once. */
+  register(engine: Engine, cards: PackedPage['cards']): void {
+    const known = this.handles(engine);
+    const missing = new Set<number>();
+    for (const line of cards) {
+      if (line >= known.length) throw new HomeError('page_invalid', `expected a line of the catalogue, below ${known.length}, got ${line}`);
+      if (known[line] === UNREGISTERED) missing.add(line);
+    }
+    if (missing.size > 0) this.#register(engine.core, known, [...missing]);
+  }
+
   #register(core: Core, known: Int32Array, missing: readonly number[]): void {
-    for (const line of missing) known[line] = UNREGISTERED;
     const { titles, artists, families, kinds, durationsMs, popularities, embeddings } = this.#input;
     const size = this.#size;
     const numbers = new Float32Array(missing.length * (3 + size));
@@ -189,27 +194,33 @@ function checked({ catalogue, shelves, cards, fixed }: PackedPage): void {
   if (fixed && fixed.length !== count) throw new HomeError('page_invalid', `expected ${count} entries in fixed, got ${fixed.length}`);
 }
 
-let buffer = new Float32Array(4096);
-
-/** The page as the core reads it. Valid until the next call. */
+/** Writes the page as the core reads it; whether all its cards are known. */
 function packed(
-  page: PackedPage, { columns }: Engine, handles: Int32Array, shelves: readonly { readonly handle: number }[], context: Context | undefined, utcOffsetMinutes: number,
-): Float32Array {
+  page: PackedPage, { core, columns }: Engine, handles: Int32Array, shelves: readonly { readonly handle: number }[], context: Context | undefined,
+  utcOffsetMinutes: number,
+): boolean {
   const { cards, features, fixed } = page;
   const G = columns.given.length;
   if (features && features.length !== cards.length * G) {
     throw new HomeError('column_count', `expected ${G} feature values per card, ${cards.length * G} in all, got ${features.length}`);
   }
-  const { words, shelvesAt, cardsAt, featuresAt, length } = begun(buffer, columns, shelves.length, cards.length, page, context, utcOffsetMinutes);
-  buffer = words;
-  shelves.forEach(({ handle }, s) => words.set([handle, page.shelves[s]!.count, page.shelves[s]!.fixed ? FIXED : 0, 0], shelvesAt + 4 * s));
-  for (let place = 0; place < cards.length; place++) {
-    words[cardsAt + 2 * place] = handles[cards[place]!]!;
-    words[cardsAt + 2 * place + 1] = fixed?.[place] ? FIXED : 0;
+  const { words, shelvesAt, cardsAt, featuresAt } = begun((length) => core.room(length), columns, shelves.length, cards.length, page, context, utcOffsetMinutes);
+  for (let s = 0, at = shelvesAt; s < shelves.length; s++) {
+    words[at++] = shelves[s]!.handle;
+    words[at++] = page.shelves[s]!.count;
+    words[at++] = page.shelves[s]!.fixed ? FIXED : 0;
+    words[at++] = 0;
+  }
+  for (let place = 0, at = cardsAt; place < cards.length; place++) {
+    const handle = handles[cards[place]!]!;
+    // Also beyond the catalogue.
+    if (!(handle >= 0)) return false;
+    words[at++] = handle;
+    words[at++] = fixed?.[place] ? FIXED : 0;
   }
   if (features) words.set(features, featuresAt);
   else for (let place = 0; place < cards.length; place++) words.set(columns.givenDefaults, featuresAt + place * G);
-  return words.subarray(0, length);
+  return true;
 }
 
 /** What the core answers, in columns. */
@@ -220,17 +231,18 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
   const shelfPropensities = new Float64Array(count);
   const starts = new Uint32Array(count + 1);
   const cards = new Uint32Array(places);
-  const propensities = new Float64Array(places);
+  const propensities = new Float64Array(places).fill(1);
   /** Where in `words` each shelf's cards begin. */
   const from = new Uint32Array(count);
   const local: RankedLocalShelf[] = [];
-  const rehydrator = new Rehydrator(engine.registry, engine.columns.given, engine.modelVersion);
+  const { core, registry, rehydrator } = engine;
   let next = 0;
   let word = HEADER_WORDS + SHELF_WORDS * count;
   for (let position = 0; position < count; position++) {
     const at = HEADER_WORDS + SHELF_WORDS * position;
     const source = words[at]!;
     const size = words[at + 4]!;
+    const told = words[at + 5]!;
     shelfPropensities[position] = words[at + 1]!;
     starts[position] = next;
     from[position] = word;
@@ -240,30 +252,43 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
       local.push(rehydrator.localShelf(words, word, size, -1 - source, words[at + 3]!, placed));
     } else {
       shelves[position] = source;
-      for (let i = 0, card = word; i < size; i++, card += CARD_WORDS) {
-        cards[next] = words[card]!;
-        propensities[next++] = words[card + 1]!;
-      }
+      for (let i = 0; i < told; i++) propensities[next + i] = words[word + size + CARD_WORDS * i]!;
+      for (let i = 0; i < size; i++) cards[next++] = words[word + i]!;
     }
-    word += CARD_WORDS * size;
+    word += size + CARD_WORDS * told;
   }
   starts[count] = next;
+  const id = decisionId(words[3]!, words[4]!);
   const ranking: PackedRanking = Object.freeze({
-    decisionId: decisionId(words[3]!, words[4]!),
+    decisionId: id,
     source: 'policy',
-    policy: engine.core.policyKind(),
+    policy: engine.policy(words),
     modelVersion: engine.modelVersion,
     randomized: words[6] === 1,
     probe: words[5] === 1,
     shelves, shelfPropensities, cards, propensities, starts,
     local: Object.freeze(local),
   });
-  const { registry } = engine;
   const { epoch } = registry;
+  let explained: CoreExplanation | undefined;
   SEEN.set(ranking, (position, index) => {
-    const at = index === undefined ? HEADER_WORDS + SHELF_WORDS * position : from[position]! + CARD_WORDS * (index - starts[position]!);
+    const shelf = HEADER_WORDS + SHELF_WORDS * position;
+    const place = index === undefined ? -1 : index - starts[position]!;
+    let at = shelf + 2;
+    if (index !== undefined) {
+      if (place >= words[shelf + 5]!) {
+        try {
+          explained ??= core.explain(registry.epoch === epoch ? id : '');
+          const card = explained.shelves[position]!.cards[place]!;
+          return rehydrator.reason(card.reason, card.argument);
+        } catch {
+          return reason('general');
+        }
+      }
+      at = from[position]! + words[shelf + 4]! + CARD_WORDS * place + 1;
+    }
     // A handle of before says nothing now: the sentence then names nobody.
-    return rehydrator.reason(words[at + 2]!, registry.epoch === epoch ? words[at + 3]! : null);
+    return rehydrator.reason(words[at]!, registry.epoch === epoch ? words[at + 1]! : null);
   });
   return ranking;
 }

@@ -1,4 +1,4 @@
-// A page of ordinary objects becomes one Float32Array; the buffer is reused from page to page.
+// A page of ordinary objects becomes words in the memory of the core.
 //
 // Words: 0 format, 1 shelves S, 2 cards C, 3 given columns G, 4 visible shelves, 5 visible cards, 6 local shelf mask,
 // 7 context columns K, 8 minutes to add to UTC, 9-15 zero; K context values; S times [shelf, cards, flags, 0];
@@ -31,15 +31,16 @@ export function columnsOf([, given, givenDefaults, context, contextDefaults]: Re
 export class Packer {
   readonly #columns: Columns;
   readonly #registry: Registry;
-  #words = new Float32Array(4096);
+  readonly #room: Core['room'];
   #entries: CardEntry[] = [];
   #shelves: { handle: number }[] = [];
   /** A row of defaults with the shelf's own values, for shelves that have features by name. */
   readonly #row: Float32Array;
 
-  constructor(columns: Columns, registry: Registry) {
+  constructor(columns: Columns, registry: Registry, room: Core['room']) {
     this.#columns = columns;
     this.#registry = registry;
+    this.#room = room;
     this.#row = new Float32Array(columns.given.length);
   }
 
@@ -50,8 +51,7 @@ export class Packer {
     this.#lookUp(shelves);
 
     const G = this.#columns.given.length;
-    const { words, shelvesAt, cardsAt, featuresAt, length } = begun(this.#words, this.#columns, shelves.length, cards, page, context, utcOffsetMinutes);
-    this.#words = words;
+    const { words, shelvesAt, cardsAt, featuresAt } = begun(this.#room, this.#columns, shelves.length, cards, page, context, utcOffsetMinutes);
 
     let flat = 0;
     for (let s = 0; s < shelves.length; s++) {
@@ -72,7 +72,7 @@ export class Packer {
         flat++;
       }
     }
-    return words.subarray(0, length);
+    return words;
   }
 
   /** Makes the cards and shelves of a page known without ranking it. */
@@ -127,19 +127,18 @@ export class Packer {
   }
 }
 
-/** Words for a page, in `words` where there is room, with what stands before its shelves; and where its other parts begin. */
+/** Words for a page, with what stands before its shelves; and where its other parts begin. */
 export function begun(
-  words: Float32Array<ArrayBuffer>, columns: Columns, shelves: number, cards: number, page: Pick<PageInput, 'visible' | 'local'>,
+  room: Core['room'], columns: Columns, shelves: number, cards: number, page: Pick<PageInput, 'visible' | 'local'>,
   context: Context | undefined, utcOffsetMinutes: number,
-): { words: Float32Array<ArrayBuffer>; shelvesAt: number; cardsAt: number; featuresAt: number; length: number } {
+): { words: Float32Array<ArrayBuffer>; shelvesAt: number; cardsAt: number; featuresAt: number } {
   const { given, context: names, contextDefaults } = columns;
   const K = names.length;
   const shelvesAt = HEADER_WORDS + K;
   const cardsAt = shelvesAt + 4 * shelves;
   const unpadded = cardsAt + 2 * cards;
   const featuresAt = (unpadded + 3) & ~3;
-  const length = featuresAt + cards * given.length;
-  if (words.length < length) words = new Float32Array(Math.max(length, 2 * words.length));
+  const words = room(featuresAt + cards * given.length);
   words[0] = PAGE_FORMAT;
   words[1] = shelves;
   words[2] = cards;
@@ -152,7 +151,7 @@ export function begun(
   // Words 9 to 15 are never written, so they stay zero.
   for (let k = 0; k < K; k++) words[HEADER_WORDS + k] = numberOf(context?.[names[k]!], names[k]!) ?? contextDefaults[k]!;
   words.fill(0, unpadded, featuresAt);
-  return { words, shelvesAt, cardsAt, featuresAt, length };
+  return { words, shelvesAt, cardsAt, featuresAt };
 }
 
 /** Checks the outline of a page and its size before anything is made of it. */

@@ -1,17 +1,20 @@
 // Result words become the app's own objects in their new order, with place, propensity and reason: frozen.
 //
-// Words: 0 format, 1 shelves, 2 cards, 3 and 4 decision id, 5 probe, 6 randomized, 7 zero; per shelf [source,
-// propensity, reason, argument, cards, value]; per card in display order [source, propensity, reason, argument, score].
+// Words: 0 format, 1 shelves, 2 words, 3 and 4 decision id, 5 probe, 6 randomized, 7 number of the policy; per shelf [source,
+// propensity, reason, argument, cards, how many first ones are told of]; then for each shelf, in display order, the source of each card, and
+// [propensity, reason, argument] of those told of.
 import { HomeError } from './errors.js';
 import { LOCAL_KINDS, localTitle } from './local-shelves.js';
 import { reason, reasonAbout, REASON_CODES, type ReasonSubject } from './reasons.js';
 import type { CardEntry, Registry } from './registry.js';
 import type { CardInput, LocalCard, PageInput, Placed, RankedLocalShelf, RankedPage, RankedShelf, Reason } from './types.js';
 
-export const RESULT_FORMAT = 1;
+export const RESULT_FORMAT = 2;
 export const HEADER_WORDS = 8;
 export const SHELF_WORDS = 6;
-export const CARD_WORDS = 5;
+export const CARD_WORDS = 3;
+export const LENGTH = 2;
+export const POLICY = 7;
 const NO_ARGUMENT = -1;
 const MODEL = REASON_CODES.indexOf('model');
 
@@ -31,7 +34,7 @@ export class Rehydrator {
   /** The ranked page that `words` describe, drawn by `policy`. */
   page(words: Float64Array, page: PageInput, policy: string): RankedPage {
     const shelfCount = words[1]!;
-    if (words[0] !== RESULT_FORMAT || words.length !== HEADER_WORDS + SHELF_WORDS * shelfCount + CARD_WORDS * words[2]!) {
+    if (words[0] !== RESULT_FORMAT || words.length !== words[LENGTH]) {
       throw new HomeError('panic', `expected result format ${RESULT_FORMAT}, got ${words[0]} with ${words.length} words`);
     }
     this.#refresh();
@@ -50,7 +53,7 @@ export class Rehydrator {
       } else {
         shelves.push(this.localShelf(words, cardAt, count, -1 - source, words[at + 3]!, placed));
       }
-      cardAt += CARD_WORDS * count;
+      cardAt += (1 + CARD_WORDS) * count;
     }
     return Object.freeze({
       decisionId: decisionId(words[3]!, words[4]!),
@@ -78,12 +81,12 @@ export class Rehydrator {
 
   #cards(words: Float64Array, from: number, count: number, candidates: readonly CardInput[]): readonly (CardInput & Placed)[] {
     const cards = new Array<CardInput & Placed>(count);
-    for (let position = 0, at = from; position < count; position++, at += CARD_WORDS) {
+    for (let position = 0, at = from + count; position < count; position++, at += CARD_WORDS) {
       cards[position] = Object.freeze({
-        ...candidates[words[at]!]!,
+        ...candidates[words[from + position]!]!,
         position,
-        propensity: words[at + 1]!,
-        reason: this.#reason(words[at + 2]!, words[at + 3]!),
+        propensity: words[at]!,
+        reason: this.#reason(words[at + 1]!, words[at + 2]!),
       });
     }
     return Object.freeze(cards);
@@ -93,13 +96,13 @@ export class Rehydrator {
   localShelf(words: Float64Array, from: number, count: number, bit: number, about: number, placed: Placed): RankedLocalShelf {
     const kind = LOCAL_KINDS[bit]!;
     const cards: ((CardInput | LocalCard) & Placed)[] = [];
-    for (let position = 0, at = from; position < count; position++, at += CARD_WORDS) {
-      const known = this.#registry.byHandle(words[at]!)!;
+    for (let position = 0, at = from + count; position < count; position++, at += CARD_WORDS) {
+      const known = this.#registry.byHandle(words[from + position]!)!;
       cards.push(Object.freeze({
         ...('handle' in known ? known.card : known),
         position,
-        propensity: words[at + 1]!,
-        reason: this.#reason(words[at + 2]!, words[at + 3]!),
+        propensity: words[at]!,
+        reason: this.#reason(words[at + 1]!, words[at + 2]!),
       }));
     }
     return Object.freeze({

@@ -72,7 +72,12 @@ class FakeCore {
     });
   }
   card(handle) { return this.cards[handle]; }
-  rank(words, now, after) {
+  room(length) {
+    if (!this.words || this.words.buffer.byteLength < 4 * length) this.words = new Float32Array(Math.max(4096, length));
+    return this.words = new Float32Array(this.words.buffer, 0, length);
+  }
+  rank(now, after) {
+    const words = this.words;
     this.lastAfter = after;
     const [, S, C, G, , , mask, K] = words;
     const shelvesAt = 16 + K, cardsAt = shelvesAt + 4 * S, featuresAt = (cardsAt + 2 * C + 3) & ~3;
@@ -96,17 +101,18 @@ class FakeCore {
     const played = [...new Set(this.state.events.filter((e) => e.type === 'play' || e.type === 'finish').map((e) => this.byId.get(e.cardId)))];
     const local = mask & 1 && played.length > 0 ? [{ source: -1, cards: played }] : [];
     const ordered = [...local, ...shelves.reverse()];
-    const out = [1, ordered.length, 0, this.private ? 0x8123abcd : 0x0123abcd, this.state.decisions, 0, 1, 0];
+    const out = [2, ordered.length, 0, this.private ? 0x8123abcd : 0x0123abcd, this.state.decisions, 0, 1, 0];
     const cards = [];
     for (const shelf of ordered) {
       const list = shelf.cards ?? Array.from({ length: shelf.count }, (_, i) => shelf.first + shelf.count - 1 - i);
-      out.push(shelf.source, 0.5, shelf.source < 0 ? 9 : 2, -1, list.length, 0.1);
+      out.push(shelf.source, 0.5, shelf.source < 0 ? 9 : 2, -1, list.length, list.length);
+      cards.push(...list);
       for (const source of list) {
         const handle = shelf.cards ? source : words[cardsAt + 2 * source];
-        cards.push(source, 0.25, shelf.cards ? 9 : 4, shelf.cards ? -1 : handle, 0.3);
+        cards.push(0.25, shelf.cards ? 9 : 4, shelf.cards ? -1 : handle);
       }
     }
-    out[2] = cards.length / 5;
+    out[2] = out.length + cards.length;
     this.lastNow = now;
     return Float64Array.from([...out, ...cards]);
   }

@@ -9,7 +9,7 @@ async function packer() {
   const program = fakeProgram();
   const core = (await program.instantiate()).create();
   const registry = new Registry(core);
-  return { core, log: program.log, registry, packer: new Packer(columnsOf(core.configuration()), registry) };
+  return { core, log: program.log, registry, packer: new Packer(columnsOf(core.configuration()), registry, (words) => core.room(words)) };
 }
 
 const f = Math.fround;

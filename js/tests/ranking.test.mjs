@@ -378,7 +378,7 @@ describe('where ranking cannot be had', () => {
     const traps = [];
     const guarded = guardedCore(core, (error) => traps.push(error.code));
     assert.equal(guarded.configuration()[0], 'fake-1');
-    assert.throws(() => guarded.rank(new Float32Array(), 0), { name: 'HomeError', code: 'panic' });
+    assert.throws(() => guarded.rank(0, '', true), { name: 'HomeError', code: 'panic' });
     assert.throws(() => guarded.configuration(), { code: 'panic' });
     assert.deepEqual(log, ['configuration', 'rank']);
     assert.deepEqual(traps, ['panic']);

@@ -5,10 +5,12 @@
 
 mod network;
 mod order;
+mod quadratic;
 mod rows;
 mod trees;
 
 pub use network::{add_products, dense, gather, rectify};
 pub use order::falling;
-pub use rows::{all_finite, dot, lay_rows, score_rows};
-pub use trees::{Forest, Level, Node, ROWS, Tree, add_active};
+pub use quadratic::quadratic_forms;
+pub use rows::{all_finite, dot, largest_product, lay_rows, score_rows};
+pub use trees::{Cut, Forest, Level, Node, ROWS, Tree, add_active};

@@ -1,6 +1,6 @@
 //! Fully connected layers, for many rows at once.
 
-use crate::rows::{dot, lanes};
+use crate::rows::{dot, folded_together, lanes};
 use wide::f32x4;
 
 /// Writes [`dot`] of each row and the weights of each unit, plus the unit's bias.
@@ -58,7 +58,7 @@ fn two_rows(first: &[f32], second: &[f32], weights: &[f32], bias: &[f32], one: &
             yc += c * y;
             yd += d * y;
         }
-        let (mut at_x, mut at_y) = (folded([xa, xb, xc, xd]), folded([ya, yb, yc, yd]));
+        let (mut at_x, mut at_y) = (folded_together([xa, xb, xc, xd]), folded_together([ya, yb, yc, yd]));
         if !x_rest.is_empty() {
             for (at, (x, y)) in x_rest.iter().zip(y_rest).enumerate() {
                 let at = inputs / 4 * 4 + at;
@@ -78,34 +78,35 @@ fn two_rows(first: &[f32], second: &[f32], weights: &[f32], bias: &[f32], one: &
     }
 }
 
-/// The sums of the lanes of four vectors, each as [`dot`] folds its own.
-fn folded(sums: [f32x4; 4]) -> f32x4 {
-    let [s0, s1, s2, s3] = f32x4::transpose(sums);
-    (s0 + s1) + (s2 + s3)
-}
-
-/// Writes `inputs` values of each row, from its second one on and kept within -`most` and `most`, one row behind the other.
+/// Writes `inputs` values of each row, from its second one on and kept within -`most` and `most`, one row behind the other; none is NaN.
 #[inline(never)]
 pub fn gather(rows: &[f32], stride: usize, inputs: usize, most: f32, into: &mut Vec<f32>) {
-    into.clear();
-    for row in rows.chunks_exact(stride) {
-        let row = row.get(1..=inputs).unwrap_or_default();
-        into.extend(row.iter().map(|x| {
-            if *x > most {
-                most
-            } else if *x < -most {
-                -most
-            } else {
-                *x
-            }
-        }));
+    into.resize(rows.len() / stride * inputs, 0.0);
+    if inputs == 0 {
+        return;
+    }
+    let (high, low) = (f32x4::splat(most), f32x4::splat(-most));
+    for (row, into) in rows.chunks_exact(stride).zip(into.chunks_exact_mut(inputs)) {
+        let ((to, to_rest), (from, from_rest)) =
+            (into.as_chunks_mut::<4>(), row.get(1..=inputs).unwrap_or_default().as_chunks::<4>());
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = lanes(from).fast_min(high).fast_max(low).to_array();
+        }
+        for (to, from) in to_rest.iter_mut().zip(from_rest) {
+            *to = from.min(most).max(-most);
+        }
     }
 }
 
 /// Writes 0 for what is not above it, and `most` for what is above that.
 #[inline(never)]
 pub fn rectify(values: &mut [f32], most: f32) {
-    for value in values {
+    let (blocks, rest) = values.as_chunks_mut::<4>();
+    for block in blocks {
+        let x = lanes(block);
+        *block = (x.simd_gt(f32x4::splat(0.0)) & x.fast_min(f32x4::splat(most))).to_array();
+    }
+    for value in rest {
         *value = if *value > 0.0 { if *value < most { *value } else { most } } else { 0.0 };
     }
 }

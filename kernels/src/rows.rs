@@ -35,13 +35,19 @@ fn folded(sum: f32x4) -> f32 {
 #[must_use]
 #[inline(never)]
 pub fn all_finite(values: &[f32]) -> bool {
-    // x - x is +0 for a finite x and NaN otherwise: any bit tells.
-    let (blocks, rest) = values.as_chunks::<4>();
+    let (blocks, rest) = values.as_chunks::<16>();
     let mut bits = f32x4::splat(0.0);
     for block in blocks {
-        bits |= lanes(block) - lanes(block);
+        let ([a, b, c, d], _) = block.as_chunks::<4>() else { break };
+        bits |= (nothing(a) | nothing(b)) | (nothing(c) | nothing(d));
     }
     bits.to_array().iter().all(|lane| lane.to_bits() == 0) && rest.iter().all(|x| x.is_finite())
+}
+
+/// x - x: +0 for a finite x and NaN otherwise, so that any bit tells.
+#[inline(always)]
+fn nothing(x: &[f32; 4]) -> f32x4 {
+    lanes(x) - lanes(x)
 }
 
 /// Writes rows of a 1, `columns` values of `given`, and zeros up to `stride`.
@@ -56,11 +62,10 @@ pub fn lay_rows(given: &[f32], columns: usize, rows: &mut [f32], stride: usize) 
     for (row, values) in rows.chunks_exact_mut(stride).zip(given.chunks_exact(columns)) {
         let (head, tail) = row.split_at_mut(columns + 1);
         head[0] = 1.0;
-        let ((to, to_rest), (from, from_rest)) = (head[1..].as_chunks_mut::<4>(), values.as_chunks::<4>());
+        let ((to, to_rest), (from, from_rest)) = (head[1..].as_chunks_mut::<16>(), values.as_chunks::<16>());
         for (to, from) in to.iter_mut().zip(from) {
-            // The same bits. Without it the compiler makes a call of the loop that copies memory, which leaves the module and takes
-            // twice the time for the few values of a row.
-            *to = lanes(from).fast_max(lanes(from)).to_array();
+            let (([t0, t1, t2, t3], _), ([f0, f1, f2, f3], _)) = (to.as_chunks_mut::<4>(), from.as_chunks::<4>()) else { break };
+            (*t0, *t1, *t2, *t3) = (same(f0), same(f1), same(f2), same(f3));
         }
         for (to, from) in to_rest.iter_mut().zip(from_rest) {
             *to = *from;
@@ -71,78 +76,79 @@ pub fn lay_rows(given: &[f32], columns: usize, rows: &mut [f32], stride: usize) 
     }
 }
 
-/// For each row [`dot`] of it and `weights`; and the first index after 0 whose product is the largest of those above `least`, 0 where none
-/// is.
+/// The same bits. Without it the compiler makes a call of the loop that copies memory, which leaves the module and takes twice the time
+/// for the few values of a row.
+#[inline(always)]
+fn same(values: &[f32; 4]) -> [f32; 4] {
+    lanes(values).fast_max(lanes(values)).to_array()
+}
+
+/// For each row [`dot`] of it and `weights`.
 ///
 /// # Shapes and ranges
 /// - `rows`: rows of `weights.len()` values, a multiple of four.
-/// - `scores`, `largest`: one for each row.
+/// - `scores`: one for each row.
+#[inline(never)]
+pub fn score_rows(rows: &[f32], weights: &[f32], scores: &mut [f64]) {
+    let width = weights.len();
+    if width < 4 {
+        return;
+    }
+    // Four rows at a time: a weight is read once for all of them, and their lanes are folded together.
+    let (fours, rest) = scores.as_chunks_mut::<4>();
+    let done = 4 * fours.len() * width;
+    for (rows, scores) in rows.chunks_exact(4 * width).zip(fours) {
+        *scores = four_dots(rows, weights).map(f64::from);
+    }
+    for (row, score) in rows.get(done..).unwrap_or_default().chunks_exact(width).zip(rest) {
+        *score = f64::from(dot(row, weights));
+    }
+}
+
+/// [`dot`] of `weights` and each of four rows that lie one after another; a multiple of four weights.
+#[inline(always)]
+fn four_dots(rows: &[f32], weights: &[f32]) -> [f32; 4] {
+    let (a, rest) = rows.split_at(weights.len());
+    let (b, rest) = rest.split_at(weights.len());
+    let (c, d) = rest.split_at(weights.len());
+    let [(a, _), (b, _), (c, _), (d, _)] = [a, b, c, d].map(|row| row.as_chunks::<4>());
+    let zero = f32x4::splat(0.0);
+    let (mut sa, mut sb, mut sc, mut sd) = (zero, zero, zero, zero);
+    for ((((weight, a), b), c), d) in weights.as_chunks::<4>().0.iter().zip(a).zip(b).zip(c).zip(d) {
+        let weight = lanes(weight);
+        sa += lanes(a) * weight;
+        sb += lanes(b) * weight;
+        sc += lanes(c) * weight;
+        sd += lanes(d) * weight;
+    }
+    folded_together([sa, sb, sc, sd]).to_array()
+}
+
+/// The sums of the lanes of four vectors, each as [`dot`] folds its own.
+#[inline(always)]
+pub(crate) fn folded_together(sums: [f32x4; 4]) -> f32x4 {
+    let [s0, s1, s2, s3] = f32x4::transpose(sums);
+    (s0 + s1) + (s2 + s3)
+}
+
+/// The first index after 0 whose product is the largest of those above `least`; 0 where none is.
+///
+/// # Shapes and ranges
+/// `weights`: of which each is a number of 32 bits; as many values of the row count.
 ///
 /// # Determinism
 /// Products are rounded to `f32`; none may be NaN.
+#[must_use]
 #[inline(never)]
-pub fn score_rows(rows: &[f32], weights: &[f32], least: f32, scores: &mut [f64], largest: &mut [u32]) {
-    let (weights, _) = weights.as_chunks::<4>();
-    let (blocks, _) = rows.as_chunks::<4>();
-    let Some((first_weight, weights)) = weights.split_first() else { return };
-    let width = weights.len() + 1;
-    // Two rows at a time hide the latency of sums and comparisons; an odd last one is its own pair.
-    for ((rows, scores), largest) in blocks.chunks(2 * width).zip(scores.chunks_mut(2)).zip(largest.chunks_mut(2)) {
-        let (one, other) = if rows.len() == 2 * width { rows.split_at(width) } else { (rows, rows) };
-        let (Some((one_first, one)), Some((other_first, other))) = (one.split_first(), other.split_first()) else { return };
-        let (mut a, mut b) = (Tally::new(one_first, first_weight, least), Tally::new(other_first, first_weight, least));
-        let (mut block, next) = (f32x4::splat(0.0), f32x4::splat(1.0));
-        for ((x, y), weight) in one.iter().zip(other).zip(weights) {
-            block += next;
-            let weight = lanes(weight);
-            a.add(lanes(x) * weight, block);
-            b.add(lanes(y) * weight, block);
-        }
-        for ((score, largest), tally) in scores.iter_mut().zip(largest).zip([a, b]) {
-            *score = f64::from(folded(tally.sum));
-            *largest = tally.largest(least);
+pub fn largest_product(row: &[f32], weights: &[f64], least: f32) -> u32 {
+    let mut best = (least, 0);
+    for ((x, weight), at) in row.iter().zip(weights).zip(0..).skip(1) {
+        let product = x * *weight as f32;
+        if product > best.0 {
+            best = (product, at);
         }
     }
-}
-
-/// The products of one row so far.
-#[derive(Clone, Copy)]
-struct Tally {
-    sum: f32x4,
-    /// The largest of each lane.
-    most: f32x4,
-    /// Which block it is in.
-    place: f32x4,
-}
-
-impl Tally {
-    #[inline(always)]
-    fn new(x: &[f32; 4], weight: &[f32; 4], least: f32) -> Self {
-        let products = lanes(x) * lanes(weight);
-        let [_, p1, p2, p3] = products.to_array();
-        let most = f32x4::new([least, p1, p2, p3]).fast_max(f32x4::splat(least));
-        // As a sum that starts at 0 has it.
-        Self { sum: f32x4::splat(0.0) + products, most, place: f32x4::splat(0.0) }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, products: f32x4, block: f32x4) {
-        self.sum += products;
-        let larger = products.simd_gt(self.most);
-        self.most = self.most.fast_max(products);
-        self.place = larger.select(block, self.place);
-    }
-
-    fn largest(&self, least: f32) -> u32 {
-        let mut best = (least, 0);
-        for (lane, (value, block)) in self.most.to_array().into_iter().zip(self.place.to_array()).enumerate() {
-            let at = 4 * block as u32 + lane as u32;
-            if value > best.0 || (value == best.0 && value > least && at < best.1) {
-                best = (value, at);
-            }
-        }
-        best.1
-    }
+    best.1
 }
 
 #[cfg(test)]
@@ -182,7 +188,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_are_laid_and_scored_as_one_by_one() {
-        for (columns, count) in [(1, 1), (3, 2), (6, 5), (64, 7), (255, 3)] {
+        for (columns, count) in [(1, 1), (3, 2), (6, 5), (64, 7), (255, 3), (64, 21)] {
             let stride = (columns + 1usize).next_multiple_of(4);
             let given = numbers(columns * count, 11);
             let mut rows = vec![9.0; stride * count];
@@ -190,7 +196,7 @@ pub(crate) mod tests {
             let mut weights = numbers(columns + 1, 7);
             weights.resize(stride, 0.0);
             let mut scores = vec![0.0; count];
-            score_rows(&rows, &weights, 0.0, &mut scores, &mut vec![0; count]);
+            score_rows(&rows, &weights, &mut scores);
             for (at, row) in rows.chunks_exact(stride).enumerate() {
                 assert_eq!(row[0], 1.0);
                 assert_eq!(row[1..=columns], given[at * columns..(at + 1) * columns]);
@@ -220,29 +226,25 @@ pub(crate) mod tests {
         for n in [4, 8, 12, 68] {
             for seed in 0..20 {
                 let (mut rows, weights) = (numbers(3 * n, seed), numbers(n, seed + 100));
-                let mut found = [9; 3];
                 for row in rows.chunks_exact_mut(n) {
                     row[0] = 50.0;
                     // Ties.
                     row[n - 1] = row[n / 2];
                 }
-                score_rows(&rows, &weights, 0.05, &mut [0.0; 3], &mut found);
-                for (row, found) in rows.chunks_exact(n).zip(found) {
+                let weights: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
+                for row in rows.chunks_exact(n) {
                     let mut want = (0.05, 0);
                     for at in 1..n {
-                        let product = row[at] * weights[at];
+                        let product = row[at] * weights[at] as f32;
                         if product > want.0 {
                             want = (product, at as u32);
                         }
                     }
-                    assert_eq!(found, want.1, "{n} {seed}");
+                    assert_eq!(largest_product(row, &weights, 0.05), want.1, "{n} {seed}");
                 }
             }
         }
-        let mut found = [7];
-        score_rows(&[1.0, 2.0, 1.0, 2.0], &[9.0, 1.0, 2.0, 1.0], 0.05, &mut [0.0], &mut found);
-        assert_eq!(found, [1]);
-        score_rows(&[1.0, 0.0, 0.0, 0.0], &[9.0, 1.0, 2.0, 1.0], 0.05, &mut [0.0], &mut found);
-        assert_eq!(found, [0]);
+        assert_eq!(largest_product(&[1.0, 2.0, 1.0, 2.0], &[9.0, 1.0, 2.0, 1.0], 0.05), 1);
+        assert_eq!(largest_product(&[1.0, 0.0, 0.0, 0.0], &[9.0, 1.0, 2.0, 1.0], 0.05), 0);
     }
 }

@@ -34,11 +34,55 @@ fn descend(nodes: &[Node], root: u32, depth: u32, rows: &[f32], stride: usize) -
 
 /// Writes [`ROWS`] rows as columns: the values of one column side by side.
 fn turn(rows: &[f32], stride: usize, columns: &mut [[f32; ROWS]]) {
-    for (row, values) in rows.chunks_exact(stride).take(ROWS).enumerate() {
-        for (column, value) in columns.iter_mut().zip(values) {
-            column[row] = *value;
+    for (four, rows) in rows.chunks_exact(4 * stride).take(ROWS / 4).enumerate() {
+        let (a, rest) = rows.split_at(stride);
+        let (b, rest) = rest.split_at(stride);
+        let (c, d) = rest.split_at(stride);
+        let blocks = a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0).zip(c.as_chunks::<4>().0).zip(d.as_chunks::<4>().0);
+        for (columns, (((a, b), c), d)) in columns.chunks_exact_mut(4).zip(blocks) {
+            let turned = f32x4::transpose([lanes(a), lanes(b), lanes(c), lanes(d)]);
+            for (column, values) in columns.iter_mut().zip(turned) {
+                if let Some(place) = column.as_chunks_mut::<4>().0.get_mut(four) {
+                    *place = values.to_array();
+                }
+            }
         }
     }
+}
+
+/// One split of a tree whose leaves are bits, the leftmost one the lowest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cut {
+    /// Where the value lies in a row.
+    pub at: u32,
+    /// A value below it leaves all leaves as they are.
+    pub threshold: f32,
+    /// Another value leaves these: all but those below the first child.
+    pub keep: u32,
+}
+
+/// The lowest leaf that no split has taken away: the one in which a row ends. A column that does not exist gives leaf 0.
+///
+/// # References
+/// C. Lucchese et al. (2015), "QuickScorer: a fast algorithm to rank documents with additive ensembles of regression trees", SIGIR.
+fn exits_of(cuts: &[Cut], columns: &[[f32; ROWS]]) -> [u32; ROWS] {
+    // Bits only: no lane is ever a number.
+    let all = f32x4::splat(f32::from_bits(u32::MAX));
+    let (mut v0, mut v1, mut v2, mut v3) = (all, all, all, all);
+    for cut in cuts {
+        let Some(column) = columns.get(cut.at as usize) else { return [0; ROWS] };
+        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [0; ROWS] };
+        let (threshold, keep) = (f32x4::splat(cut.threshold), f32x4::splat(f32::from_bits(cut.keep)));
+        v0 &= lanes(x0).simd_lt(threshold) | keep;
+        v1 &= lanes(x1).simd_lt(threshold) | keep;
+        v2 &= lanes(x2).simd_lt(threshold) | keep;
+        v3 &= lanes(x3).simd_lt(threshold) | keep;
+    }
+    let mut exits = [0; ROWS];
+    for (exits, left) in exits.as_chunks_mut::<4>().0.iter_mut().zip([v0, v1, v2, v3]) {
+        *exits = left.to_array().map(|left| left.to_bits().trailing_zeros());
+    }
+    exits
 }
 
 /// One level of an oblivious tree.
@@ -52,24 +96,22 @@ pub struct Level {
 
 /// Bit k of each leaf is 1 where the row is not below the threshold of level k. A column that does not exist gives leaf 0.
 fn leaves_of(levels: &[Level], columns: &[[f32; ROWS]]) -> [u32; ROWS] {
+    // Bits only: no lane is ever a number.
     let zero = f32x4::splat(0.0);
     let (mut b0, mut b1, mut b2, mut b3) = (zero, zero, zero, zero);
-    // A power of two for each level: their sums are exact.
-    let mut bit = f32x4::splat(1.0);
-    for level in levels {
+    for (level, bit) in levels.iter().zip(0..) {
         let Some(column) = columns.get(level.at as usize) else { return [0; ROWS] };
-        let threshold = lanes(&level.threshold);
         let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [0; ROWS] };
-        b0 += lanes(x0).simd_lt(threshold) & bit;
-        b1 += lanes(x1).simd_lt(threshold) & bit;
-        b2 += lanes(x2).simd_lt(threshold) & bit;
-        b3 += lanes(x3).simd_lt(threshold) & bit;
-        bit += bit;
+        let (threshold, bit) = (lanes(&level.threshold), f32x4::splat(f32::from_bits(1 << bit)));
+        b0 |= lanes(x0).simd_lt(threshold) & bit;
+        b1 |= lanes(x1).simd_lt(threshold) & bit;
+        b2 |= lanes(x2).simd_lt(threshold) & bit;
+        b3 |= lanes(x3).simd_lt(threshold) & bit;
     }
     let all = (1u32 << levels.len()) - 1;
     let mut leaves = [0; ROWS];
     for (leaves, below) in leaves.as_chunks_mut::<4>().0.iter_mut().zip([b0, b1, b2, b3]) {
-        *leaves = below.to_array().map(|below| all - below as u32);
+        *leaves = below.to_array().map(|below| all ^ below.to_bits());
     }
     leaves
 }
@@ -84,7 +126,14 @@ pub enum Tree {
         /// Splits on the longest way down.
         depth: u32,
     },
-    /// One split for each level, at most 23 of them.
+    /// Splits in any order, and at most 32 leaves.
+    Cut {
+        /// First split, and the one behind the last.
+        cuts: [u32; 2],
+        /// Where the number of its leftmost leaf stands.
+        exit: u32,
+    },
+    /// One split for each level, at most 31 of them.
     Oblivious {
         /// First level, and the one behind the last.
         levels: [u32; 2],
@@ -100,6 +149,10 @@ pub struct Forest {
     pub trees: Vec<Tree>,
     /// Of the general trees.
     pub nodes: Vec<Node>,
+    /// Of the trees whose leaves are bits.
+    pub cuts: Vec<Cut>,
+    /// Numbers of their leaves, tree by tree, each from left to right.
+    pub exits: Vec<u32>,
     /// Of the oblivious trees.
     pub levels: Vec<Level>,
 }
@@ -114,13 +167,18 @@ impl Forest {
     #[inline(never)]
     pub fn run(&self, rows: &[f32], stride: usize, leaves: &[f64], margins: &mut [f64; ROWS], active: &mut [[u32; ROWS]]) {
         let mut columns = Vec::new();
-        if !self.levels.is_empty() {
+        if !self.levels.is_empty() || !self.cuts.is_empty() {
             columns.resize(stride, [0.0; ROWS]);
             turn(rows, stride, &mut columns);
         }
         for (tree, active) in self.trees.iter().zip(active) {
             *active = match *tree {
                 Tree::General { root, depth } => descend(&self.nodes, root, depth, rows, stride),
+                Tree::Cut { cuts: [first, end], exit } => {
+                    let cuts = self.cuts.get(first as usize..end as usize).unwrap_or_default();
+                    let numbers = self.exits.get(exit as usize..).unwrap_or_default();
+                    exits_of(cuts, &columns).map(|exit| numbers.get(exit as usize).copied().unwrap_or_default())
+                }
                 Tree::Oblivious { levels: [first, end], leaf } => {
                     let levels = self.levels.get(first as usize..end as usize).unwrap_or_default();
                     leaves_of(levels, &columns).map(|bits| leaf + bits)
@@ -194,26 +252,56 @@ mod tests {
         }
         assert_eq!(leaves_of(&[], &columns), [0; ROWS]);
     }
+
+    #[test]
+    fn the_lowest_leaf_that_is_left_is_where_a_row_ends() {
+        let stride = 8;
+        let rows = numbers(ROWS * stride, 3);
+        let mut columns = [[0.0; ROWS]; 8];
+        turn(&rows, stride, &mut columns);
+        // A root, one split below each side; leaves 0 to 3 from left to right.
+        let cuts = [(3, 0.1, !0b0011), (5, -0.2, !0b0001), (0, 0.3, !0b0100)].map(|(column, threshold, keep)| Cut {
+            at: column,
+            threshold,
+            keep,
+        });
+        for (row, got) in rows.chunks_exact(stride).zip(exits_of(&cuts, &columns)) {
+            let want = match (row[3] >= 0.1, row[5] >= -0.2, row[0] >= 0.3) {
+                (false, right, _) => u32::from(right),
+                (true, _, right) => 2 + u32::from(right),
+            };
+            assert_eq!(got, want);
+        }
+        assert_eq!(exits_of(&[], &columns), [0; ROWS]);
+        assert_eq!(exits_of(&[Cut { at: 8, ..cuts[0] }], &columns), [0; ROWS]);
+    }
+
     #[test]
     fn leaves_are_added_in_the_order_of_the_trees() {
         let stride = 4;
         let rows = numbers(ROWS * stride, 5);
         let leaf = |number: u32| Node { at: 0, threshold: f32::from_bits(number), children: [number + 1; 2] };
         let forest = Forest {
-            trees: vec![Tree::Oblivious { levels: [0, 1], leaf: 2 }, Tree::General { root: 0, depth: 1 }],
+            trees: vec![
+                Tree::Oblivious { levels: [0, 1], leaf: 2 },
+                Tree::General { root: 0, depth: 1 },
+                Tree::Cut { cuts: [0, 1], exit: 1 },
+            ],
+            cuts: vec![Cut { at: 3, threshold: 0.2, keep: !1 }],
+            exits: vec![9, 3, 1],
             nodes: vec![Node { at: 1, threshold: 0.0, children: [1, 2] }, leaf(0), leaf(1)],
             levels: vec![Level { at: 2, threshold: [0.5; 4] }],
         };
         let leaves = [0.1, 0.7, -0.3, 1e-9];
-        let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 2]);
+        let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 3]);
         forest.run(&rows, stride, &leaves, &mut margins, &mut active);
         let mut sums = [0.25; ROWS];
         add_active(&active, &leaves, &mut sums);
         assert_eq!(sums, margins);
-        for ((row, margin), (first, second)) in rows.chunks_exact(stride).zip(margins).zip(active[0].into_iter().zip(active[1])) {
-            let want = [2 + u32::from(row[2] >= 0.5), u32::from(row[1] >= 0.0)];
-            assert_eq!([first, second], want);
-            assert_eq!(margin, 0.25 + leaves[want[0] as usize] + leaves[want[1] as usize]);
+        for (at, (row, margin)) in rows.chunks_exact(stride).zip(margins).enumerate() {
+            let want = [2 + u32::from(row[2] >= 0.5), u32::from(row[1] >= 0.0), if row[3] >= 0.2 { 1 } else { 3 }];
+            assert_eq!(active.map(|leaves| leaves[at]), want);
+            assert_eq!(margin, want.iter().fold(0.25, |sum, leaf| sum + leaves[*leaf as usize]));
         }
     }
 }

@@ -8,6 +8,7 @@ use super::meaning::Shipped;
 use crate::error::{Error, shown};
 use crate::math::{decay, dot, exp, ln, log_sum_exp};
 use crate::store::{Tape, TapeReader};
+use ears_kernels::quadratic_forms;
 use nalgebra::DMatrix;
 
 /// Most segments of a prior.
@@ -356,11 +357,6 @@ impl Head {
         f64::from(dot(&self.weights, row))
     }
 
-    /// Whether any leaf beside trees weighs something: before anything is learned none does, unless the prior says so.
-    pub(super) fn has_met_leaves(&self) -> bool {
-        self.mean.iter().skip(2).any(|mean| *mean != 0.0)
-    }
-
     /// Score of the inputs that a body gave, in log-odds: their sum in `f64`, in order.
     pub(super) fn score_of(&self, input: &HeadInput) -> f64 {
         input.dot(&self.mean)
@@ -378,10 +374,22 @@ impl Head {
         if self.gaussians.len() > 1 { exps(&self.ln_weights) } else { vec![1.0] }
     }
 
+    /// [`Head::variance`] of rows that lie one after another, under one Gaussian with a full covariance; else nothing.
+    pub(super) fn variances(&self, rows: &[f32], stride: usize) -> Vec<f64> {
+        let mut variances = Vec::new();
+        if let [only] = self.gaussians.as_slice()
+            && only.is_full()
+        {
+            variances.resize(rows.len() / stride, 0.0);
+            quadratic_forms(&only.covariance, self.mean.len(), rows, stride, &mut variances);
+        }
+        variances
+    }
+
     /// Variance of the score of one feature row: x' S x, or that of the mixture, sum of w_k (x' S_k x + (m_k . x - m . x)^2).
     #[must_use]
     pub fn variance(&self, row: &[f32]) -> f64 {
-        self.variance_of(&self.input(row))
+        self.variances(row, row.len()).pop().unwrap_or_else(|| self.variance_of(&self.input(row)))
     }
 
     /// The same for the inputs that a body gave.

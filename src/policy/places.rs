@@ -134,16 +134,25 @@ impl<'a> Places<'a> {
         index
     }
 
+    /// Whether any position belongs to one candidate.
+    pub(super) fn has_pins(&self) -> bool {
+        !self.pinned.is_empty()
+    }
+
     /// The next candidate in the order of falling logit, ties by index, closed ones last.
     pub(super) fn next_of_tail(&mut self) -> Option<u32> {
-        if self.tail.is_none() {
+        self.rest().next()
+    }
+
+    /// All candidates that have no place yet, in that order.
+    pub(super) fn rest(&mut self) -> &mut std::vec::IntoIter<u32> {
+        self.tail.get_or_insert_with(|| {
             let mut order = Vec::new();
             for group in [&mut self.open, &mut self.shown, &mut self.barred] {
                 let pairs: Vec<(f64, u32)> = group.drain(..).map(|i| (self.logits[i as usize], i)).collect();
-                order.extend(falling(&pairs));
+                order.append(&mut falling(&pairs));
             }
-            self.tail = Some(order.into_iter());
-        }
-        self.tail.as_mut()?.next()
+            order.into_iter()
+        })
     }
 }

@@ -25,7 +25,7 @@ struct Lists {
     cards: Vec<f64>,
     /// Chance that something on each shelf is played.
     values: Vec<f64>,
-    /// For each shelf, the card that counts most, and the chance that any card is played.
+    /// For each shelf, the card with the best score, and the chance that any card is played.
     best: Vec<Option<(usize, f64)>>,
 }
 
@@ -46,7 +46,11 @@ impl Ranker {
 
     /// Fills the candidates of a scored page: what the policy chooses from.
     pub(super) fn candidates(&self, page: &Page, settings: &PolicySettings, open: &mut OpenDecision) {
-        let barred: Vec<bool> = open.cards.iter().map(|card| self.history.is_hidden(*card)).collect();
+        let barred: Vec<bool> = if self.history.cards.len() == 0 {
+            vec![false; open.cards.len()]
+        } else {
+            open.cards.iter().map(|card| self.history.is_hidden(*card)).collect()
+        };
         let lists = self.lists(settings.kind, settings, open, &barred);
         let baseline = (settings.baseline_share > 0.0).then(|| self.lists(settings.fallen_back().kind, settings, open, &barred));
         let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
@@ -75,7 +79,9 @@ impl Ranker {
         candidates.show_once = settings.show_once;
         candidates.before = (open.cards.len()..open.cards.len() + open.above.cards.len()).map(|at| at as u32).collect();
         let cards = || open.cards.iter().chain(&open.above.cards);
-        candidates.identity = cards().map(|card| card.0).collect();
+        if settings.show_once {
+            candidates.identity = cards().map(|card| card.0).collect();
+        }
         if settings.diversity > 0.0 || settings.calibration > 0.0 {
             // Score units become logits as scores do.
             let unit =
@@ -89,6 +95,7 @@ impl Ranker {
             candidates.family = cards().map(|card| self.catalogue.registered(*card).family).collect();
         }
         open.values = lists.values;
+        open.best = lists.best.iter().map(|best| best.map(|(at, _)| at)).collect();
     }
 
     fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
@@ -102,7 +109,7 @@ impl Ranker {
         for (s, &shelf) in open.shelves.iter().enumerate() {
             let range = open.candidates.cards_of(s as u32);
             open_cards.clear();
-            let mut best: Option<(f64, usize)> = None;
+            let mut best: Option<usize> = None;
             for at in range.clone() {
                 let value = match kind {
                     PolicyKind::LinUcb => open.scores[at] + settings.alpha * open.spread[at],
@@ -118,8 +125,8 @@ impl Ranker {
                 });
                 if !barred[at] {
                     open_cards.push(value);
-                    if best.is_none_or(|(most, _)| value > most) {
-                        best = Some((value, at));
+                    if best.is_none_or(|best| open.scores[at] > open.scores[best]) {
+                        best = Some(at);
                     }
                 }
             }
@@ -142,7 +149,7 @@ impl Ranker {
                 _ => value,
             });
             lists.values.push(value);
-            lists.best.push(best.map(|(_, at)| (at, chance_of_any)));
+            lists.best.push(best.map(|at| (at, chance_of_any)));
         }
         lists
     }

@@ -132,8 +132,7 @@ impl Ranker {
     pub fn marginals(&self, id: DecisionId) -> Result<Vec<f64>, Error> {
         let open = self.open_decision(id)?;
         let mut values = open.policy.first_card_marginals(&open.candidates);
-        let own = open.ranked.cards.iter().filter(|card| card.index.is_some()).count();
-        values.truncate(own);
+        values.truncate(open.own);
         Ok(values)
     }
 
@@ -143,40 +142,39 @@ impl Ranker {
     /// `unknown_decision` when it is not one of the last few of this visit.
     pub fn explain(&self, id: DecisionId) -> Result<Explanation, Error> {
         let open = self.open_decision(id)?;
-        let (candidates, slate, ranked) = (&open.candidates, &open.slate, &open.ranked);
+        let (candidates, slate) = (&open.candidates, &open.slate);
         let stride = self.bundle.schema.stride();
         let (model, schema) = (&self.bundle.model, &self.bundle.schema);
         let head = model.working(open.at.ms(), &[]);
-        let rows = || open.rows.chunks_exact(stride).take(open.cards.len());
         let mut scratch = Scratch::default();
-        let sds = open.sds.get_or_init(|| rows().map(|row| model.score_sd_by(&head, row, &mut scratch)).collect());
+        let sds = open.sds.get_or_init(|| model.score_sds_by(&head, &open.rows, stride, &mut scratch));
         // Beside a body each column of a card costs a score.
         let plain = *model.body() == Body::Plain;
         let from = if plain { |_: &Column| 0.0 } else { |column: &Column| column.default };
         let mut additions = Vec::new();
         let mut shelves = Vec::with_capacity(slate.shelves.len());
-        for (position, (placed, shelf)) in slate.shelves.iter().zip(&ranked.shelves).enumerate() {
+        for (position, placed) in slate.shelves.iter().enumerate() {
             let s = placed.placed.index as usize;
             let identity = self.catalogue.shelf(open.shelves[s]);
             let start = candidates.cards_of(placed.placed.index).start;
             let shelf_visible = position < candidates.visible.shelves;
             let cards = slate.cards[placed.cards.clone()]
                 .iter()
-                .zip(&ranked.cards[shelf.cards.clone()])
+                .zip(self.card_reasons(open, position, 0..placed.cards.len()))
                 .enumerate()
-                .map(|(place, (card, shown))| {
+                .map(|(place, (card, why))| {
                     let at = start + card.index as usize;
                     let row = &open.rows[at * stride..(at + 1) * stride];
                     let visible = shelf_visible && place < candidates.visible.cards;
                     let detailed = place < DETAILED_CARDS && (plain || visible);
                     CardExplanation {
-                        id: self.catalogue.card(shown.card).id.clone(),
+                        id: self.catalogue.card(open.cards[at]).id.clone(),
                         position: place as u32,
                         score: open.scores[at],
                         sd: detailed.then(|| sds[at]),
                         propensity: card.propensity,
-                        reason: shown.reason.code as u8,
-                        argument: shown.reason.argument,
+                        reason: why.code as u8,
+                        argument: why.argument,
                         visible,
                         contributions: if detailed {
                             model.additions(schema, &open.mean, row, &mut additions);
@@ -188,6 +186,7 @@ impl Ranker {
                     }
                 })
                 .collect();
+            let reason = self.shelf_reason(open, position);
             shelves.push(ShelfExplanation {
                 id: identity.id.clone(),
                 kind: self.catalogue.shelf_kind(identity.kind).to_owned(),
@@ -195,8 +194,8 @@ impl Ranker {
                 score: open.values[s],
                 logit: candidates.shelf_logits[s],
                 propensity: placed.placed.propensity,
-                reason: shelf.reason.code as u8,
-                argument: shelf.reason.argument,
+                reason: reason.code as u8,
+                argument: reason.argument,
                 visible: shelf_visible,
                 cards,
             });
@@ -211,7 +210,6 @@ impl Ranker {
                 probability: values[at],
             })
             .collect();
-        let own = ranked.cards.iter().filter(|card| card.index.is_some()).count();
         Ok(Explanation {
             decision_id: open.id.to_string(),
             at: open.at.ms() as f64,
@@ -220,7 +218,7 @@ impl Ranker {
             randomized: slate.randomized,
             shelves,
             marginals,
-            marginal_values: values[..own].to_vec(),
+            marginal_values: values[..open.own].to_vec(),
         })
     }
 }

@@ -7,7 +7,7 @@
 //! KDD). The mean over the week's pages, clipped, becomes a chance, the chance a bit, and the bit goes through randomised response.
 
 use super::contribute::{Heard, LISTENED, Target};
-use super::{Above, OpenDecision, RankedPage, Ranker};
+use super::{Above, OpenDecision, Ranker};
 use crate::bundle::PolicySettings;
 use crate::log::DecisionId;
 use crate::model::{Body, Scratch};
@@ -183,16 +183,19 @@ impl Ranker {
             shelves: open.shelves.clone(),
             cards: open.cards.clone(),
             rows: Vec::new(),
-            columns: Vec::new(),
             scores: open.scores.clone(),
             values: Vec::new(),
+            best: Vec::new(),
             candidates: Candidates {
                 starts: open.candidates.starts.clone(),
                 visible: open.candidates.visible,
                 ..Candidates::default()
             },
             slate: Slate::default(),
-            ranked: RankedPage::empty(open.id),
+            probe: false,
+            local: Vec::new(),
+            own: open.own,
+            app_pins: (0, 0),
             model_version: String::new(),
             mean: Vec::new(),
             sds: std::cell::OnceCell::new(),
@@ -208,7 +211,7 @@ impl Ranker {
         }
         if way.settings.kind.needs_spread() {
             let head = self.working_head(open.at);
-            shadow.spread = rows().map(|row| model.score_sd_by(&head, row, &mut scratch)).collect();
+            shadow.spread = model.score_sds_by(&head, &open.rows, stride, &mut scratch);
         }
         self.candidates(page, &way.settings, &mut shadow);
         shadow.policy.propensities(&shadow.candidates, &open.slate).ok()

@@ -4,17 +4,12 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::Error;
 use crate::page::{Card, CardKind};
-use crate::ranker::{RankedPage, ShelfSource};
-use crate::reasons::Reason;
 use crate::settings::Value;
 
 /// Separates the fields of a record of strings.
 const FIELD: u8 = 0x1f;
 /// Ends a record of strings.
 const RECORD: u8 = 0x1e;
-
-/// First word of a ranked page.
-const RESULT_FORMAT: f64 = 1.0;
 
 /// Deepest nesting of settings.
 const MAX_DEPTH: usize = 8;
@@ -106,45 +101,4 @@ pub(super) fn cards(strings: &str, numbers: &[f32]) -> Result<Vec<Card>, Error> 
         });
     }
     Ok(cards)
-}
-
-/// A ranked page as numbers.
-///
-/// Header of 8 words: format, shelves, cards, decision id (high and low half), probe, randomized, 0. For each shelf: source (index
-/// in the page, or -(1 + bit) for a local one), propensity, reason, argument or -1, number of cards, value. For each card: source
-/// (index in the page's flat list; on local shelves the handle), propensity, reason, argument or -1, score.
-pub(super) fn ranked_words(page: &RankedPage) -> Vec<f64> {
-    let (high, low) = page.id.halves();
-    let mut words = Vec::with_capacity(8 + 6 * page.shelves.len() + 5 * page.cards.len());
-    let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
-    let argument = |reason: Reason| reason.argument.map_or(-1.0, f64::from);
-    words.extend([
-        RESULT_FORMAT,
-        page.shelves.len() as f64,
-        page.cards.len() as f64,
-        f64::from(high),
-        f64::from(low),
-        flag(page.probe),
-        flag(page.randomized),
-        0.0,
-    ]);
-    for shelf in &page.shelves {
-        let source = match shelf.source {
-            ShelfSource::Page(index) => index as f64,
-            ShelfSource::Local(kind) => -1.0 - f64::from(kind.bit()),
-        };
-        words.extend([
-            source,
-            shelf.propensity,
-            f64::from(shelf.reason.code as u8),
-            argument(shelf.reason),
-            shelf.cards.len() as f64,
-            shelf.value,
-        ]);
-    }
-    for card in &page.cards {
-        let source = card.index.map_or(f64::from(card.card.index()), |index| index as f64);
-        words.extend([source, card.propensity, f64::from(card.reason.code as u8), argument(card.reason), card.score]);
-    }
-    words
 }

@@ -3,7 +3,7 @@
 use super::{bad_body, check_range, check_weights};
 use crate::error::Error;
 use crate::page::MAX_COLUMNS;
-use ears_kernels::{Forest, Level as FastLevel, Node as FastNode, Tree as FastTree};
+use ears_kernels::{Cut, Forest, Level as FastLevel, Node as FastNode, Tree as FastTree};
 
 mod build;
 
@@ -233,6 +233,9 @@ impl Trees {
                 forest.trees.push(FastTree::Oblivious { levels: [start, forest.levels.len() as u32], leaf: tree.leaf });
                 continue;
             }
+            if self.cut(tree.first, &mut forest) {
+                continue;
+            }
             let root = forest.nodes.len() as u32;
             let mut deepest = 0;
             let mut open = vec![(tree.first, 0)];
@@ -262,6 +265,39 @@ impl Trees {
             forest.trees.push(FastTree::General { root, depth: deepest });
         }
         Some(forest)
+    }
+
+    /// Adds a general tree whose leaves fit into the bits of a word; whether they do.
+    fn cut(&self, root: u32, forest: &mut Forest) -> bool {
+        let (first, exit) = (forest.cuts.len(), forest.exits.len());
+        // From left to right: a split is done once the leaves of its first child are counted.
+        let mut open = vec![(root, None)];
+        while let Some((child, start)) = open.pop() {
+            let leaves = forest.exits.len() - exit;
+            if child & FlatSplit::LEAF != 0 {
+                forest.exits.push(child & !FlatSplit::LEAF);
+                if leaves == u32::BITS as usize {
+                    forest.cuts.truncate(first);
+                    forest.exits.truncate(exit);
+                    return false;
+                }
+                continue;
+            }
+            let split = &self.splits[child as usize];
+            if let Some(start) = start {
+                let below = |leaf: usize| 1u64.unbounded_shl(leaf as u32) - 1;
+                forest.cuts.push(Cut {
+                    at: u32::from(split.column) + 1,
+                    threshold: f32::from_bits(split.value),
+                    keep: !((below(leaves) & !below(start)) as u32),
+                });
+                open.push((split.right, None));
+            } else {
+                open.extend([(child, Some(leaves)), (split.left, None)]);
+            }
+        }
+        forest.trees.push(FastTree::Cut { cuts: [first as u32, forest.cuts.len() as u32], exit: exit as u32 });
+        true
     }
 
     /// The trees for many rows at once, whose values are no NaN; `None` where their splits ask for more.
