@@ -229,6 +229,8 @@ export async function walkAll(tab, site, collector) {
 
   // Whose Home it is.
   for (const listener of [1, 2, 3, 4, 5, 6, '']) {
+    // The row scrolls, and WebKit's driver brings nothing into view sideways.
+    await ask(`document.querySelector('.person[data-listener="${listener}"]').scrollIntoView({ block: 'nearest', inline: 'center' }) ?? 1`);
     await leave(`.person[data-listener="${listener}"]`);
     assert.equal(await ask('document.documentElement.dataset.source'), 'policy');
     assert.match(await text('#visit'), listener === '' ? /^Visit / : /^Day 0$/);
@@ -261,10 +263,11 @@ export async function walkAll(tab, site, collector) {
   await leave('#forget-sure');
   assert.match(await text('#lede'), /^Nothing is known about you/);
 
-  // What the page says it asked for is what was asked of the site; the sign in the tab bar is asked for by the browser.
+  // What the page says it asked for is what was asked of the site, now or earlier in this walk, since WebKit keeps what it read; the sign in the tab
+  // bar is asked for by the browser.
   await tabTo('left');
   await click('#pane-left details:last-of-type summary', 'document.querySelector("#pane-left details:last-of-type").open');
-  site.requests.length = 0;
+  const earlier = new Set(site.requests.splice(0).map(({ path }) => path));
   await marked();
   await ask('(location.reload(), 1)');
   await ready();
@@ -274,12 +277,16 @@ export async function walkAll(tab, site, collector) {
   await new Promise((later) => { setTimeout(later, 600); });
   const listed = await ask('[...document.querySelectorAll("#pane-left .request-list li span")].map(({ textContent }) => textContent)');
   const own = (paths) => [...new Set(paths)].filter((path) => path !== '/' && path !== '/icon.svg' && path !== '/favicon.ico').sort();
-  assert.deepEqual(own(listed), own(site.requests.map(({ path }) => path)), 'the list is the recording');
+  const recorded = own(site.requests.map(({ path }) => path));
+  assert.deepEqual(recorded.filter((path) => !listed.includes(path)), [], 'all that was recorded is listed');
+  assert.deepEqual(own(listed).filter((path) => !recorded.includes(path) && !earlier.has(path)), [], 'all that is listed was recorded');
   assert.deepEqual([collector.received, collector.others], [[], []], 'nothing left the site');
 
   // A phone: the panel covers the page.
   await tab.resize(390, 844);
   await until('innerWidth < 1100');
+  // The panel slides away first.
+  await until('(() => { const { left, top, width, height } = document.getElementById("open-panel").getBoundingClientRect(); return document.elementFromPoint(left + width / 2, top + height / 2)?.closest("#open-panel"); })()');
   await click('#open-panel', 'document.body.classList.contains("panel-open") && document.getElementById("home").inert');
   for (const name of TABS) await tabTo(name);
   await click('#close-panel', '!document.getElementById("home").inert');

@@ -9,6 +9,7 @@ import { fetchAll, tasksOf, walk, watchShifts } from './visit.mjs';
 
 const ROUNDS = 9;
 const WALKS = 3;
+const TURNS = 4;
 const NETWORKS = {
   'this machine': undefined,
   '10 Mbit/s, 40 ms': { offline: false, latency: 40, downloadThroughput: 10e6 / 8, uploadThroughput: 10e6 / 8 },
@@ -25,7 +26,18 @@ if (!findBrowser()) {
 }
 const browser = await launch();
 
-async function visit(site, { query = '?seed=1', network, script, traced = false } = {}) {
+/** A fresh profile on a ranked page. A page that comes in the server's order, as on a machine that is busy for seconds, is no measurement: once more. */
+async function visit(site, options = {}) {
+  for (let turn = 1; ; turn += 1) {
+    const visited = await attempt(site, options);
+    if (await visited.page.getAttribute('html', 'data-source') === 'policy') return visited;
+    assert.ok(turn < TURNS, `expected a ranked page, found the server's order ${TURNS} times`);
+    if (options.traced) await browser.stopTracing();
+    await visited.close();
+  }
+}
+
+async function attempt(site, { query = '?seed=1', network, script, traced = false }) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
   const page = await context.newPage();
   if (network) {
@@ -36,7 +48,7 @@ async function visit(site, { query = '?seed=1', network, script, traced = false 
   if (script) await page.addInitScript(script);
   if (traced) await browser.startTracing(page, { categories: ['toplevel', '__metadata'] });
   await page.goto(`${site.url}${query}`);
-  await page.waitForSelector('html[data-source=policy] .shelf');
+  await page.waitForSelector('html[data-source] .shelf');
   return { page, close: () => context.close() };
 }
 
