@@ -20,7 +20,7 @@ pub fn quadratic_forms(matrix: &[f64], width: usize, rows: &[f32], stride: usize
         return;
     }
     let zero = f64x2::splat(0.0);
-    // Both lanes at once: one at a time, the small core puts them together in memory, at five times the cost.
+    // Both lanes at once: of one at a time the small core makes two stores and a load, which wait for each other.
     let matrix: Vec<[f64; 2]> = matrix.iter().map(|s| [*s; 2]).collect();
     let mut columns = vec![[0.0; ROWS]; width];
     for (rows, forms) in rows.chunks(ROWS * stride).zip(forms.chunks_mut(ROWS)) {
