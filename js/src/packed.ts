@@ -262,7 +262,7 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
   const ranking: PackedRanking = Object.freeze({
     decisionId: id,
     source: 'policy',
-    policy: engine.policy(words),
+    policy: core.policyKind(),
     modelVersion: engine.modelVersion,
     randomized: words[6] === 1,
     probe: words[5] === 1,
