@@ -35,9 +35,9 @@ export class Engine {
     return this.rehydrator.page(this.ranked(page, now, true), page, this.core.policyKind());
   }
 
-  /** Ranks what was packed. */
+  /** Ranks what was packed; a copy, since further calls may move the memory. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
-    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
+    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all).slice();
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

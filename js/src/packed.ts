@@ -94,7 +94,7 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
         lines.register(engine, page.cards);
         packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!);
       }
-      return read(engine.ranked(page, now, false).slice(), engine, page);
+      return read(engine.ranked(page, now, false), engine, page);
     },
   };
   const ranked = home.rankSync(way as unknown as PageInput, context) as unknown as PackedRanking | RankedPage;
