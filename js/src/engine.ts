@@ -4,7 +4,7 @@ import type { CompleteEvent } from './events.js';
 import { PACKED, type PackedWay } from './packed-way.js';
 import { columnsOf, Packer, type Columns } from './packer.js';
 import { Registry } from './registry.js';
-import { POLICY, Rehydrator } from './rehydrate.js';
+import { Rehydrator } from './rehydrate.js';
 import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
 
 export class Engine {
@@ -14,8 +14,6 @@ export class Engine {
   columns!: Columns;
   #packer!: Packer;
   rehydrator!: Rehydrator;
-  /** Names by number. */
-  readonly #policies: string[] = [];
 
   constructor(core: Core) {
     this.core = core;
@@ -34,18 +32,12 @@ export class Engine {
   rank(page: PageInput & Partial<PackedWay>, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
     if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
     this.#packer.pack(page, context, utcOffsetMinutes);
-    const words = this.ranked(page, now, true);
-    return this.rehydrator.page(words, page, this.policy(words));
+    return this.rehydrator.page(this.ranked(page, now, true), page, this.core.policyKind());
   }
 
-  /** Ranks what was packed. */
+  /** Ranks what was packed; a copy, since further calls may move the memory. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
-    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
-  }
-
-  /** Name of the policy in use, by which a page was just ranked. */
-  policy(words: Float64Array): string {
-    return this.#policies[words[POLICY]!] ??= this.core.policyKind();
+    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all).slice();
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

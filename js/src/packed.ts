@@ -94,7 +94,7 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
         lines.register(engine, page.cards);
         packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!);
       }
-      return read(engine.ranked(page, now, false).slice(), engine, page);
+      return read(engine.ranked(page, now, false), engine, page);
     },
   };
   const ranked = home.rankSync(way as unknown as PageInput, context) as unknown as PackedRanking | RankedPage;
@@ -262,7 +262,7 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
   const ranking: PackedRanking = Object.freeze({
     decisionId: id,
     source: 'policy',
-    policy: engine.policy(words),
+    policy: core.policyKind(),
     modelVersion: engine.modelVersion,
     randomized: words[6] === 1,
     probe: words[5] === 1,

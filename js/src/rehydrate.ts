@@ -1,6 +1,6 @@
 // Result words become the app's own objects in their new order, with place, propensity and reason: frozen.
 //
-// Words: 0 format, 1 shelves, 2 words, 3 and 4 decision id, 5 probe, 6 randomized, 7 number of the policy; per shelf [source,
+// Words: 0 format, 1 shelves, 2 words, 3 and 4 decision id, 5 probe, 6 randomized, 7 zero; per shelf [source,
 // propensity, reason, argument, cards, how many first ones are told of]; then for each shelf, in display order, the source of each card, and
 // [propensity, reason, argument] of those told of.
 import { HomeError } from './errors.js';
@@ -14,7 +14,6 @@ export const HEADER_WORDS = 8;
 export const SHELF_WORDS = 6;
 export const CARD_WORDS = 3;
 export const LENGTH = 2;
-export const POLICY = 7;
 const NO_ARGUMENT = -1;
 const MODEL = REASON_CODES.indexOf('model');
 

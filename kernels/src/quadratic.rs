@@ -20,6 +20,8 @@ pub fn quadratic_forms(matrix: &[f64], width: usize, rows: &[f32], stride: usize
         return;
     }
     let zero = f64x2::splat(0.0);
+    // Both lanes at once: of one at a time the small core makes two stores and a load, which wait for each other.
+    let matrix: Vec<[f64; 2]> = matrix.iter().map(|s| [*s; 2]).collect();
     let mut columns = vec![[0.0; ROWS]; width];
     for (rows, forms) in rows.chunks(ROWS * stride).zip(forms.chunks_mut(ROWS)) {
         for (at, row) in rows.chunks_exact(stride).enumerate() {
@@ -33,13 +35,13 @@ pub fn quadratic_forms(matrix: &[f64], width: usize, rows: &[f32], stride: usize
             let mut entries = line.iter().zip(&columns).skip(i);
             let Some((own, first)) = entries.next() else { break };
             for (s, column) in entries {
-                let (s, [x0, x1, x2, x3]) = (f64x2::splat(*s), pairs(column));
+                let (s, [x0, x1, x2, x3]) = (f64x2::new(*s), pairs(column));
                 t0 += s * x0;
                 t1 += s * x1;
                 t2 += s * x2;
                 t3 += s * x3;
             }
-            let (own, [x0, x1, x2, x3]) = (f64x2::splat(*own), pairs(first));
+            let (own, [x0, x1, x2, x3]) = (f64x2::new(*own), pairs(first));
             s0 += x0 * (own * x0 + (t0 + t0));
             s1 += x1 * (own * x1 + (t1 + t1));
             s2 += x2 * (own * x2 + (t2 + t2));
