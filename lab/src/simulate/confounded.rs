@@ -60,9 +60,12 @@ const PLAN: [(&str, &[&str]); 3] = [
 pub struct Arguments {
     #[command(flatten)]
     seeds: Seeds,
-    /// Listeners of each run, and of each seed of the log.
+    /// Listeners of each run.
     #[arg(long, default_value_t = 100)]
     listeners: u32,
+    /// Listeners of each of the log's three seeds. Default: as many as a run has.
+    #[arg(long)]
+    log_listeners: Option<u32>,
     /// Days of each run and of the log, two visits each.
     #[arg(long, default_value_t = 30)]
     days: u32,
@@ -293,8 +296,10 @@ fn rates(log: &Log, podcasts: bool) -> [f64; 2] {
 pub struct Plan {
     /// Seeds of the runs.
     pub seeds: Vec<u64>,
-    /// Listeners of each run and of each seed of the log.
+    /// Listeners of each run.
     pub listeners: u32,
+    /// Listeners of each seed of the log.
+    pub log_listeners: u32,
     /// Days of each.
     pub days: u32,
     /// Threads.
@@ -343,7 +348,7 @@ pub fn run(plan: &Plan, units: &Units, keep: &mut Keep<'_>, progress: &(dyn Fn(u
         bundle: logging_bundle()?,
         threads: plan.threads,
     };
-    let log = log(&base, &|_, _| ())?;
+    let log = log(&Settings { listeners: plan.log_listeners, ..base.clone() }, &|_, _| ())?;
     keep(Some(&log), "", &[])?;
     let arms: Vec<(&str, &str)> =
         PLAN.iter().flat_map(|(body, objectives)| objectives.iter().map(move |objective| (*body, *objective))).collect();
@@ -472,8 +477,13 @@ impl Arguments {
     /// # Errors
     /// As [`run`], or when a file cannot be written.
     pub fn run(&self) -> Result<(), LabError> {
-        let plan =
-            Plan { seeds: self.seeds.all(10), listeners: self.listeners, days: self.days, threads: self.long.threads.count() };
+        let plan = Plan {
+            seeds: self.seeds.all(10),
+            listeners: self.listeners,
+            log_listeners: self.log_listeners.unwrap_or(self.listeners),
+            days: self.days,
+            threads: self.long.threads.count(),
+        };
         let units = self.long.partial.units()?;
         let bar = crate::progress::bar("models and runs");
         let mut keep = |log: Option<&Log>, name: &str, bytes: &[u8]| -> Result<(), LabError> {
@@ -560,7 +570,7 @@ mod tests {
 
     #[test]
     fn a_unit_belongs_to_its_bundle() {
-        let plan = Plan { seeds: vec![1], listeners: 2, days: 3, threads: 1 };
+        let plan = Plan { seeds: vec![1], listeners: 2, log_listeners: 2, days: 3, threads: 1 };
         let bundle = logging_bundle().unwrap();
         let unit = |bytes| Job { name: "linear ips frozen 1".into(), bundle: Some((&bundle, bytes)), seed: 1 }.unit(&plan);
         assert_eq!(unit(b"a"), unit(b"a"));
