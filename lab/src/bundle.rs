@@ -1,8 +1,9 @@
 //! Bundles: what a server ships and a device checks (`docs/bundle.md`). Writing is here, checking is the core's.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use ears_only::bundle::{Bundle, FORMAT, Limits, MAGIC, MAX_BUNDLE_BYTES};
+use ears_only::bundle::{Bundle, BundleSettings, FORMAT, Limits, MAGIC, MAX_BUNDLE_BYTES};
 use ears_only::features::{Column, FeatureSchema};
 use ears_only::model::{Body, HeadPrior, RewardModel};
 use ears_only::settings::Value;
@@ -293,7 +294,7 @@ pub fn read(bytes: &[u8]) -> Result<Opened, LabError> {
 ///
 /// # Errors
 /// As [`read`], with the file's name; a file that cannot be read or is too large.
-pub fn read_file(path: &std::path::Path) -> Result<(Vec<u8>, Opened), LabError> {
+pub fn read_file(path: &Path) -> Result<(Vec<u8>, Opened), LabError> {
     let unreadable = |error: std::io::Error| LabError::file(path, "a readable bundle", error);
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_BUNDLE_BYTES as u64 {
@@ -302,6 +303,28 @@ pub fn read_file(path: &std::path::Path) -> Result<(Vec<u8>, Opened), LabError> 
     let bytes = std::fs::read(path).map_err(unreadable)?;
     let opened = read(&bytes).map_err(|error| LabError::file(path, "a bundle", error))?;
     Ok((bytes, opened))
+}
+
+/// The model in a file of settings, or the built-in one without a path.
+///
+/// # Errors
+/// When the file cannot be read or is no model.
+pub fn settings(path: Option<&Path>) -> Result<BundleSettings, LabError> {
+    let Some(path) = path else { return Ok(BundleSettings::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| LabError::file(path, "a readable model", error))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| LabError::file(path, "JSON", error))?;
+    BundleSettings::read(&value).map_err(|error| LabError::file(path, "a model", error))
+}
+
+/// The bundle in a file, or a bundle of its [`settings`].
+///
+/// # Errors
+/// As [`read_file`] for a bundle, as [`settings`] for anything else.
+pub fn bundle_or_settings(path: Option<&Path>) -> Result<Bundle, LabError> {
+    match path.map(|path| (path, std::fs::read(path))) {
+        Some((path, Ok(bytes))) if bytes.starts_with(&MAGIC) => Ok(read_file(path)?.1.bundle),
+        _ => Ok(Bundle::new(settings(path)?)?),
+    }
 }
 
 #[cfg(test)]

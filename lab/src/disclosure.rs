@@ -1,6 +1,5 @@
 //! `ears-lab disclosure`: what records disclose together, and what an honest shuffler adds; the numbers of the core's accountant as a table.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,8 +10,8 @@ use ears_only::privacy::accountant::{
 };
 use serde::Serialize;
 
+use crate::arguments::Output;
 use crate::error::LabError;
-use crate::table::write_json;
 
 /// Numbers of records that the table shows: four weeks, half a year, a year.
 const RECORDS: [usize; 5] = [1, 4, 8, 26, 52];
@@ -28,9 +27,8 @@ pub struct Arguments {
     /// Epsilons of records to be composed, in thousandths, such as 1000,1000,500; after the table.
     #[arg(long, value_delimiter = ',')]
     records: Vec<u32>,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// The table.
@@ -90,12 +88,7 @@ impl Arguments {
     /// When delta lies outside (0, 1), a record's epsilon is not to be composed, or the report cannot be written.
     pub fn run(self) -> Result<ExitCode, LabError> {
         let report = report(self.delta, &self.records)?;
-        if self.json.as_deref() != Some(std::path::Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            write_json(&report, target)?;
-        }
+        self.output.finish(&report, &report.table())?;
         Ok(ExitCode::SUCCESS)
     }
 }

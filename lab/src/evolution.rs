@@ -12,7 +12,6 @@
 //! T. Salimans, J. Ho, X. Chen, S. Sidor, I. Sutskever (2017), "Evolution strategies as a scalable alternative to reinforcement
 //! learning", arXiv:1703.03864: antithetic pairs, one seed for each direction.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -22,13 +21,14 @@ use ears_only::settings::Value;
 use rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::{Long, Seeds};
 use crate::error::LabError;
 use crate::interval::paired;
 use crate::noisy::Channel;
 use crate::noisy::channel::epsilon_of;
 use crate::noisy::check::Words;
+use crate::progress;
 use crate::simulate::units::{Units, each};
-use crate::{progress, table};
 
 pub mod pool;
 
@@ -40,12 +40,8 @@ const PARTS: u64 = 32;
 /// Trains a model from one noisy bit for each device and week, in the demo world, beside the same loop without noise.
 #[derive(Args, Clone, Debug)]
 pub struct Arguments {
-    /// Runs, each with listeners and draws of its own.
-    #[arg(long, default_value_t = 3)]
-    seeds: u64,
-    /// Seed of the first run; the others follow.
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
+    #[command(flatten)]
+    seeds: Seeds,
     /// Listeners whose weeks are trained on; half as many others judge.
     #[arg(long, default_value_t = 400)]
     listeners: u32,
@@ -70,18 +66,8 @@ pub struct Arguments {
     /// Epsilon of a bit.
     #[arg(long, default_value_t = 1.0)]
     epsilon: f64,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps finished rounds in this file, one JSON object a line.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with the rounds that the file has already.
-    #[arg(long, requires = "partial")]
-    resume: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    long: Long,
 }
 
 /// What one run came to; values are chances that a page earns a stream, on listeners never trained on.
@@ -150,21 +136,16 @@ impl Arguments {
     /// # Errors
     /// When settings make no sense, the core refuses, or a file cannot be written.
     pub fn run(self) -> Result<ExitCode, LabError> {
-        let units = self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))?;
+        let units = self.long.partial.units()?;
         let bar = progress::bar("rounds");
         let report = report(&self, &units, &|done, all| progress::show(&bar, done, all))?;
         bar.finish_and_clear();
-        if self.json.as_deref() != Some(std::path::Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            table::write_json(&report, target)?;
-        }
+        self.long.output.finish(&report, &report.table())?;
         Ok(ExitCode::SUCCESS)
     }
 
     fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+        self.long.threads.count()
     }
 }
 
@@ -174,7 +155,8 @@ impl Arguments {
 /// When settings make no sense or the core refuses.
 pub fn report(asked: &Arguments, units: &Units, progress: &dyn Fn(u64, u64)) -> Result<Report, LabError> {
     let positive = |x: f64| x.is_finite() && x > 0.0;
-    let fine = asked.seeds > 0 && asked.listeners > 1 && asked.rounds > 0 && positive(asked.scale) && positive(asked.step);
+    let seeds = asked.seeds.all(3);
+    let fine = !seeds.is_empty() && asked.listeners > 1 && asked.rounds > 0 && positive(asked.scale) && positive(asked.step);
     if !fine || !(0.0..1.0).contains(&asked.momentum) || !asked.pairs.is_power_of_two() || asked.pairs > 256 {
         return Err(LabError::unreadable(
             "expected at least one seed, two listeners and a round, scale and step above 0, a momentum below 1 and a power of two up to 256 \
@@ -182,7 +164,6 @@ pub fn report(asked: &Arguments, units: &Units, progress: &dyn Fn(u64, u64)) -> 
         ));
     }
     let epsilon = epsilon_of(asked.epsilon)?;
-    let seeds: Vec<u64> = (asked.first_seed..asked.first_seed.saturating_add(asked.seeds)).collect();
     let all = seeds.len() as u64 * u64::from(3 * asked.rounds);
     let mut runs = Vec::new();
     for (at, seed) in seeds.iter().enumerate() {
@@ -405,11 +386,15 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::Threads;
+
+    fn on(threads: usize) -> Long {
+        Long { threads: Threads { threads: Some(threads) }, ..Long::default() }
+    }
 
     fn arguments() -> Arguments {
         Arguments {
-            seeds: 1,
-            first_seed: 5,
+            seeds: Seeds { seeds: Some(1), first_seed: 5 },
             listeners: 12,
             rounds: 2,
             bits: 3_000,
@@ -418,17 +403,13 @@ mod tests {
             step: 1.0,
             momentum: 0.6,
             epsilon: 1.0,
-            threads: Some(2),
-            partial: None,
-            resume: false,
-            json: None,
+            long: on(2),
         }
     }
 
     #[test]
     fn a_tiny_run_repeats_itself_on_any_number_of_threads_and_resumes() {
-        let run =
-            |threads, units: &Units| report(&Arguments { threads: Some(threads), ..arguments() }, units, &|_, _| ()).unwrap();
+        let run = |threads, units: &Units| report(&Arguments { long: on(threads), ..arguments() }, units, &|_, _| ()).unwrap();
         let file = std::env::temp_dir().join(format!("ears-lab-evolution-{}.jsonl", std::process::id()));
         let whole = run(1, &Units::open(&file, false).unwrap());
         assert_eq!(whole, run(2, &Units::nowhere()));

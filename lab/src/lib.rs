@@ -23,6 +23,7 @@
 //! | `disclosure` | [`disclosure`]: what records disclose together, and what a crowd hides of one |
 //! | `validate` | [`validate`]: what is wrong with a data set, alone or against another one |
 
+pub mod arguments;
 pub mod bundle;
 pub mod collect;
 pub mod convert;

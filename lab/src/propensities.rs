@@ -20,6 +20,7 @@ use nalgebra::{DMatrix, DVector};
 
 use crate::error::LabError;
 
+pub mod command;
 pub mod report;
 pub mod subjects;
 

@@ -27,6 +27,7 @@ use crate::error::LabError;
 use crate::interval::relative_difference;
 use crate::table::Comparison;
 
+pub mod command;
 pub mod embedding;
 pub mod lastfm;
 pub mod trial;

@@ -21,6 +21,7 @@ use crate::table::Comparison;
 
 mod baseline;
 pub mod carousel;
+pub mod command;
 pub mod confounded;
 pub(crate) mod device;
 pub mod exposure;

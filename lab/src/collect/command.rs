@@ -1,7 +1,7 @@
 //! `collect` and `estimate-probes` as they are called.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,9 +10,9 @@ use ears_only::privacy::{MAX_EPOCH, epoch_of};
 
 use super::gateway::Gateway;
 use super::{BODY_BYTES, Collector, Manifests, read_released, serve};
+use crate::arguments::Output;
 use crate::error::{EXIT_FAILED, LabError};
 use crate::noisy::probes::{Report, report};
-use crate::table::write_json;
 
 /// Takes records from devices, checks them, and releases them in cells that are big enough.
 #[derive(Args)]
@@ -106,9 +106,8 @@ pub struct EstimateProbes {
     /// The manifest they belong to; may be given again.
     #[arg(long = "manifest", required = true)]
     manifests: Vec<PathBuf>,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl EstimateProbes {
@@ -120,12 +119,7 @@ impl EstimateProbes {
         let manifests = Manifests::read(&self.manifests)?;
         let records = read_released(&manifests, &self.probes)?;
         let report: Report = report(&manifests, &records)?;
-        if self.json.as_deref() != Some(Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            write_json(&report, target)?;
-        }
+        self.output.finish(&report, &report.table())?;
         Ok(if report.answers() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
     }
 }

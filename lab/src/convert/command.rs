@@ -11,9 +11,9 @@ use ears_only::model::body::Tree;
 
 use super::architecture::Architecture;
 use super::{Format, Imported, check, draft};
+use crate::arguments::{Output, Threads};
 use crate::bundle::{self, Opened, Quantisation};
 use crate::error::{EXIT_FAILED, LabError};
-use crate::table;
 
 /// Makes a bundle of a model.
 #[derive(Args)]
@@ -60,12 +60,10 @@ pub struct CheckModels {
     /// Draws the damages.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A choice by its name.
@@ -171,14 +169,8 @@ impl CheckModels {
     /// # Errors
     /// When the folder has no index or one cannot be read.
     pub fn run(&self) -> Result<ExitCode, LabError> {
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let report = check::run(&self.folder, self.mutations, self.seed, threads)?;
-        if self.json.as_deref() != Some(Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            table::write_json(&report, target)?;
-        }
+        let report = check::run(&self.folder, self.mutations, self.seed, self.threads.count())?;
+        self.output.finish(&report, &report.table())?;
         Ok(if report.passes() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
     }
 }

@@ -23,6 +23,7 @@ use crate::error::LabError;
 use crate::simulate::units::{self, Units};
 
 pub mod carousel;
+pub mod command;
 pub mod home;
 
 /// Target policies of each world.

@@ -1,14 +1,13 @@
 //! `ears-lab check-noise`.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::check::{self, Settings};
+use crate::arguments::Long;
 use crate::error::LabError;
-use crate::simulate::units::Units;
-use crate::{progress, table};
+use crate::progress;
 
 /// Measures bias and coverage of the estimators for noisy records, in a world that knows the truth.
 #[derive(Args)]
@@ -19,18 +18,8 @@ pub struct CheckArguments {
     /// Records of each, for each probe.
     #[arg(long, default_value_t = 20_000)]
     records: u32,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps finished parts in this file, one JSON object a line.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with the parts that the file has already.
-    #[arg(long, requires = "partial")]
-    resume: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    long: Long,
 }
 
 impl CheckArguments {
@@ -39,18 +28,12 @@ impl CheckArguments {
     /// # Errors
     /// When there is nothing to run, or a file cannot be written.
     pub fn run(self) -> Result<ExitCode, LabError> {
-        let units = self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))?;
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        let units = self.long.partial.units()?;
         let bar = progress::bar("parts");
-        let settings = Settings { repetitions: self.repetitions, records: self.records, threads };
+        let settings = Settings { repetitions: self.repetitions, records: self.records, threads: self.long.threads.count() };
         let report = check::run(&settings, &units, &|done, all| progress::show(&bar, done, all))?;
         bar.finish_and_clear();
-        if self.json.as_deref() != Some(Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            table::write_json(&report, target)?;
-        }
+        self.long.output.finish(&report, &report.table())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -218,7 +218,7 @@ struct Worlds {
 
 impl Worlds {
     fn read(data: &Path) -> Result<Self, LabError> {
-        let lastfm = lastfm::Data { counts: crate::replay::lastfm::read(data)?, play_times: kuairand::PlayTimes::read(data)? };
+        let lastfm = lastfm::Data::read(data)?;
         Ok(Self {
             truth: lastfm::truth::Truth::new(&lastfm.counts, lastfm::TRUTH_SEED),
             lastfm,

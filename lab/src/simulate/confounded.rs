@@ -27,9 +27,10 @@ use super::device::Device;
 use super::families::{Bundles, Unit, columns, exploring, live, streams};
 use super::units::{Units, each};
 use super::{Settings, Stage, baseline};
+use crate::arguments::{Long, Seeds};
 use crate::error::LabError;
 use crate::interval::relative_difference;
-use crate::table::{Comparison, write_json};
+use crate::table::Comparison;
 use crate::train;
 use crate::train::fitted;
 use crate::train::gradient::Found;
@@ -57,15 +58,14 @@ const PLAN: [(&str, &[&str]); 3] = [
 /// Trains bodies naively and counterfactually on the log of a ranker that knew more than they do, and runs them on other devices.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Number of runs, each with listeners of its own.
-    #[arg(long, default_value_t = 10)]
-    seeds: u64,
-    /// Seed of the first run; the others follow.
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
-    /// Listeners of each run, and of each seed of the log.
+    #[command(flatten)]
+    seeds: Seeds,
+    /// Listeners of each run.
     #[arg(long, default_value_t = 100)]
     listeners: u32,
+    /// Listeners of each of the log's three seeds. Default: as many as a run has.
+    #[arg(long)]
+    log_listeners: Option<u32>,
     /// Days of each run and of the log, two visits each.
     #[arg(long, default_value_t = 30)]
     days: u32,
@@ -75,18 +75,8 @@ pub struct Arguments {
     /// Writes the log as a table, to train from by hand.
     #[arg(long)]
     log: Option<PathBuf>,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps finished units in this file, one JSON object a line.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with the units that the file has already.
-    #[arg(long, requires = "partial")]
-    resume: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    long: Long,
 }
 
 /// A body trained with an objective.
@@ -306,8 +296,10 @@ fn rates(log: &Log, podcasts: bool) -> [f64; 2] {
 pub struct Plan {
     /// Seeds of the runs.
     pub seeds: Vec<u64>,
-    /// Listeners of each run and of each seed of the log.
+    /// Listeners of each run.
     pub listeners: u32,
+    /// Listeners of each seed of the log.
+    pub log_listeners: u32,
     /// Days of each.
     pub days: u32,
     /// Threads.
@@ -356,7 +348,7 @@ pub fn run(plan: &Plan, units: &Units, keep: &mut Keep<'_>, progress: &(dyn Fn(u
         bundle: logging_bundle()?,
         threads: plan.threads,
     };
-    let log = log(&base, &|_, _| ())?;
+    let log = log(&Settings { listeners: plan.log_listeners, ..base.clone() }, &|_, _| ())?;
     keep(Some(&log), "", &[])?;
     let arms: Vec<(&str, &str)> =
         PLAN.iter().flat_map(|(body, objectives)| objectives.iter().map(move |objective| (*body, *objective))).collect();
@@ -486,12 +478,13 @@ impl Arguments {
     /// As [`run`], or when a file cannot be written.
     pub fn run(&self) -> Result<(), LabError> {
         let plan = Plan {
-            seeds: (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect(),
+            seeds: self.seeds.all(10),
             listeners: self.listeners,
+            log_listeners: self.log_listeners.unwrap_or(self.listeners),
             days: self.days,
-            threads: self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            threads: self.long.threads.count(),
         };
-        let units = self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))?;
+        let units = self.long.partial.units()?;
         let bar = crate::progress::bar("models and runs");
         let mut keep = |log: Option<&Log>, name: &str, bytes: &[u8]| -> Result<(), LabError> {
             match (log, &self.log, &self.bundles) {
@@ -506,13 +499,7 @@ impl Arguments {
         };
         let report = run(&plan, &units, &mut keep, &|done, all| crate::progress::show(&bar, done, all))?;
         bar.finish_and_clear();
-        if self.json.as_deref() != Some(std::path::Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            write_json(&report, target)?;
-        }
-        Ok(())
+        self.long.output.finish(&report, &report.table())
     }
 }
 
@@ -583,7 +570,7 @@ mod tests {
 
     #[test]
     fn a_unit_belongs_to_its_bundle() {
-        let plan = Plan { seeds: vec![1], listeners: 2, days: 3, threads: 1 };
+        let plan = Plan { seeds: vec![1], listeners: 2, log_listeners: 2, days: 3, threads: 1 };
         let bundle = logging_bundle().unwrap();
         let unit = |bytes| Job { name: "linear ips frozen 1".into(), bundle: Some((&bundle, bytes)), seed: 1 }.unit(&plan);
         assert_eq!(unit(b"a"), unit(b"a"));

@@ -1,7 +1,6 @@
 //! Which body? Every one is trained on the same log of an exploring policy, goes into a bundle, and runs on the devices of other
 //! listeners: with the head that learns, and with the same head held still.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use ears_only::bundle::{Bundle, BundleSettings, PolicySettings};
@@ -14,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{Units, each};
 use super::{Settings, Stage, baseline, logged};
+use crate::arguments::{Long, Seeds};
 use crate::bundle;
 use crate::error::LabError;
 use crate::interval::relative_difference;
-use crate::table::{Comparison, write_json};
+use crate::table::Comparison;
 use crate::train::fitted;
 use crate::train::objective::Objective;
 use crate::train::sample::{Quality, Sample};
@@ -36,12 +36,8 @@ const TIMED: usize = 200;
 /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// Number of runs, each with listeners of its own.
-    #[arg(long, default_value_t = 10)]
-    seeds: u64,
-    /// Seed of the first run; the others follow.
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
+    #[command(flatten)]
+    seeds: Seeds,
     /// Listeners of each run.
     #[arg(long, default_value_t = LISTENERS)]
     listeners: u32,
@@ -51,18 +47,8 @@ pub struct Arguments {
     /// How rows count in training: naive, ips, snips or mtr.
     #[arg(long, default_value = "ips")]
     objective: String,
-    /// Threads; the result does not depend on it, but for the times. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps finished units in this file, one JSON object a line.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with the units that the file has already.
-    #[arg(long, requires = "partial")]
-    resume: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    long: Long,
 }
 
 /// What one bundle did in one run.
@@ -424,24 +410,18 @@ impl Arguments {
     /// As [`run`], or when a file cannot be written.
     pub fn run(&self) -> Result<(), LabError> {
         let plan = Plan {
-            seeds: (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect(),
+            seeds: self.seeds.all(10),
             training_seeds: TRAINING_SEEDS.collect(),
             listeners: self.listeners,
             days: self.days,
             objective: Objective::from_name(&self.objective)?,
-            threads: self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+            threads: self.long.threads.count(),
         };
-        let units = self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))?;
+        let units = self.long.partial.units()?;
         let bar = crate::progress::bar("runs");
         let report = run(&plan, &units, &|done, all| crate::progress::show(&bar, done, all))?;
         bar.finish_and_clear();
-        if self.json.as_deref() != Some(std::path::Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            write_json(&report, target)?;
-        }
-        Ok(())
+        self.long.output.finish(&report, &report.table())
     }
 }
 

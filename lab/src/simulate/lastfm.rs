@@ -95,6 +95,16 @@ pub struct Data {
     pub play_times: PlayTimes,
 }
 
+impl Data {
+    /// Reads them from `directory`, at any depth.
+    ///
+    /// # Errors
+    /// When they are missing or cannot be read.
+    pub fn read(directory: &std::path::Path) -> Result<Self, LabError> {
+        Ok(Self { counts: crate::replay::lastfm::read(directory)?, play_times: PlayTimes::read(directory)? })
+    }
+}
+
 /// One run's world.
 pub struct World<'a> {
     /// Seed of the run.

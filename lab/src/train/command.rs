@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use super::network::Activation;
 use super::objective::Objective;
 use super::{Settings, fitted, train};
+use crate::arguments::Long;
 use crate::error::LabError;
 use crate::noisy::Channel;
 use crate::noisy::channel::epsilon_of;
+use crate::progress;
 use crate::train::log::Log;
 use crate::validate::gate::Gate;
-use crate::{progress, table};
 
 /// Trains a reward model on a log and writes it as a bundle.
 #[derive(clap::Args, Debug)]
@@ -35,9 +36,6 @@ pub struct Arguments {
     /// A model in JSON whose policy and feedback the bundle takes.
     #[arg(long)]
     policy: Option<PathBuf>,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
     /// How rows count: naive, ips, snips, mtr or dr; or poem or banditnet, which train the ranking.
     #[arg(long, default_value = "ips")]
     objective: String,
@@ -53,15 +51,9 @@ pub struct Arguments {
     /// Draws who judges, the first parameters and the order of the rows.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps the trees or passes done so far in this file, until the bundle is written.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with what the file has of this training; the bundle has the same bytes.
-    #[arg(long, requires = "partial")]
-    resume: bool,
+    /// What is kept are the trees or passes done so far, until the bundle is written, which has the same bytes.
+    #[command(flatten)]
+    long: Long,
     /// Strength of the ridge.
     #[arg(long)]
     ridge: Option<f64>,
@@ -183,8 +175,8 @@ impl Arguments {
             penalty: self.penalty,
             judge: self.judge,
             seed: self.seed,
-            threads: self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
-            keep: self.partial.clone().map(|file| (file, self.resume)),
+            threads: self.long.threads.count(),
+            keep: self.long.partial.partial.clone().map(|file| (file, self.long.partial.resume)),
         };
         let bar = progress::bar("trees or passes at most");
         let trained = train(&log, &settings, &mut |done, all| progress::show(&bar, done as u64, all as u64))?;
@@ -204,17 +196,11 @@ impl Arguments {
         }
         let bytes = draft.write()?;
         std::fs::write(&self.output, &bytes).map_err(|error| LabError::file(&self.output, "a writable file", error))?;
-        if let Some(partial) = &self.partial {
+        if let Some(partial) = &self.long.partial.partial {
             // Nothing is left to go on with; a leftover would only be read by a later --resume of the same training.
             let _ = std::fs::remove_file(partial);
         }
-        if self.json.as_deref() != Some(std::path::Path::new("-")) {
-            print!("{}", trained.report.table());
-        }
-        if let Some(target) = &self.json {
-            table::write_json(&trained.report, target)?;
-        }
-        Ok(())
+        self.long.output.finish(&trained.report, &trained.report.table())
     }
 }
 

@@ -12,9 +12,9 @@ use super::report::junit::junit;
 use super::report::report;
 use super::webhook::{self, Webhook};
 use super::{Outcome, Settings, faults, run, sample, schema, simulate};
+use crate::arguments::Output;
 use crate::error::{EXIT_FAILED, LabError};
 use crate::evaluate::target::Target;
-use crate::table;
 
 /// Arguments of `validate`.
 #[derive(Args, Clone, Debug)]
@@ -51,9 +51,8 @@ pub struct Arguments {
     /// Counts texts that are not UTF-8, in place of refusing the file.
     #[arg(long)]
     any_bytes: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the lines.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     /// Where the report goes as one HTML page that needs nothing else.
     #[arg(long)]
     html: Option<PathBuf>,
@@ -88,13 +87,8 @@ pub fn validate(arguments: &Arguments) -> Result<ExitCode, LabError> {
         let (schema, seen) = schema::infer::infer(&outcome.train);
         schema.write(target, &seen)?;
     }
-    if arguments.json.as_deref() != Some(Path::new("-")) {
-        print!("{}", lines(&outcome));
-    }
     let report = report(&outcome);
-    if let Some(target) = &arguments.json {
-        table::write_json(&report, target)?;
-    }
+    arguments.output.finish(&report, &lines(&outcome))?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(target) = &arguments.html {
         write(target, &page(&report, &name(&arguments.train), arguments.against.as_deref().map(name).as_deref()))?;
@@ -146,9 +140,8 @@ pub struct CheckArguments {
     /// Writes it as so many CSV files into a folder of that name.
     #[arg(long, requires = "sample")]
     parts: Option<u64>,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Measures how often a missing tier is found and how often chance is taken for a fault.
@@ -165,18 +158,16 @@ pub fn check(arguments: &CheckArguments) -> Result<ExitCode, LabError> {
     }
     let draws = simulate::draws(arguments.draws, arguments.rows)?;
     let faults = arguments.faults.as_deref().map(faults::plant).transpose()?;
-    if arguments.json.as_deref() != Some(Path::new("-")) {
-        println!("missing tiers found    {} of {}", draws.found, draws.pairs);
-        println!("false alarms           {} of {}", draws.false_alarms, draws.clean_pairs);
-        if let Some(faults) = &faults {
-            println!("planted faults found   {} of {} ({} kinds)", faults.found, faults.planted, faults.kinds);
-            faults.missed.iter().for_each(|line| println!("not found: {line}"));
-        }
-        draws.unwanted.iter().for_each(|line| println!("not wanted: {line}"));
+    let mut text = format!(
+        "missing tiers found    {} of {}\nfalse alarms           {} of {}\n",
+        draws.found, draws.pairs, draws.false_alarms, draws.clean_pairs
+    );
+    if let Some(faults) = &faults {
+        text.push_str(&format!("planted faults found   {} of {} ({} kinds)\n", faults.found, faults.planted, faults.kinds));
+        faults.missed.iter().for_each(|line| text.push_str(&format!("not found: {line}\n")));
     }
-    if let Some(target) = &arguments.json {
-        table::write_json(&json!({ "format": 1, "draws": draws, "faults": faults }), target)?;
-    }
+    draws.unwanted.iter().for_each(|line| text.push_str(&format!("not wanted: {line}\n")));
+    arguments.output.finish(&json!({ "format": 1, "draws": draws, "faults": faults }), &text)?;
     let wanted = draws.found * 1000 >= draws.pairs * 999
         && draws.false_alarms * 1000 <= draws.clean_pairs
         && faults.is_none_or(|faults| faults.found * 100 >= faults.planted * 98 && faults.clean_findings == 0);

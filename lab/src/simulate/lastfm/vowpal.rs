@@ -28,11 +28,11 @@ use super::home::{CandidateShelf, Home};
 use super::listener::{Listener, Look, PlacedShelf, Visit, base_logit};
 use super::opponents::{Moment, Policy, Popularity, Random};
 use super::{Data, TRUTH_SEED, World, middle, pilot, visits};
+use crate::arguments::{Long, Seeds};
 use crate::error::LabError;
 use crate::interval::relative_difference;
-use crate::simulate::kuairand::PlayTimes;
-use crate::simulate::units::{Units, each};
-use crate::table::{Comparison, write_json};
+use crate::simulate::units::each;
+use crate::table::Comparison;
 
 /// Scores of cards, the larger the better, and for slots also what fills each, as card and chance.
 type Answer = (Vec<f64>, Vec<(usize, f64)>);
@@ -409,12 +409,8 @@ pub struct Arguments {
     /// The script that puts it behind a pipe.
     #[arg(long)]
     script: PathBuf,
-    /// Number of runs, each with listeners of its own.
-    #[arg(long, default_value_t = 10)]
-    seeds: u64,
-    /// Seed of the first run; the others follow.
-    #[arg(long, default_value_t = 1)]
-    first_seed: u64,
+    #[command(flatten)]
+    seeds: Seeds,
     /// Listeners of each run, and of its pilot.
     #[arg(long, default_value_t = 50)]
     listeners: u32,
@@ -424,18 +420,8 @@ pub struct Arguments {
     /// Names of the settings to run. Default: all.
     #[arg(long)]
     setting: Vec<String>,
-    /// Threads; the result does not depend on it. Default: one for each processor.
-    #[arg(long)]
-    threads: Option<usize>,
-    /// Keeps finished units in this file, one JSON object a line.
-    #[arg(long)]
-    partial: Option<PathBuf>,
-    /// Goes on with the units that the file has already.
-    #[arg(long, requires = "partial")]
-    resume: bool,
-    /// Where the report goes as JSON; - for standard output, in place of the table.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    long: Long,
 }
 
 /// The result.
@@ -494,19 +480,19 @@ impl Arguments {
     /// # Errors
     /// When there is nothing to run, Vowpal Wabbit does not answer, the core refuses something, or a file cannot be written.
     pub fn run(&self) -> Result<(), LabError> {
-        let data = Data { counts: crate::replay::lastfm::read(&self.data)?, play_times: PlayTimes::read(&self.data)? };
+        let data = Data::read(&self.data)?;
         let settings: Vec<Setting> =
             SETTINGS.into_iter().filter(|s| self.setting.is_empty() || self.setting.iter().any(|name| name == s.name)).collect();
-        if self.seeds == 0 || self.days == 0 || settings.is_empty() {
+        let seeds = self.seeds.all(10);
+        if seeds.is_empty() || self.days == 0 || settings.is_empty() {
             let names = SETTINGS.map(|setting| setting.name).join("; ");
             return Err(LabError::unreadable(format!("expected at least one seed, one day and one setting of {names}")));
         }
         let truth = super::Truth::new(&data.counts, TRUTH_SEED);
-        let units = self.partial.as_deref().map_or_else(|| Ok(Units::nowhere()), |file| Units::open(file, self.resume))?;
-        let seeds: Vec<u64> = (self.first_seed..self.first_seed.saturating_add(self.seeds)).collect();
+        let units = self.long.partial.units()?;
         let names: Vec<&str> = OTHERS.into_iter().chain(settings.iter().map(|setting| setting.name)).collect();
         let jobs: Vec<(u64, &str)> = seeds.iter().flat_map(|seed| names.iter().map(move |name| (*seed, *name))).collect();
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads = self.long.threads.count();
         let bar = crate::progress::bar("runs");
         let done = std::sync::atomic::AtomicU64::new(0);
         let size = pilot::Size { listeners: self.listeners, days: self.days };
@@ -548,13 +534,7 @@ impl Arguments {
             comparisons: names.iter().skip(1).map(compare).collect(),
             best: best.unwrap_or_default().to_owned(),
         };
-        if self.json.as_deref() != Some(Path::new("-")) {
-            print!("{}", report.table());
-        }
-        if let Some(target) = &self.json {
-            write_json(&report, target)?;
-        }
-        Ok(())
+        self.long.output.finish(&report, &report.table())
     }
 
     /// One setting on one run: the pilot, then the run.
