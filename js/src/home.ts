@@ -470,7 +470,7 @@ export class HomeRuntime implements Home {
     this.#quietly(() => this.#engine?.core.endSession(this.#now()));
     this.#bundles?.left();
     this.#saver.stop();
-    await this.#saver.now();
+    await this.#patiently(this.#saver.now());
     this.#channel?.close();
     this.#writer.release();
     this.#quietly(() => this.#storage.close?.());

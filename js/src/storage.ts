@@ -8,6 +8,8 @@ import type { HomeOptions, Status, StorageAdapter } from './types.js';
 
 /** A storage that has not answered by then counts as failed. */
 export const STORAGE_DEADLINE_MS = 1000;
+/** And for a part of the package that the storage needs. */
+const FETCH_MS = 10_000;
 
 /** Keys of one namespace. */
 export class Keys {
@@ -46,7 +48,7 @@ export async function openStorage(options: HomeOptions['storage'], platform: Pla
     const { subtle } = platform;
     const opening = openIndexedDb(undefined, subtle && { prefix, subtle, entropy: platform.entropy });
     // A database that opens too late is closed again, or it would block the next version of itself.
-    const adapter = await deadline(platform, 'opening', opening, (late) => late.close?.());
+    const adapter = await deadline(platform, 'opening', opening, STORAGE_DEADLINE_MS, () => { void opening.then((one) => one.close?.(), () => undefined); });
     return { adapter: withDeadline(adapter, platform), kind: 'indexeddb', encrypted: subtle !== undefined };
   } catch (thrown) {
     return { adapter: memoryStorage(), kind: 'memory', error: storageError(thrown, 'storage_unavailable') };
@@ -54,31 +56,30 @@ export async function openStorage(options: HomeOptions['storage'], platform: Pla
 }
 
 /**
- * The same storage with a limit on every answer and every failure as a `HomeError`. While an answer is overdue, nothing else waits for this
- * storage: however many calls it takes, a storage that hangs costs one limit.
+ * The same storage with a limit on every answer and every failure as a `HomeError`. While an answer is overdue, states are not handed to it,
+ * of which there will be later ones; consents, ledgers and wipes are, and take effect when it comes back.
  */
-function withDeadline(adapter: StorageAdapter & { warm?(): Promise<unknown> }, platform: Platform): StorageAdapter {
-  let overdue: HomeError | undefined;
+function withDeadline(adapter: StorageAdapter & { warm?(key: string): Promise<unknown> }, platform: Platform): StorageAdapter {
+  let overdue = 0;
   const limit = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
-    if (overdue) throw overdue;
-    let work: Promise<T> | undefined;
     try {
-      return await deadline(platform, what, work = run());
+      const work = run();
+      return await deadline(platform, what, work, STORAGE_DEADLINE_MS, () => {
+        overdue++;
+        const settled = () => { overdue--; };
+        work.then(settled, settled);
+      });
     } catch (thrown) {
-      const error = storageError(thrown, 'storage_failed');
-      if (error.code === 'storage_timeout') {
-        overdue = error;
-        const settled = () => { overdue = undefined; };
-        work?.then(settled, settled);
-      }
-      throw error;
+      throw storageError(thrown, 'storage_failed');
     }
   };
   return {
     get: (key) => limit('reading', () => adapter.get(key)),
     async put(key, bytes, durability) {
       // What has to be fetched for it may take longer.
-      await adapter.warm?.();
+      const { warm } = adapter;
+      if (warm) await deadline(platform, 'loading what seals', warm(key), FETCH_MS).catch((thrown: unknown) => { throw storageError(thrown, 'storage_failed'); });
+      if (overdue && durability === 'relaxed') throw late('writing');
       return limit('writing', () => adapter.put(key, bytes, durability));
     },
     delete: (key) => limit('deleting', () => adapter.delete(key)),
@@ -88,21 +89,16 @@ function withDeadline(adapter: StorageAdapter & { warm?(): Promise<unknown> }, p
   };
 }
 
-function deadline<T>(platform: Platform, what: string, work: Promise<T>, late?: (value: T) => void): Promise<T> {
+const late = (what: string, ms = STORAGE_DEADLINE_MS) => new HomeError('storage_timeout', `${what} the storage took longer than ${ms} ms`);
+
+/** The answer, or a `storage_timeout` after `ms`; then `over` is called. */
+function deadline<T>(platform: Platform, what: string, work: Promise<T>, ms: number, over?: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    let over = false;
-    const stop = afterPatience(platform, STORAGE_DEADLINE_MS, () => {
-      over = true;
-      reject(new HomeError('storage_timeout', `${what} the storage took longer than ${STORAGE_DEADLINE_MS} ms`));
+    const stop = afterPatience(platform, ms, () => {
+      over?.();
+      reject(late(what, ms));
     });
-    work.then((value) => {
-      stop();
-      if (over) late?.(value);
-      else resolve(value);
-    }, (thrown: unknown) => {
-      stop();
-      reject(thrown);
-    });
+    work.then(resolve, reject).finally(stop);
   });
 }
 

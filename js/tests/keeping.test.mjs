@@ -165,7 +165,7 @@ describe('a storage that misbehaves', () => {
     assert.deepEqual(errors.map((error) => error.code), ['storage_timeout']);
   });
 
-  test('answers late: nothing else waits until then, and then it is used again', async () => {
+  test('answers late: no state waits until then, what is agreed to and wiped is handed on, and then it is used again', async () => {
     const world = new World();
     const storage = new FaultyStorage();
     const { home } = makeHome({ world, storage });
@@ -178,8 +178,14 @@ describe('a storage that misbehaves', () => {
     const asked = storage.log.length;
     assert.equal((await home.flush()).saved, false, 'at once');
     assert.equal(storage.log.length, asked, 'not even asked');
+    const agreed = home.setConsent({ personalize: false, contribute: false });
+    await world.advance(0);
+    assert.ok(storage.log.slice(asked).some((line) => line.startsWith('put consent/')), 'a consent is');
     storage.faults = {};
     answer();
+    await agreed.catch(() => undefined);
+    assert.ok([...storage.values.keys()].some((key) => key.startsWith('consent/')), 'and is stored');
+    await home.setConsent({ personalize: true, contribute: false });
     await world.advance(0);
     assert.equal((await home.flush()).saved, true);
     await home.close();

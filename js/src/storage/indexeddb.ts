@@ -45,8 +45,11 @@ export interface Sealing {
   readonly writesPerKey?: number;
 }
 
+/** A full disk may fail a request or only the commit, and the error of the one that failed says why: all are awaited. */
+export const all = (...work: (IDBRequest | IDBTransaction)[]): Promise<unknown> => Promise.all(work.map((one) => answered(one as IDBRequest)));
+
 /** Opens the database of this origin. Without `sealing`, bytes are kept as they are. */
-export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise<StorageAdapter & { warm(): Promise<unknown> }> {
+export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise<StorageAdapter & { warm(id: string): Promise<unknown> }> {
   let gone = false;
   const opening = indexedDB.open(name, VERSION);
   // Version 1 had the first store alone.
@@ -79,8 +82,13 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     sealing: sealing!,
     key: undefined as Promise<SealingKey | undefined> | undefined,
     bound: (id: string, nonce: Uint8Array<ArrayBuffer>) => ({ name: 'AES-GCM', iv: nonce, additionalData: new TextEncoder().encode(id) }),
-    read: () => (ring.key = found(open().transaction('keys'), 'keys', sealing!.prefix)),
-    get, open, begin, below, inTurn, found, answered,
+    read: () => {
+      const key = ring.key = found(open().transaction('keys'), 'keys', sealing!.prefix);
+      // What could not be read once is read again.
+      key.catch(() => { if (ring.key === key) ring.key = undefined; });
+      return key;
+    },
+    get, open, begin, below, inTurn, found, answered, all,
   };
   /** Writes, in a chunk of its own: to the first page only reading is needed. */
   const load = () => import('./sealing.js').then(({ sealer }) => sealer(ring));
@@ -117,6 +125,8 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
       found(transaction, 'bytes', id) as Promise<unknown>, isSealed(id) ? found(transaction, 'sealed', id) : undefined,
     ]);
     if (sealed) {
+      // A key that cannot be read says nothing about the value.
+      await (ring.key ?? ring.read());
       try {
         return await unsealed(id, sealed);
       } catch {
@@ -131,13 +141,12 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
 
   return {
     lockName: name,
-    warm: async () => sealing && warm(),
+    warm: async (id) => isSealed(id) && warm(),
     get,
-    // A full disk may fail the request or only the commit, so both are awaited.
     async put(id, bytes, durability) {
       if (!isSealed(id)) {
         const transaction = begin(durability);
-        await Promise.all([answered(transaction.objectStore('bytes').put(bytes, id)), answered(transaction)]);
+        await all(transaction.objectStore('bytes').put(bytes, id), transaction);
         return;
       }
       const copy = bytes.slice();
@@ -145,15 +154,13 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     },
     delete: (id) => inTurn(async () => {
       const transaction = begin('strict');
-      for (const store of ['bytes', 'sealed'] as const) transaction.objectStore(store).delete(id);
-      await answered(transaction);
+      await all(...(['bytes', 'sealed'] as const).map((store) => transaction.objectStore(store).delete(id)), transaction);
     }),
     // The key first: what a crash leaves behind cannot be read.
     clear: (start) => inTurn(async () => {
       for (const stores of [['keys', 'uses'], ['bytes', 'sealed']] as const) {
         const transaction = begin('strict');
-        for (const store of stores) transaction.objectStore(store).delete(below(start));
-        await answered(transaction);
+        await all(...stores.map((store) => transaction.objectStore(store).delete(below(start))), transaction);
       }
     }),
     close,

@@ -1,7 +1,7 @@
 // Seals what is stored: AES-GCM with 256 bits, a fresh nonce each time, bound to its place. In a chunk of its own, which shares no code with
 // the entry.
 import type { promisifyRequest } from 'idb-keyval';
-import type { found, Sealing, SealingKey } from './indexeddb.js';
+import type { all, found, Sealing, SealingKey } from './indexeddb.js';
 
 /** As in indexeddb.ts. */
 const SEALED = 0xe1;
@@ -25,14 +25,13 @@ interface Ring {
   below(prefix: string): IDBKeyRange;
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   readonly found: typeof found;
+  readonly all: typeof all;
   readonly answered: typeof promisifyRequest;
 }
 
 /** What seals a value and writes it, one at a time. */
 export function sealer(ring: Ring): (id: string, bytes: Uint8Array<ArrayBuffer>, durability: Durability) => Promise<void> {
-  const { found, answered } = ring;
-  // A request's own error says why, that of its transaction may not: both are awaited.
-  const all = (...work: (IDBRequest | IDBTransaction)[]) => Promise.all(work.map((one) => answered(one as IDBRequest)));
+  const { found, answered, all } = ring;
   const { prefix, subtle, entropy, writesPerKey = WRITES_PER_KEY } = ring.sealing;
   let tidy = false;
   let wornOut = false;
