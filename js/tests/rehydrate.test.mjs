@@ -84,7 +84,7 @@ test('a card that only history knows comes from the core', async () => {
   const page = samplePage();
   const { rehydrator: r, core } = await rehydrator(page);
   core.cards[40] = { id: 'track:41', title: 'Roads', artist: 'Portishead', family: '', kind: undefined };
-  const words = [1, 1, 1, 0, 1, 0, 0, 0, -1, 1, 9, -1, 1, 0.1, 40, 1, 9, -1, 0.1];
+  const words = [2, 1, 18, 0, 1, 0, 0, 0, -1, 1, 9, -1, 1, 1, 40, 1, 9, -1];
   assert.deepEqual(r.page(Float64Array.from(words), page, 'plackett_luce').shelves[0].cards[0], {
     id: 'track:41', title: 'Roads', artist: 'Portishead', position: 0, propensity: 1,
     reason: { code: 'recently_played', text: 'You played this recently' },
