@@ -27,12 +27,15 @@ type Named = (&'static str, fn() -> Work);
 const CARDS: usize = 1_000;
 const FEATURES: usize = 64;
 
-const WORKS: [Named; 11] = [
-    ("rank, linear", || rank(CARDS, FEATURES, 1, PolicyKind::EpsilonPage, 0)),
-    ("rank, linear, fifty shelves, drawn with a floor", || rank(CARDS, FEATURES, 50, PolicyKind::PlackettLuce, 0)),
-    ("rank, standard deviations", || rank(CARDS, FEATURES, 1, PolicyKind::LinUcb, 0)),
-    ("rank, Thompson sampling, fifty shelves", || rank(CARDS, FEATURES, 50, PolicyKind::Thompson, 0)),
-    ("rank, features of history", || rank(CARDS, 0, 50, PolicyKind::PlackettLuce, 5_000)),
+const WORKS: [Named; 14] = [
+    ("rank, linear", || rank(CARDS, FEATURES, 1, PolicyKind::EpsilonPage, 0, true)),
+    ("rank, linear, told of what was drawn", || rank(CARDS, FEATURES, 1, PolicyKind::EpsilonPage, 0, false)),
+    ("rank, linear, fifty shelves, drawn with a floor", || rank(CARDS, FEATURES, 50, PolicyKind::PlackettLuce, 0, true)),
+    ("rank, linear, fifty shelves, told of what was drawn", || rank(CARDS, FEATURES, 50, PolicyKind::PlackettLuce, 0, false)),
+    ("rank, standard deviations", || rank(CARDS, FEATURES, 1, PolicyKind::LinUcb, 0, true)),
+    ("rank, Thompson sampling, fifty shelves", || rank(CARDS, FEATURES, 50, PolicyKind::Thompson, 0, true)),
+    ("rank, features of history", || rank(CARDS, 0, 50, PolicyKind::PlackettLuce, 5_000, true)),
+    ("rank, features of history, told of what was drawn", || rank(CARDS, 0, 50, PolicyKind::PlackettLuce, 5_000, false)),
     ("learn, full covariance", || learn(FEATURES)),
     ("learn, diagonal", || learn(3 * FEATURES)),
     ("scores of rows", scores),
@@ -50,8 +53,8 @@ fn numbers(n: usize, seed: u32) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-/// Ranks one page again and again; without given features the built-in model reads `plays` of history.
-fn rank(cards: usize, features: usize, shelves: usize, kind: PolicyKind, plays: usize) -> Work {
+/// Ranks one page again and again; without given features the built-in model reads `plays` of history. `all` tells of every card.
+fn rank(cards: usize, features: usize, shelves: usize, kind: PolicyKind, plays: usize, all: bool) -> Work {
     let mut settings = BundleSettings::default();
     settings.policy.kind = kind;
     if features > 0 {
@@ -99,7 +102,7 @@ fn rank(cards: usize, features: usize, shelves: usize, kind: PolicyKind, plays: 
     let page = page.features(features, numbers(cards * features, 3)).build().unwrap();
     let mut words = Vec::new();
     Box::new(move || {
-        ranker.rank_into(&page, now, false, &mut words).unwrap();
+        ranker.rank_into(&page, now, all, &mut words).unwrap();
         words[ears_only::ranker::HEADER_WORDS]
     })
 }
@@ -241,19 +244,19 @@ fn time() {
     works.push(("copy of a page".into(), copy()));
     let mut growth: Vec<(String, Work)> = Vec::new();
     for cards in [10, 100, 1_000, 10_000] {
-        growth.push((format!("cards {cards}"), rank(cards, FEATURES, 1, PolicyKind::EpsilonPage, 0)));
+        growth.push((format!("cards {cards}"), rank(cards, FEATURES, 1, PolicyKind::EpsilonPage, 0, true)));
     }
     for features in [8, 16, 32, 64, 128, 256] {
-        growth.push((format!("features {features}"), rank(CARDS, features, 1, PolicyKind::EpsilonPage, 0)));
+        growth.push((format!("features {features}"), rank(CARDS, features, 1, PolicyKind::EpsilonPage, 0, true)));
     }
     for plays in [0, 1_000, 5_000, 20_000, 100_000] {
-        growth.push((format!("history {plays}"), rank(CARDS, 0, 50, PolicyKind::PlackettLuce, plays)));
+        growth.push((format!("history {plays}"), rank(CARDS, 0, 50, PolicyKind::PlackettLuce, plays, true)));
     }
     for trees in [10, 100, 1_000] {
         growth.push((format!("trees {trees}"), forest(trees, false)));
     }
     for shelves in [1, 10, 50, 200] {
-        growth.push((format!("shelves {shelves}"), rank(CARDS, FEATURES, shelves, PolicyKind::PlackettLuce, 0)));
+        growth.push((format!("shelves {shelves}"), rank(CARDS, FEATURES, shelves, PolicyKind::PlackettLuce, 0, true)));
     }
     let shown = |rows: Vec<(String, f64, f64)>| {
         let rows: Vec<String> = rows

@@ -214,7 +214,7 @@ impl RewardModel {
     pub(crate) fn score_sds_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
         let mut sds = if self.body == Body::Plain { head.variances(rows, stride) } else { Vec::new() };
         if sds.is_empty() {
-            sds.extend(rows.chunks_exact(stride).map(|row| head.variance_of(self.input(row, scratch))));
+            sds.extend(rows.chunks_exact(stride.max(1)).map(|row| head.variance_of(self.input(row, scratch))));
         }
         for sd in &mut sds {
             *sd = sd.max(0.0).sqrt();

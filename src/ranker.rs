@@ -78,6 +78,8 @@ struct OpenDecision {
     rows: Vec<f32>,
     scores: Vec<f64>,
     values: Vec<f64>,
+    /// The listener's willingness for the kind of each shelf, as the page was drawn.
+    willingness: Vec<f64>,
     /// The card of each shelf with the best score, of those that are not hidden.
     best: Vec<Option<usize>>,
     candidates: Candidates,
@@ -414,6 +416,7 @@ impl Ranker {
             shelves: ids,
             cards,
             values: Vec::new(),
+            willingness: Vec::new(),
             best: Vec::new(),
             candidates: Candidates { starts, visible: page.visible, ..Candidates::default() },
             slate: Slate::default(),

@@ -12,7 +12,7 @@ mod host;
 mod types;
 mod views;
 
-use crate::bundle::{Bundle, BundleSettings};
+use crate::bundle::{Bundle, BundleSettings, PolicyKind};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::{EventKind, ListeningEvent, played_ms};
@@ -69,10 +69,10 @@ impl Core {
         views::configuration(self.ranker.bundle())
     }
 
-    /// Name of the policy in use; the baseline's once it has proved better.
-    #[wasm_bindgen(js_name = policyKind)]
-    pub fn policy_kind(&self) -> String {
-        self.ranker.policy_settings().kind.name().to_owned()
+    /// Name of the policy with this number, as an answer of `rank` has it.
+    #[wasm_bindgen(js_name = policyName)]
+    pub fn policy_name(&self, number: usize) -> String {
+        PolicyKind::ALL.get(number).map(|kind| kind.name()).unwrap_or_default().to_owned()
     }
 
     /// Registers cards; see [`types::cards`] for the layout. Returns their handles.

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 
 use ears_only::bundle::{Bundle, BundleSettings};
+#[cfg(not(target_arch = "wasm32"))]
+use ears_only::bundle::{PolicyKind, PolicySettings};
 use ears_only::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use ears_only::error::Error;
 use ears_only::feedback::{EventKind, ListeningEvent};
@@ -181,6 +183,30 @@ pub fn transcript() -> Result<String, Error> {
     }
     let means: Vec<String> = ranker.weights().iter().map(|mean| format!("{:016x}", mean.to_bits())).collect();
     let _ = writeln!(out, "weights {}", means.join(" "));
+    Ok(out)
+}
+
+/// Two weeks under each policy that needs the spread of scores, which comes from a full covariance.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn spread() -> Result<String, Error> {
+    let mut out = String::new();
+    for kind in [PolicyKind::LinUcb, PolicyKind::Thompson] {
+        let policy = PolicySettings { kind, ..PolicySettings::default() };
+        let bundle = Bundle::new(BundleSettings { policy, ..BundleSettings::default() })?;
+        let mut ranker = Ranker::seeded(bundle, Seed::from_number(20_260_105))?;
+        let page = page(&mut ranker)?;
+        let _ = writeln!(out, "{}", kind.name());
+        for visit in 0..14 {
+            let now = day(visit).plus_ms((7 + visit % 13) * HOUR_MS);
+            let ranked = ranker.rank(&page, now)?;
+            write_page(&mut out, &ranker, &ranked);
+            let sds = ranker.explain(ranked.id)?.shelves;
+            let sds = sds.iter().filter_map(|shelf| shelf.cards.first()?.sd).map(|sd| format!("{:016x}", sd.to_bits()));
+            let _ = writeln!(out, "sds {}", sds.collect::<Vec<_>>().join(" "));
+            listen(&mut ranker, &ranked, visit, now.plus_ms(1_000))?;
+            ranker.end_session(now.plus_ms(40 * MINUTE_MS));
+        }
+    }
     Ok(out)
 }
 

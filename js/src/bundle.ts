@@ -462,7 +462,7 @@ export class Bundles implements CoreProgram {
 /** Puts a core on a bundle and asks it what a Home will ask first. */
 function use(core: Core, bytes: Uint8Array): void {
   core.setBundle(bytes, readHeader(bytes));
-  for (const ask of ['configuration', 'policyKind'] as const) core[ask]();
+  core.configuration();
 }
 
 function date(ms: number): string {

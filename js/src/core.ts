@@ -17,7 +17,8 @@ export interface Core {
    */
   setBundle(bytes: Uint8Array, header: unknown): string;
   configuration(): [modelVersion: string, given: string[], givenDefaults: number[], context: string[], contextDefaults: number[]];
-  policyKind(): string;
+  /** Name of the policy with this number. */
+  policyName(number: number): string;
   registerCards(strings: string, numbers: Float32Array): Uint32Array;
   registerShelves(strings: string): Uint32Array;
   card(handle: number): {
@@ -25,7 +26,7 @@ export interface Core {
   };
   /** Room for a page of so many words, to be written before `rank`. Valid until the next call, and zero where nothing was written. */
   room(words: number): Float32Array<ArrayBuffer>;
-  /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. Valid until the next call. */
+  /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. */
   rank(now: number, after: string, all: boolean): Float64Array;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;

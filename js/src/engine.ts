@@ -1,10 +1,11 @@
 // The core with what JavaScript keeps around it: who is who, how a page is packed and how a result is read.
 import type { Core } from './core.js';
+import { HomeError } from './errors.js';
 import type { CompleteEvent } from './events.js';
 import { PACKED, type PackedWay } from './packed-way.js';
 import { columnsOf, Packer, type Columns } from './packer.js';
 import { Registry } from './registry.js';
-import { Rehydrator } from './rehydrate.js';
+import { POLICY, Rehydrator } from './rehydrate.js';
 import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
 
 export class Engine {
@@ -14,6 +15,9 @@ export class Engine {
   columns!: Columns;
   #packer!: Packer;
   rehydrator!: Rehydrator;
+  /** Names by number. */
+  readonly #policies: string[] = [];
+  #busy = false;
 
   constructor(core: Core) {
     this.core = core;
@@ -30,20 +34,42 @@ export class Engine {
   }
 
   rank(page: PageInput & Partial<PackedWay>, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
-    if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
-    this.#packer.pack(page, context, utcOffsetMinutes);
-    return this.rehydrator.page(this.ranked(page, now, true), page, this.core.policyKind());
+    return this.#alone(() => {
+      if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
+      this.#packer.pack(page, context, utcOffsetMinutes);
+      const words = this.ranked(page, now, true);
+      return this.rehydrator.page(words, page, this.policy(words));
+    });
   }
 
-  /** Ranks what was packed; a copy, since further calls may move the memory. */
+  /** One page at a time: a getter of the app's may ask for another while its own is read, and both would be written to one place. */
+  #alone<T>(work: () => T): T {
+    if (this.#busy) throw new HomeError('page_invalid', 'expected one page at a time, got one from within a value of another');
+    this.#busy = true;
+    try {
+      return work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** Ranks what was packed. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
-    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all).slice();
+    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
+  }
+
+  /** Name of the policy that drew a page: a probe or a fallback may have another than the model says. */
+  policy(words: Float64Array): string {
+    const number = words[POLICY]!;
+    return this.#policies[number] ??= this.core.policyName(number);
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */
   registerPage(page: PageInput & Partial<PackedWay>): void {
-    if (page[PACKED]) page[PACKED](this);
-    else this.#packer.register(page);
+    this.#alone(() => {
+      if (page[PACKED]) page[PACKED](this);
+      else this.#packer.register(page);
+    });
   }
 
   registerCards(cards: Iterable<CardInput>): void {

@@ -54,7 +54,8 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
           rank(now: number, after: string, all: boolean) {
             const at = rank(now, after, all) / 8;
             const numbers = new Float64Array(memory.buffer as ArrayBuffer);
-            return numbers.subarray(at, at + numbers[at + LENGTH]!);
+            // A copy: while the answer is read the core is asked for names, and its memory may grow.
+            return numbers.slice(at, at + numbers[at + LENGTH]!);
           },
         });
       },

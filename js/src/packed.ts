@@ -3,7 +3,7 @@ import { ENTRY, FIELD, type Core, type CoreExplanation } from './core.js';
 import type { Engine } from './engine.js';
 import { HomeError } from './index.js';
 import { PACKED, type PackedWay } from './packed-way.js';
-import { begun, FIXED, MAX_CARDS, MAX_SHELVES } from './packer.js';
+import { begun, FIXED, MAX_CARDS, MAX_SHELVES, written } from './packer.js';
 import { reason } from './reasons.js';
 import { checkId, text, UNREGISTERED, type Registry } from './registry.js';
 import { CARD_WORDS, decisionId, HEADER_WORDS, SHELF_WORDS } from './rehydrate.js';
@@ -90,9 +90,13 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
       const shelves = page.shelves.map((shelf) => engine.registry.shelf(shelf as unknown as ShelfInput));
       registered(engine.registry);
       if (now === undefined) return void lines.register(engine, page.cards);
-      if (!packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!)) {
+      const pack = (): boolean => written(
+        (length) => engine.core.room(length), (room) => packed(page, engine, room, lines.handles(engine), shelves, given, utcOffsetMinutes!),
+      );
+      if (!pack()) {
         lines.register(engine, page.cards);
-        packed(page, engine, lines.handles(engine), shelves, given, utcOffsetMinutes!);
+        // Else the core would rank what is left of the page before.
+        if (!pack()) throw new HomeError('page_invalid', 'expected cards that stay as they are, got others');
       }
       return read(engine.ranked(page, now, false), engine, page);
     },
@@ -148,7 +152,7 @@ class Lines implements Catalogue {
     const known = this.handles(engine);
     const missing = new Set<number>();
     for (const line of cards) {
-      if (line >= known.length) throw new HomeError('page_invalid', `expected a line of the catalogue, below ${known.length}, got ${line}`);
+      if (!(line in known)) throw new HomeError('page_invalid', `expected a line of the catalogue, below ${known.length}, got ${line}`);
       if (known[line] === UNREGISTERED) missing.add(line);
     }
     if (missing.size > 0) this.#register(engine.core, known, [...missing]);
@@ -196,15 +200,15 @@ function checked({ catalogue, shelves, cards, fixed }: PackedPage): void {
 
 /** Writes the page as the core reads it; whether all its cards are known. */
 function packed(
-  page: PackedPage, { core, columns }: Engine, handles: Int32Array, shelves: readonly { readonly handle: number }[], context: Context | undefined,
-  utcOffsetMinutes: number,
+  page: PackedPage, { columns }: Engine, room: Core['room'], handles: Int32Array, shelves: readonly { readonly handle: number }[],
+  context: Context | undefined, utcOffsetMinutes: number,
 ): boolean {
   const { cards, features, fixed } = page;
   const G = columns.given.length;
   if (features && features.length !== cards.length * G) {
     throw new HomeError('column_count', `expected ${G} feature values per card, ${cards.length * G} in all, got ${features.length}`);
   }
-  const { words, shelvesAt, cardsAt, featuresAt } = begun((length) => core.room(length), columns, shelves.length, cards.length, page, context, utcOffsetMinutes);
+  const { words, shelvesAt, cardsAt, featuresAt } = begun(room, columns, shelves.length, cards.length, page, context, utcOffsetMinutes);
   for (let s = 0, at = shelvesAt; s < shelves.length; s++) {
     words[at++] = shelves[s]!.handle;
     words[at++] = page.shelves[s]!.count;
@@ -262,7 +266,7 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
   const ranking: PackedRanking = Object.freeze({
     decisionId: id,
     source: 'policy',
-    policy: core.policyKind(),
+    policy: engine.policy(words),
     modelVersion: engine.modelVersion,
     randomized: words[6] === 1,
     probe: words[5] === 1,

@@ -46,12 +46,15 @@ export class Packer {
 
   /** The page as words. Valid until the next call. Throws a `HomeError` for a page that cannot be packed. */
   pack(page: PageInput, context: Context | undefined, utcOffsetMinutes: number): Float32Array {
-    const shelves = page.shelves;
-    const cards = countCards(shelves);
-    this.#lookUp(shelves);
+    const cards = countCards(page.shelves);
+    this.#lookUp(page.shelves);
+    return written(this.#room, (room) => this.#fill(room, page, cards, context, utcOffsetMinutes));
+  }
 
+  #fill(room: Core['room'], page: PageInput, cards: number, context: Context | undefined, utcOffsetMinutes: number): Float32Array {
+    const shelves = page.shelves;
     const G = this.#columns.given.length;
-    const { words, shelvesAt, cardsAt, featuresAt } = begun(this.#room, this.#columns, shelves.length, cards, page, context, utcOffsetMinutes);
+    const { words, shelvesAt, cardsAt, featuresAt } = begun(room, this.#columns, shelves.length, cards, page, context, utcOffsetMinutes);
 
     let flat = 0;
     for (let s = 0; s < shelves.length; s++) {
@@ -125,6 +128,25 @@ export class Packer {
       into[at + column] = numberOf(named[names[column]!], names[column]!) ?? base[column]!;
     }
   }
+}
+
+/**
+ * What `write` returns, which writes into the room it asks for. Values of the app may be getters that call this package: where the memory grew
+ * meanwhile, the room was taken away, so that all is written once more, aside, and copied.
+ */
+export function written<T>(room: Core['room'], write: (room: Core['room']) => T): T {
+  let words: Float32Array<ArrayBuffer> | undefined;
+  const inPlace = (length: number) => (words = room(length));
+  try {
+    const result = write(inPlace);
+    if (words?.length !== 0) return result;
+  } catch (thrown) {
+    if (words?.length !== 0) throw thrown;
+  }
+  let aside = words;
+  const result = write((length) => (aside = new Float32Array(length)));
+  room(aside.length).set(aside);
+  return result;
 }
 
 /** Words for a page, with what stands before its shelves; and where its other parts begin. */

@@ -52,7 +52,7 @@ class FakeCore {
     const given = this.bundle?.columns ?? this.settings?.columns ?? ['tempo', 'energy'];
     return [this.bundle?.version ?? 'fake-1', given, given.map(() => 0.25), ['weekend'], [0.5]];
   }
-  policyKind() { return 'plackett_luce'; }
+  policyName(number) { return ['plackett_luce', 'softmax'][number]; }
   registerCards(strings, numbers) {
     let at = 0;
     return Uint32Array.from(decode(strings), ([id, title, artist, family, kind]) => {
@@ -101,7 +101,7 @@ class FakeCore {
     const played = [...new Set(this.state.events.filter((e) => e.type === 'play' || e.type === 'finish').map((e) => this.byId.get(e.cardId)))];
     const local = mask & 1 && played.length > 0 ? [{ source: -1, cards: played }] : [];
     const ordered = [...local, ...shelves.reverse()];
-    const out = [2, ordered.length, 0, this.private ? 0x8123abcd : 0x0123abcd, this.state.decisions, 0, 1, 0];
+    const out = [2, ordered.length, 0, this.private ? 0x8123abcd : 0x0123abcd, this.state.decisions, 0, 1, this.policy ?? 0];
     const cards = [];
     for (const shelf of ordered) {
       const list = shelf.cards ?? Array.from({ length: shelf.count }, (_, i) => shelf.first + shelf.count - 1 - i);

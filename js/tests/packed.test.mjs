@@ -158,6 +158,52 @@ describe('ears-only/packed', { skip: built ? false : 'the package is not built' 
     }
   });
 
+  test('a core whose memory grows with every call answers the same', async () => {
+    const instantiate = WebAssembly.instantiate;
+    let grows = false;
+    WebAssembly.instantiate = async (...args) => {
+      const { exports } = await instantiate(...args);
+      const growing = (call) => (...words) => { if (grows) exports.memory.grow(1); return call(...words); };
+      return { exports: Object.fromEntries(Object.entries(exports).map(([name, one]) => [name, /^core_/.test(name) ? growing(one) : one])) };
+    };
+    try {
+      const first = createTestHome({ model: MODEL, seed: 5 });
+      await first.home.ready;
+      for (let visit = 0; visit < 4; visit++) {
+        const { decisionId, shelves } = first.home.rankSync(pages(visit, catalogueOf()).objects);
+        for (const { id } of shelves[0].cards.slice(0, 4)) first.home.track({ type: 'finish', decisionId, cardId: id, msPlayed: 100_000 });
+        first.clock.advance(DAY);
+        await first.home.flush();
+      }
+      const state = await first.home.exportState();
+      const kinds = new Set();
+      const told = [];
+      for (grows of [false, true]) {
+        // Cards of the device's shelves that only the core knows: it is asked for them while an answer is read.
+        const { home, errors } = createTestHome({ model: MODEL, seed: 6 });
+        await home.ready;
+        await home.importState(state);
+        const { objects, packed } = pages(9, catalogueOf());
+        // What the app's own values do meanwhile comes before the page.
+        let tracked = false;
+        const track = () => { if (!tracked) home.track({ type: 'finish', cardId: objects.shelves[0].cards[0].id, msPlayed: 100_000 }); tracked = true; };
+        if (grows) Object.defineProperty(objects.shelves[1].cards[1], 'fixed', { enumerable: true, get() { track(); return false; } });
+        else { await home.registerCards(objects.shelves[0].cards); track(); }
+        const ranked = home.rankSync(objects);
+        const arrays = rankPacked(home, packed);
+        for (const shelf of ranked.shelves.filter(({ local }) => local)) kinds.add(shelf.kind);
+        assert.deepEqual([ranked.source, arrays.source, errors], ['policy', 'policy', []]);
+        told.push([ofObjects(ranked, objects), ofArrays(arrays, packed)]);
+        await home.close();
+      }
+      assert.ok(kinds.size > 0, 'shelves of the device');
+      assert.deepEqual(told[1], told[0]);
+      await first.home.close();
+    } finally {
+      WebAssembly.instantiate = instantiate;
+    }
+  });
+
   test('before ready and after the end: the server\'s order, and events of then count', async () => {
     const storage = memoryStorage();
     const catalogue = catalogueOf();
@@ -219,6 +265,31 @@ describe('ears-only/packed', { skip: built ? false : 'the package is not built' 
         assert.equal(rankPacked(home, good()).source, 'policy');
       }
     }
+    await home.close();
+  });
+
+  test('a line that is none is refused after a good page, which is not ranked in its place', async () => {
+    const { home } = createTestHome({ model: MODEL });
+    await home.ready;
+    const catalogue = catalogueOf();
+    const good = () => pages(0, catalogue).packed;
+    assert.equal(rankPacked(home, good()).source, 'policy');
+    const decisions = home.summary().decisions;
+    const lists = [-1, 1.5, NaN, N, undefined].map((bad) => Array.from(good().cards, (line, i) => (i === 9 ? bad : line)));
+    lists.push(Object.assign(lists[4].slice(), { 9: 0 }));
+    delete lists[5][9];
+    // Another line each time one looks: unknown, known, unknown.
+    let looks = 0;
+    lists.push(new Proxy(good().cards.slice(), {
+      get: (cards, name) => (name === '9' ? [N, cards[9], N][looks++ % 3] : typeof cards[name] === 'function' ? Array.prototype[name] : cards[name]),
+    }));
+    lists.push(Int32Array.from(good().cards, (line, i) => (i === 9 ? -1 : line)));
+    for (const [index, cards] of lists.entries()) {
+      const ranking = rankPacked(home, { ...good(), cards });
+      assert.deepEqual([ranking.source, ranking.error?.code], ['baseline', 'page_invalid'], `list ${index}`);
+    }
+    assert.equal(home.summary().decisions, decisions);
+    assert.equal(rankPacked(home, good()).source, 'policy');
     await home.close();
   });
 

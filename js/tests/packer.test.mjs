@@ -47,6 +47,33 @@ test('the buffer is reused and nothing of an earlier page stays in it', async ()
   assert.deepEqual([...words.subarray(16)], [0.5, 3, 1, 0, 0, 6, 0, 0, 0.25, 0.25]);
 });
 
+test('a value of the app that lets the memory grow takes no word away', async () => {
+  const { packer: p, core } = await packer();
+  const want = [...p.pack(samplePage({ shelves: samplePage().shelves }), { weekend: true }, 0)];
+  let grown = 0;
+  const grow = (value) => {
+    const copy = core.words.slice();
+    structuredClone(core.words.buffer, { transfer: [core.words.buffer] });
+    core.words = copy;
+    grown++;
+    return value;
+  };
+  const places = {
+    context: () => [samplePage(), { get weekend() { return grow(true); } }],
+    visible: () => { const page = samplePage(); return [{ ...page, get visible() { return grow(page.visible); } }]; },
+    shelf: (page = samplePage()) => [Object.defineProperty(page, 'shelves', { value: page.shelves.map((shelf) => ({ ...shelf, get fixed() { return grow(shelf.fixed); } })) })],
+    card: (page = samplePage()) => { for (const shelf of page.shelves) shelf.cards = shelf.cards.map((card) => ({ ...card, get fixed() { return grow(card.fixed); } })); return [page]; },
+    features: (page = samplePage()) => { for (const shelf of page.shelves) shelf.cards = shelf.cards.map((card) => ({ ...card, get features() { return grow(card.features); } })); return [page]; },
+  };
+  for (const [place, make] of Object.entries(places)) {
+    const [page, context = { weekend: true }] = make();
+    grown = 0;
+    p.pack(page, context, 0);
+    assert.ok(grown > 0, place);
+    assert.deepEqual([...core.words], want, `what the core ranks: ${place}`);
+  }
+});
+
 test('a page larger than the buffer makes it grow', async () => {
   const { packer: p } = await packer();
   const cards = Array.from({ length: 5000 }, (_, i) => ({ id: `c${i}`, features: [i, -i] }));

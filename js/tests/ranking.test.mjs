@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { guardedCore } from '../build/modules/core.js';
 import { HomeError } from '../build/modules/errors.js';
 import { coded, fakeProgram } from './fake-core.mjs';
-import { CORES, makeHome, outline, samplePage } from './homes.mjs';
+import { CORES, makeHome, MODEL, outline, samplePage } from './homes.mjs';
 import { FaultyStorage, World } from './world.mjs';
 
 const inServerOrder = (page, input, code) => {
@@ -96,6 +96,44 @@ for (const core of CORES) {
         await home.close();
       });
     }
+
+    test('a page asked for from within a value of another has the server\'s order, and the outer one is ranked', async () => {
+      const [one, other] = [makeHome({ core }), makeHome({ core })];
+      await Promise.all([one.home.ready, other.home.ready]);
+      const page = samplePage();
+      let inner;
+      const small = { shelves: samplePage().shelves.slice(1, 2) };
+      Object.defineProperty(page.shelves[0].cards[1], 'fixed', { enumerable: true, get() { inner ??= one.home.rankSync(small); return false; } });
+      const outer = one.home.rankSync(page);
+      inServerOrder(inner, small, 'page_invalid');
+      assert.deepEqual(one.errors.map(({ code }) => code), ['page_invalid']);
+      const plain = other.home.rankSync(samplePage());
+      const drawn = (ranked) => ranked.shelves.map((shelf) => [shelf.id, shelf.propensity, shelf.cards.map(({ id, propensity, reason }) => [id, propensity, reason])]);
+      assert.deepEqual([outer.decisionId, outer.source, drawn(outer)], [plain.decisionId, 'policy', drawn(plain)]);
+      assert.equal(one.home.rankSync(samplePage()).source, 'policy');
+      await Promise.all([one.home.close(), other.home.close()]);
+    });
+
+    if (core === 'fake') test('a page is said to be drawn by what drew it, whatever drew the pages before', async () => {
+      const { home, program } = makeHome({ core });
+      await home.ready;
+      const names = [1, 0, 1].map((number) => {
+        program.instances.at(-1).policy = number;
+        return home.rankSync(samplePage()).policy;
+      });
+      assert.deepEqual(names, ['softmax', 'plackett_luce', 'softmax']);
+      await home.close();
+    });
+
+    if (core === 'real') test('each policy has its name', async () => {
+      for (const kind of ['plackett_luce', 'softmax', 'epsilon_page', 'epsilon', 'squarecb', 'linucb', 'thompson', 'explore_then_commit', 'uniform', 'fixed', 'popularity']) {
+        const { home } = makeHome({ core, model: { ...MODEL, policy: { kind } } });
+        await home.ready;
+        const { decisionId, policy } = home.rankSync(samplePage());
+        assert.deepEqual([policy, home.explain(decisionId).policy], [kind, kind]);
+        await home.close();
+      }
+    });
 
     if (core === 'real') test('fixed shelves and cards keep their place', async () => {
       const { home } = makeHome({ core, seed: 3 });

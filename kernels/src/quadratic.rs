@@ -9,20 +9,20 @@ const ROWS: usize = 8;
 ///
 /// # Shapes and ranges
 /// - `matrix`: S, symmetric, row by row; its width is that of `width`.
-/// - `rows`: rows of `stride` values, of which the first `width` count.
+/// - `rows`: rows of `stride` values, of which the first `width` count; where a row has fewer, the others are 0.
 /// - `forms`: one for each row.
 ///
 /// # Determinism
 /// The sum over rows i of S, in index order, of x_i (S_ii x_i + 2 t_i) with t_i = sum over j > i, in index order, of S_ij x_j.
 #[inline(never)]
 pub fn quadratic_forms(matrix: &[f64], width: usize, rows: &[f32], stride: usize, forms: &mut [f64]) {
-    if width == 0 || width > stride {
-        return;
+    if width == 0 || stride == 0 {
+        return forms.fill(0.0);
     }
     let zero = f64x2::splat(0.0);
     // Both lanes at once: of one at a time the small core makes two stores and a load, which wait for each other.
     let matrix: Vec<[f64; 2]> = matrix.iter().map(|s| [*s; 2]).collect();
-    let mut columns = vec![[0.0; ROWS]; width];
+    let mut columns = vec![[0.0; ROWS]; width.min(stride)];
     for (rows, forms) in rows.chunks(ROWS * stride).zip(forms.chunks_mut(ROWS)) {
         for (at, row) in rows.chunks_exact(stride).enumerate() {
             for (column, x) in columns.iter_mut().zip(row) {
@@ -65,6 +65,21 @@ fn pairs(column: &[f64; ROWS]) -> [f64x2; ROWS / 2] {
 mod tests {
     use super::*;
     use crate::rows::tests::numbers;
+
+    #[test]
+    fn values_that_a_row_does_not_have_are_zeros() {
+        let (width, stride, count) = (9, 4, 11);
+        let matrix: Vec<f64> = (0..width * width).map(|at| 1.0 / f64::from((at / width + at % width + 1) as u32)).collect();
+        let rows = numbers(stride * count, 3);
+        let whole: Vec<f32> = rows.chunks_exact(stride).flat_map(|row| [row, &[0.0; 8]].concat()).collect();
+        let (mut forms, mut want) = (vec![9.0; count], vec![9.0; count]);
+        quadratic_forms(&matrix, width, &rows, stride, &mut forms);
+        quadratic_forms(&matrix, width, &whole, stride + 8, &mut want);
+        assert_eq!(forms, want);
+        assert!(forms.iter().all(|form| *form > 0.0), "{forms:?}");
+        quadratic_forms(&[], 0, &rows, stride, &mut forms);
+        assert_eq!(forms, vec![0.0; count]);
+    }
 
     #[test]
     fn forms_have_the_bits_of_the_written_sum() {

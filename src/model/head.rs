@@ -379,6 +379,7 @@ impl Head {
         let mut variances = Vec::new();
         if let [only] = self.gaussians.as_slice()
             && only.is_full()
+            && stride > 0
         {
             variances.resize(rows.len() / stride, 0.0);
             quadratic_forms(&only.covariance, self.mean.len(), rows, stride, &mut variances);
@@ -411,8 +412,10 @@ impl Head {
         self.variance(row).max(0.0).sqrt()
     }
 
+    /// The row as wide as the head: what is not there is 0.
     fn input(&self, row: &[f32]) -> HeadInput {
-        HeadInput { x: row.iter().take(self.mean.len()).map(|v| f64::from(*v)).collect(), at: Vec::new() }
+        let values = row.iter().map(|v| f64::from(*v)).chain(std::iter::repeat(0.0));
+        HeadInput { x: values.take(self.mean.len()).collect(), at: Vec::new() }
     }
 
     /// Makes the mean anew from the Gaussians: of the weights that `only` names, or of all.

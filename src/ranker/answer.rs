@@ -232,7 +232,7 @@ impl Ranker {
         if placed.propensity < 1.0 && best() - logit(placed.index) > EXPLORING_RATIO_LN {
             return Reason::plain(ReasonCode::Exploring);
         }
-        if self.history.willingness(self.catalogue.shelf(open.shelves[shelf]).kind, open.at) > 0.2 {
+        if open.willingness[shelf] > 0.2 {
             return Reason::plain(ReasonCode::YouOpenThisShelf);
         }
         // A shelf stands for its best card.

@@ -51,6 +51,8 @@ impl Ranker {
         } else {
             open.cards.iter().map(|card| self.history.is_hidden(*card)).collect()
         };
+        let willing = |shelf: &ShelfHandle| self.history.willingness(self.catalogue.shelf(*shelf).kind, open.at);
+        open.willingness = open.shelves.iter().map(willing).collect();
         let lists = self.lists(settings.kind, settings, open, &barred);
         let baseline = (settings.baseline_share > 0.0).then(|| self.lists(settings.fallen_back().kind, settings, open, &barred));
         let fixed_shelves = page.shelves.iter().enumerate().filter(|(_, shelf)| shelf.fixed);
@@ -106,7 +108,7 @@ impl Ranker {
         let mut open_cards: Vec<f64> = Vec::new();
         // Chances grow with what stands here, so that only the largest need to become chances.
         let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };
-        for (s, &shelf) in open.shelves.iter().enumerate() {
+        for s in 0..open.shelves.len() {
             let range = open.candidates.cards_of(s as u32);
             open_cards.clear();
             let mut best: Option<usize> = None;
@@ -138,8 +140,7 @@ impl Ranker {
             let mut value = chance_of_any;
             if kind.is_personal() {
                 // As odds, so that it stays a chance and tells shelves apart however likely a play is.
-                let willingness = self.history.willingness(self.catalogue.shelf(shelf).kind, open.at) / 0.1;
-                value = sigmoid(logit(value) + WILLINGNESS_SHARE * ln(willingness));
+                value = sigmoid(logit(value) + WILLINGNESS_SHARE * ln(open.willingness[s] / 0.1));
             }
             lists.shelves.push(match kind {
                 PolicyKind::PlackettLuce => logit(value) / settings.shelf_temperature,

@@ -185,6 +185,7 @@ impl Ranker {
             rows: Vec::new(),
             scores: open.scores.clone(),
             values: Vec::new(),
+            willingness: Vec::new(),
             best: Vec::new(),
             candidates: Candidates {
                 starts: open.candidates.starts.clone(),

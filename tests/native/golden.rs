@@ -27,6 +27,11 @@ fn seeded_decisions_and_records_are_stable() {
 }
 
 #[test]
+fn seeded_decisions_under_the_spread_of_scores_are_stable() {
+    compare("spread.txt", &scenario::spread().unwrap(), include_str!("../golden/v1/spread.txt"));
+}
+
+#[test]
 fn a_snapshot_of_today_keeps_its_bytes() {
     let (ranker, _) = scenario::small().unwrap();
     let (bytes, known) = (ranker.snapshot(), scenario::known(&ranker));

@@ -3,7 +3,8 @@
 use ears_only::clock::{MINUTE_MS, Timestamp};
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::page::{CardHandle, Page};
-use ears_only::ranker::{Consent, RankedPage, Ranker, Restored, ShelfSource};
+use ears_only::ranker::{CARD_WORDS, Consent, HEADER_WORDS, RankedPage, Ranker, Restored, SHELF_WORDS, ShelfSource};
+use ears_only::reasons::{Reason, ReasonCode};
 
 use super::scenario::{day, page, ranker};
 
@@ -48,6 +49,96 @@ fn ten_plays_of_one_family_raise_its_chance_to_stand_first() {
     let after = ranker.rank(&page, day(1)).unwrap();
     let end = chance(&after, &ranker);
     assert!(end[least] > 1.5 * start[least], "{start:?} {end:?}");
+}
+
+#[test]
+fn an_explanation_gives_the_reasons_that_were_shown_whatever_was_learned_since() {
+    let mut ranker = ranker(4).unwrap();
+    let page = page(&mut ranker).unwrap();
+    let mut moved = 0;
+    let mut earlier: Option<RankedPage> = None;
+    for visit in 0..12 {
+        let ranked = ranker.rank(&page, day(visit)).unwrap();
+        for at in 0..4 {
+            play(&mut ranker, ranked.cards[at].card, Some(&ranked), day(visit).plus_ms(at as i64 * MINUTE_MS));
+        }
+        ranker.end_session(day(visit).plus_ms(60 * MINUTE_MS));
+        let next = ranker.rank(&page, day(visit).plus_ms(61 * MINUTE_MS)).unwrap();
+        for shown in [&ranked, &next] {
+            let explained = ranker.explain(shown.id).unwrap();
+            for (shelf, told) in shown.shelves.iter().zip(&explained.shelves) {
+                assert_eq!((told.reason, told.argument), (shelf.reason.code as u8, shelf.reason.argument), "visit {visit}");
+                for (card, told) in shown.cards[shelf.cards.clone()].iter().zip(&told.cards) {
+                    assert_eq!((told.reason, told.argument), (card.reason.code as u8, card.reason.argument), "visit {visit}");
+                }
+            }
+        }
+        let opens = |page: &RankedPage| page.shelves.iter().filter(|s| s.reason.code == ReasonCode::YouOpenThisShelf).count();
+        moved += opens(&next).abs_diff(earlier.as_ref().map_or(0, opens));
+        earlier = Some(next);
+    }
+    assert!(moved > 0, "what was learned gave other reasons to later pages");
+}
+
+/// What [`Ranker::rank_into`] writes says the same as [`Ranker::rank`], of every card or of those that were drawn.
+#[test]
+fn a_page_as_words_is_the_page_as_values() {
+    for all in [true, false] {
+        let (mut one, mut other) = (ranker(6).unwrap(), ranker(6).unwrap());
+        let (page, same) = (page(&mut one).unwrap(), page(&mut other).unwrap());
+        let (mut words, mut local, mut untold) = (Vec::new(), 0, 0);
+        for visit in 0..10 {
+            let ranked = one.rank(&page, day(visit)).unwrap();
+            other.rank_into(&same, day(visit), all, &mut words).unwrap();
+            let argument = |reason: Reason| reason.argument.map_or(-1.0, f64::from);
+            let (high, low) = ranked.id.halves();
+            let flag = |yes: bool| f64::from(u8::from(yes));
+            let head = [2.0, ranked.shelves.len() as f64, words.len() as f64, high.into(), low.into()];
+            assert_eq!(words[..5], head);
+            assert_eq!(words[5..HEADER_WORDS], [flag(ranked.probe), flag(ranked.randomized), 0.0]);
+            let mut at = HEADER_WORDS + SHELF_WORDS * ranked.shelves.len();
+            for (position, shelf) in ranked.shelves.iter().enumerate() {
+                let cards = &ranked.cards[shelf.cards.clone()];
+                let (source, told) = match shelf.source {
+                    ShelfSource::Page(index) => (
+                        index as f64,
+                        if all {
+                            cards.len()
+                        } else if position < 3 {
+                            cards.len().min(4)
+                        } else {
+                            0
+                        },
+                    ),
+                    ShelfSource::Local(kind) => (-1.0 - f64::from(kind.bit()), cards.len()),
+                };
+                local += usize::from(source < 0.0);
+                untold += cards.len() - told;
+                let start = HEADER_WORDS + SHELF_WORDS * position;
+                let want = [source, shelf.propensity, f64::from(shelf.reason.code as u8), argument(shelf.reason)];
+                assert_eq!(words[start..start + 4], want, "visit {visit}, shelf {position}");
+                assert_eq!(words[start + 4..start + SHELF_WORDS], [cards.len() as f64, told as f64]);
+                for (place, card) in cards.iter().enumerate() {
+                    let which = card.index.map_or(f64::from(card.card.index()), |index| index as f64);
+                    assert_eq!(words[at + place], which, "visit {visit}, shelf {position}, card {place}");
+                    if place < told {
+                        let word = at + cards.len() + CARD_WORDS * place;
+                        let want = [card.propensity, f64::from(card.reason.code as u8), argument(card.reason)];
+                        assert_eq!(words[word..word + CARD_WORDS], want, "visit {visit}, shelf {position}, card {place}");
+                    } else {
+                        assert_eq!(card.propensity, 1.0);
+                    }
+                }
+                at += cards.len() + CARD_WORDS * told;
+            }
+            assert_eq!(at, words.len());
+            for ranker in [&mut one, &mut other] {
+                play(ranker, ranked.cards[0].card, Some(&ranked), day(visit));
+            }
+        }
+        assert!(local > 0);
+        assert_eq!(untold == 0, all);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::install::Runner;
 use crate::process::{captured, command};
 use crate::{Result, install, project};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// More instructions than this share above what is written down fail; so do fewer, so that a gain is written down and kept.
 const TOLERANCE: f64 = 0.03;
@@ -46,25 +46,29 @@ impl Counted {
     }
 }
 
-/// Counts and compares with what is written down; a sentence where it cannot be done here.
-pub fn compared(run: Runner) -> Result<std::result::Result<Counted, String>> {
-    if file().exists() {
-        count(run)
-    } else {
-        Ok(Err("no counts are written down: `cargo xtask instructions` does it".to_owned()))
-    }
+/// What is written down. The file is tracked: without it nothing would be compared, so that it is an error.
+fn written(file: &Path) -> Result<Value> {
+    let text = project::read(file).map_err(|error| format!("{error}: `cargo xtask instructions` writes it"))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-fn count(run: Runner) -> Result<std::result::Result<Counted, String>> {
-    let Some(valgrind) = install::valgrind(run)? else {
-        return Ok(Err("no valgrind here, and none can be installed".to_owned()));
-    };
-    let written: Value = serde_json::from_str(&project::read(&file()).unwrap_or_else(|_| "{}".to_owned()))
-        .map_err(|error| format!("{}: {error}", file().display()))?;
+/// Counts and compares with what is written down; a sentence where it cannot be done here.
+///
+/// # Errors
+/// If nothing is written down.
+pub fn compared(run: Runner) -> Result<std::result::Result<Counted, String>> {
+    let written = written(&file())?;
     let (here, there) = (target()?, written.get("target").and_then(Value::as_str));
     if let Some(there) = there.filter(|there| *there != here) {
         return Ok(Err(format!("counted on {there}, this is {here}")));
     }
+    count(run, &written)
+}
+
+fn count(run: Runner, written: &Value) -> Result<std::result::Result<Counted, String>> {
+    let Some(valgrind) = install::valgrind(run)? else {
+        return Ok(Err("no valgrind here, and none can be installed".to_owned()));
+    };
     run(command("cargo").args(["build", "--quiet", "--release", "--package", "ears-only", "--example", "work"]))?;
     let program = project::target().join("release/examples/work");
     let mut rows = Vec::new();
@@ -89,20 +93,41 @@ fn count(run: Runner) -> Result<std::result::Result<Counted, String>> {
     Ok(Ok(Counted { rows }))
 }
 
-/// Counts with the reader watching, and writes the counts down.
+/// Counts with the reader watching, and writes the counts down: what was written before stays until all are there.
 pub fn write() -> Result<()> {
-    let _ = std::fs::remove_file(file());
-    let counted = count(&mut install::watched)?.map_err(|why| format!("cannot count instructions: {why}"))?;
+    let before = written(&file()).unwrap_or_default();
+    let counted = count(&mut install::watched, &before)?.map_err(|why| format!("cannot count instructions: {why}"))?;
     let counts: Map<String, Value> = counted.rows.iter().map(|(name, now, _)| (name.clone(), Value::from(*now))).collect();
     let all = serde_json::json!({ "target": target()?, "instructions": counts });
     print!("{}", counted.table());
     let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
-    project::write(&file(), format!("{text}\n"))
+    replace(&file(), &format!("{text}\n"))
+}
+
+/// Writes a file beside the one it then takes the place of.
+fn replace(file: &Path, text: &str) -> Result<()> {
+    let next = file.with_extension("json.next");
+    project::write(&next, text)?;
+    std::fs::rename(&next, file).map_err(|error| format!("cannot replace {}: {error}", file.display()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_down_is_there_and_its_absence_is_an_error() {
+        let known = written(&file()).unwrap();
+        assert!(known["instructions"]["rank, linear"].as_u64().is_some(), "{known}");
+        let folder = project::scratch("instructions-test").unwrap();
+        let (missing, kept) = (folder.join("missing.json"), folder.join("kept.json"));
+        assert!(written(&missing).unwrap_err().contains("cargo xtask instructions"));
+        for text in ["{}", "{\"target\": \"here\"}"] {
+            replace(&kept, text).unwrap();
+            assert_eq!(project::read(&kept).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else stays");
+    }
 
     #[test]
     fn counts_near_what_is_written_pass() {

@@ -39,6 +39,17 @@ fn one_weight_update_is_the_mode_found_by_search() {
 }
 
 #[test]
+fn a_row_too_short_for_the_head_has_the_variance_of_what_it_has() {
+    let mut head = head(5, f64::INFINITY);
+    head.learn(&[1.0, 0.5, -1.0, 2.0, 0.25], 1.0);
+    for row in [&[1.0, 0.5, -1.0][..], &[1.0], &[]] {
+        let whole = [row, &[0.0; 5]].concat();
+        assert_eq!(head.variance(row), head.variance(&whole[..5]));
+        assert_eq!(head.variance(row) > 0.0, !row.is_empty());
+    }
+}
+
+#[test]
 fn weights_count_outcomes() {
     let row = [1.0, 0.5, -2.0];
     let (mut whole, mut plain, mut parts, mut none) = (head(3, 1e9), head(3, 1e9), head(3, 1e9), head(3, 1e9));
