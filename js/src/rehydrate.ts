@@ -14,6 +14,8 @@ export const HEADER_WORDS = 8;
 export const SHELF_WORDS = 6;
 export const CARD_WORDS = 3;
 export const LENGTH = 2;
+/** Place of the number of the policy that drew the page. */
+export const POLICY = 7;
 const NO_ARGUMENT = -1;
 const MODEL = REASON_CODES.indexOf('model');
 
