@@ -23,6 +23,9 @@ pub(crate) use meaning::{Kept, Shipped};
 /// Most weights of the head beside trees, those of all segments together: what is learned of them must fit into a snapshot.
 pub const MAX_SPARSE_WEIGHTS: usize = 65_536;
 
+/// Scores rows beside a body: means of the head, rows, their stride.
+type ScoreBodies = fn(&RewardModel, &[f64], &[f32], usize, &mut Scratch) -> Vec<f64>;
+
 /// Score of a card: the log-odds that it is played when seen.
 ///
 /// Without a body the score is mean of the head . row. Beside a body the head weighs the constant 1 (the bias), the body's margin, and the
@@ -33,7 +36,7 @@ pub struct RewardModel {
     body: Body,
     // Functions and not calls, so that a build that never makes a body does not carry what evaluates it.
     evaluate: fn(&Body, &[f32], &mut Inputs),
-    score_bodies: fn(&Self, &[f64], &[f32], usize, &mut Scratch) -> Vec<f64>,
+    score_bodies: ScoreBodies,
     add_bodies: fn(&Self, &FeatureSchema, &[f64], &[f32], &mut Vec<f64>),
     /// Whether a value of a row may be missing.
     missing: bool,
