@@ -17,6 +17,7 @@ export class Engine {
   rehydrator!: Rehydrator;
   /** Names by number. */
   readonly #policies: string[] = [];
+  /** A page is being ranked. */
   #busy = false;
 
   constructor(core: Core) {
@@ -34,20 +35,14 @@ export class Engine {
   }
 
   rank(page: PageInput & Partial<PackedWay>, context: Context | undefined, now: number, utcOffsetMinutes: number): RankedPage {
-    return this.#alone(() => {
+    // A getter of the app's may ask for another page while its own is read, and both would be written to one place.
+    if (this.#busy) throw new HomeError('page_invalid', 'expected one page at a time, got two');
+    this.#busy = true;
+    try {
       if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
       this.#packer.pack(page, context, utcOffsetMinutes);
       const words = this.ranked(page, now, true);
       return this.rehydrator.page(words, page, this.policy(words));
-    });
-  }
-
-  /** One page at a time: a getter of the app's may ask for another while its own is read, and both would be written to one place. */
-  #alone<T>(work: () => T): T {
-    if (this.#busy) throw new HomeError('page_invalid', 'expected one page at a time, got one from within a value of another');
-    this.#busy = true;
-    try {
-      return work();
     } finally {
       this.#busy = false;
     }
@@ -66,10 +61,8 @@ export class Engine {
 
   /** Makes the cards of a page known that was shown without being ranked. */
   registerPage(page: PageInput & Partial<PackedWay>): void {
-    this.#alone(() => {
-      if (page[PACKED]) page[PACKED](this);
-      else this.#packer.register(page);
-    });
+    if (page[PACKED]) page[PACKED](this);
+    else this.#packer.register(page);
   }
 
   registerCards(cards: Iterable<CardInput>): void {

@@ -135,17 +135,15 @@ export class Packer {
  * meanwhile, the room was taken away, so that all is written once more, aside, and copied.
  */
 export function written<T>(room: Core['room'], write: (room: Core['room']) => T): T {
-  let words: Float32Array<ArrayBuffer> | undefined;
-  const inPlace = (length: number) => (words = room(length));
+  let words!: Float32Array<ArrayBuffer>;
   try {
-    const result = write(inPlace);
-    if (words?.length !== 0) return result;
-  } catch (thrown) {
-    if (words?.length !== 0) throw thrown;
+    const result = write((length) => (words = room(length)));
+    if (words.length) return result;
+  } catch {
+    // What does not come of words that are gone is thrown once more.
   }
-  let aside = words;
-  const result = write((length) => (aside = new Float32Array(length)));
-  room(aside.length).set(aside);
+  const result = write((length) => (words = new Float32Array(length)));
+  room(words.length).set(words);
   return result;
 }
 
