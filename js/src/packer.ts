@@ -132,18 +132,12 @@ export class Packer {
 
 /**
  * What `write` returns, which writes into the room it asks for. Values of the app may be getters that call this package: where the memory grew
- * meanwhile, the room was taken away, so that all is written once more, aside, and copied.
+ * meanwhile, the room was taken away, and what was written is lost.
  */
 export function written<T>(room: Core['room'], write: (room: Core['room']) => T): T {
   let words!: Float32Array<ArrayBuffer>;
-  try {
-    const result = write((length) => (words = room(length)));
-    if (words.length) return result;
-  } catch {
-    // What does not come of words that are gone is thrown once more.
-  }
-  const result = write((length) => (words = new Float32Array(length)));
-  room(words.length).set(words);
+  const result = write((length) => (words = room(length)));
+  if (!words.length) throw new HomeError('page_invalid', 'the page changed while it was read');
   return result;
 }
 

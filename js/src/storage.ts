@@ -61,10 +61,10 @@ export async function openStorage(options: HomeOptions['storage'], platform: Pla
  */
 function withDeadline(adapter: StorageAdapter & { warm?(key: string): Promise<unknown> }, platform: Platform): StorageAdapter {
   let overdue = 0;
-  const limit = async <T>(what: string, run: () => Promise<T>): Promise<T> => {
+  const limit = async <T>(what: string, run: () => Promise<T>, ms = STORAGE_DEADLINE_MS): Promise<T> => {
     try {
       const work = run();
-      return await deadline(platform, what, work, STORAGE_DEADLINE_MS, () => {
+      return await deadline(platform, what, work, ms, () => {
         overdue++;
         const settled = () => { overdue--; };
         work.then(settled, settled);
@@ -77,9 +77,8 @@ function withDeadline(adapter: StorageAdapter & { warm?(key: string): Promise<un
     get: (key) => limit('reading', () => adapter.get(key)),
     async put(key, bytes, durability) {
       // What has to be fetched for it may take longer.
-      const { warm } = adapter;
-      if (warm) await deadline(platform, 'loading what seals', warm(key), FETCH_MS).catch((thrown: unknown) => { throw storageError(thrown, 'storage_failed'); });
-      if (overdue && durability === 'relaxed') throw late('writing');
+      await limit('preparing', async () => adapter.warm?.(key), FETCH_MS);
+      if (overdue && durability === 'relaxed') throw late('writing', STORAGE_DEADLINE_MS);
       return limit('writing', () => adapter.put(key, bytes, durability));
     },
     delete: (key) => limit('deleting', () => adapter.delete(key)),
@@ -89,7 +88,7 @@ function withDeadline(adapter: StorageAdapter & { warm?(key: string): Promise<un
   };
 }
 
-const late = (what: string, ms = STORAGE_DEADLINE_MS) => new HomeError('storage_timeout', `${what} the storage took longer than ${ms} ms`);
+const late = (what: string, ms: number) => new HomeError('storage_timeout', `${what} the storage took longer than ${ms} ms`);
 
 /** The answer, or a `storage_timeout` after `ms`; then `over` is called. */
 function deadline<T>(platform: Platform, what: string, work: Promise<T>, ms: number, over?: () => void): Promise<T> {

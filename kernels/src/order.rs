@@ -15,7 +15,7 @@ pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
         let bits = value.to_bits();
         !(bits ^ ((bits as i64 >> 63) as u64 | 1 << 63))
     };
-    let mut from: Vec<(u64, u32)> = pairs.iter().map(|(value, number)| (key(*value), *number)).collect();
+    let mut from: Vec<(u64, u64)> = pairs.iter().map(|(value, number)| (key(*value), u64::from(*number))).collect();
     if from.len() <= FEW {
         for end in 1..from.len() {
             let one = from[end];
@@ -27,20 +27,24 @@ pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
             from[at] = one;
         }
     } else {
-        if !from.is_sorted_by_key(|pair| pair.1) {
-            let mut by_number: Vec<(u64, u32)> = from.iter().zip(0..).map(|(pair, place)| (pair.1.into(), place)).collect();
-            by_digits(&mut by_number);
-            from = by_number.iter().map(|(_, place)| from[*place as usize]).collect();
+        // By number, then by value: equal ones keep their order.
+        for _ in 0..2 {
+            for pair in &mut from {
+                *pair = (pair.1, pair.0);
+            }
+            by_digits(&mut from);
         }
-        by_digits(&mut from);
     }
-    from.into_iter().map(|pair| pair.1).collect()
+    from.into_iter().map(|pair| pair.1 as u32).collect()
 }
 
 /// Puts in rising order of the first number, digit by digit from the lowest bit in which any two differ; equal ones stay in order.
 #[inline(never)]
-fn by_digits(from: &mut Vec<(u64, u32)>) {
-    let Some((first, _)) = from.first().copied() else { return };
+fn by_digits(from: &mut Vec<(u64, u64)>) {
+    if from.is_sorted_by_key(|pair| pair.0) {
+        return;
+    }
+    let first = from.first().map_or(0, |pair| pair.0);
     let differ = from.iter().fold(0, |differ, pair| differ | (pair.0 ^ first));
     let mut to = from.clone();
     let mut low = differ.trailing_zeros();

@@ -85,7 +85,7 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     read: () => {
       const key = ring.key = found(open().transaction('keys'), 'keys', sealing!.prefix);
       // What could not be read once is read again.
-      key.catch(() => { if (ring.key === key) ring.key = undefined; });
+      key.catch(() => { ring.key = undefined; });
       return key;
     },
     get, open, begin, below, inTurn, found, answered, all,
@@ -102,7 +102,7 @@ export async function openIndexedDb(name = DATABASE, sealing?: Sealing): Promise
     }
   };
   // Read once, beside the first value; whoever needs it waits for it.
-  if (sealing) ring.read().catch(() => undefined);
+  if (sealing) void ring.read();
 
   async function unsealed(id: string, value: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
     const number = new DataView(value.buffer).getUint32(1);
