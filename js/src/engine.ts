@@ -15,8 +15,6 @@ export class Engine {
   columns!: Columns;
   #packer!: Packer;
   rehydrator!: Rehydrator;
-  /** Names by number. */
-  readonly #policies: string[] = [];
   /** A page is being ranked. */
   #busy = false;
 
@@ -42,7 +40,7 @@ export class Engine {
       if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
       this.#packer.pack(page, context, utcOffsetMinutes);
       const words = this.ranked(page, now, true);
-      return this.rehydrator.page(words, page, this.policy(words));
+      return this.rehydrator.page(words, page, this.core.policyName(words[POLICY]!));
     } finally {
       this.#busy = false;
     }
@@ -51,12 +49,6 @@ export class Engine {
   /** Ranks what was packed. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
     return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
-  }
-
-  /** Name of the policy that drew a page: a probe or a fallback may have another than the model says. */
-  policy(words: Float64Array): string {
-    const number = words[POLICY]!;
-    return this.#policies[number] ??= this.core.policyName(number);
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

@@ -6,7 +6,7 @@ import { PACKED, type PackedWay } from './packed-way.js';
 import { begun, FIXED, MAX_CARDS, MAX_SHELVES, written } from './packer.js';
 import { reason } from './reasons.js';
 import { checkId, text, UNREGISTERED, type Registry } from './registry.js';
-import { CARD_WORDS, decisionId, HEADER_WORDS, SHELF_WORDS } from './rehydrate.js';
+import { CARD_WORDS, decisionId, HEADER_WORDS, POLICY, SHELF_WORDS } from './rehydrate.js';
 import type { Context, Home, PageInput, RankedLocalShelf, RankedPage, Reason, ShelfInput } from './types.js';
 
 /** Cards as columns, one line for each: what `CardInput` says of it. Where a list is given, it has as many entries as `ids`. */
@@ -266,7 +266,7 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
   const ranking: PackedRanking = Object.freeze({
     decisionId: id,
     source: 'policy',
-    policy: engine.policy(words),
+    policy: core.policyName(words[POLICY]!),
     modelVersion: engine.modelVersion,
     randomized: words[6] === 1,
     probe: words[5] === 1,

@@ -170,8 +170,8 @@ describe('a storage that misbehaves', () => {
     const storage = new FaultyStorage();
     const { home } = makeHome({ world, storage });
     await listen(home);
-    let answer;
-    storage.faults.put = () => new Promise((resolve) => { answer = resolve; });
+    const answers = [];
+    storage.faults.put = () => new Promise((resolve) => { answers.push(resolve); });
     const slow = home.flush();
     await world.advance(1000);
     assert.equal((await slow).saved, false);
@@ -182,7 +182,7 @@ describe('a storage that misbehaves', () => {
     await world.advance(0);
     assert.ok(storage.log.slice(asked).some((line) => line.startsWith('put consent/')), 'a consent is');
     storage.faults = {};
-    answer();
+    for (const answer of answers) answer();
     await agreed.catch(() => undefined);
     assert.ok([...storage.values.keys()].some((key) => key.startsWith('consent/')), 'and is stored');
     await home.setConsent({ personalize: true, contribute: false });

@@ -122,7 +122,8 @@ fn pin_reason(is_app: bool) -> Reason {
 impl Ranker {
     /// [`Ranker::rank`] as numbers for a host that lays them out itself.
     ///
-    /// Header of [`HEADER_WORDS`]: format, shelves S, words in all, decision id (high and low half), probe, randomized, 0. For each shelf [`SHELF_WORDS`]: source (index in the page, or -(1 + bit) for a local one), propensity, reason, argument or
+    /// Header of [`HEADER_WORDS`]: format, shelves S, words in all, decision id (high and low half), probe, randomized, the policy's
+    /// number. For each shelf [`SHELF_WORDS`]: source (index in the page, or -(1 + bit) for a local one), propensity, reason, argument or
     /// -1, cards n, of how many first ones k more is told. Then for each shelf the sources of its n cards (index in the page's flat list;
     /// on local shelves the handle), and for k of them [`CARD_WORDS`]: propensity, reason, argument or -1; that of the others is 1.
     ///
@@ -147,7 +148,7 @@ impl Ranker {
             flag(open.probe),
             flag(slate.randomized),
         ]);
-        words.push(0.0);
+        words.push(f64::from(open.kind as u8));
         let told = |position: usize, shelf: usize, cards: usize| {
             let visible = open.candidates.visible;
             if all || open.local_of(shelf).is_some() {
