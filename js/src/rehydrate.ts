@@ -1,6 +1,6 @@
 // Result words become the app's own objects in their new order, with place, propensity and reason: frozen.
 //
-// Words: 0 format, 1 shelves, 2 words, 3 and 4 decision id, 5 probe, 6 randomized, 7 zero; per shelf [source,
+// Words: 0 format, 1 shelves, 2 words, 3 and 4 decision id, 5 probe, 6 randomized, 7 policy; per shelf [source,
 // propensity, reason, argument, cards, how many first ones are told of]; then for each shelf, in display order, the source of each card, and
 // [propensity, reason, argument] of those told of.
 import { HomeError } from './errors.js';
@@ -13,6 +13,7 @@ export const RESULT_FORMAT = 2;
 export const HEADER_WORDS = 8;
 export const SHELF_WORDS = 6;
 export const CARD_WORDS = 3;
+/** Place of the number of words in all. */
 export const LENGTH = 2;
 /** Place of the number of the policy that drew the page. */
 export const POLICY = 7;
