@@ -78,11 +78,11 @@ async function work() {
   const { bytes, glue } = await import(pathToFileURL(path.resolve(folder, 'wasm-full.js')));
   const module = await WebAssembly.compile(bytes());
   const { Core, start } = glue();
-  await start(module);
+  const { memory } = await start(module);
   const text = readFileSync(path.join(manifests, answers === 2 ? 'bit.json' : 'four.json'), 'utf8').replace('"EPSILON"', epsilonIndex);
   const manifest = { bytes: new TextEncoder().encode(text), parsed: JSON.parse(text) };
   if (workerData.timed) {
-    const device = new Device(Core, manifest, false);
+    const device = new Device(Core, memory, manifest, false);
     const times = Array.from({ length: workerData.timed }, () => { device.record(45_000); return device.took; });
     parentPort.postMessage(1000 * times.sort((a, b) => a - b)[times.length >> 1]);
     return;
@@ -92,7 +92,7 @@ async function work() {
   for (const [at, group] of groups.entries()) {
     const share = Math.floor(count / groups.length) + (at < count % groups.length ? 1 : 0);
     for (let done = 0; done < share; done += DRAWS_PER_CORE) {
-      const device = new Device(Core, manifest, group.hides);
+      const device = new Device(Core, memory, manifest, group.hides);
       for (let i = done; i < Math.min(share, done + DRAWS_PER_CORE); i++) {
         const key = keyed(device.record(PLAYS[answers][group.answer]));
         group.counts.set(key, (group.counts.get(key) ?? 0) + 1);
@@ -109,8 +109,9 @@ async function work() {
 }
 
 class Device {
-  constructor(Core, manifest, hides) {
+  constructor(Core, memory, manifest, hides) {
     const core = this.core = new Core(undefined, undefined);
+    this.memory = memory;
     const names = Array.from({ length: CARDS }, (_, i) => i);
     const handles = core.registerCards(
       names.map((i) => [`card-${i}`, `Title ${i}`, `Artist ${i}`, 'jazz', 'album'].join(FIELD) + ENTRY).join(''),
@@ -132,11 +133,20 @@ class Device {
     this.page = page;
   }
 
+  /** What the core answers to the page: a copy. */
+  rank() {
+    const { core, memory, page } = this;
+    const room = core.room(page.length);
+    new Float32Array(memory.buffer, room, page.length).set(page);
+    const at = core.rank(NOW, '', true);
+    return new Float64Array(memory.buffer, at, new Float64Array(memory.buffer, at, 3)[2]).slice();
+  }
+
   /** One record of a device that has this week before it; the probe's card was played for `ms`. */
   record(ms) {
     const { core } = this;
     core.restoreLedger(this.ledger);
-    const words = core.rank(this.page, NOW, '');
+    const words = this.rank();
     if (words[5] !== 1) throw new Error('expected a visit with the probe');
     if (ms > 0) {
       const card = placed(words);
@@ -155,9 +165,13 @@ class Device {
 
 /** Index of the card that the probe has placed, or -1 where it could not be. */
 function placed(words) {
-  const [, shelves, cards] = words;
-  const first = 8 + 6 * shelves;
-  for (let i = 0; i < cards; i++) if (words[first + 5 * i + 2] === PROBE) return words[first + 5 * i];
+  const shelves = words[1];
+  let first = 8 + 6 * shelves;
+  for (let position = 0; position < shelves; position++) {
+    const [cards, told] = words.subarray(8 + 6 * position + 4);
+    for (let i = 0; i < told; i++) if (words[first + cards + 3 * i + 1] === PROBE) return words[first + i];
+    first += cards + 3 * told;
+  }
   return -1;
 }
 

@@ -2,7 +2,7 @@ use super::example::{NAMES, example};
 use super::*;
 
 fn golden(name: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/bundles/{name}.bundle"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/golden/bundles/{name}.bundle"))
 }
 
 /// The bytes of a format never change; `EARS_BLESS=1` writes them anew while the format is not yet released.
