@@ -512,7 +512,7 @@ impl Page {
             return Err(malformed());
         }
         // A whole number that 32-bit floats hold exactly.
-        let number = |value: f32| ((0.0..=16_777_216.0).contains(&value) && value == value.trunc()).then_some(value as u32);
+        let number = |value: f32| (value as u32 as f32 == value).then_some(value as u32);
         let limits = [
             (MAX_SHELVES, "page_too_large", "shelves"),
             (MAX_CARDS, "page_too_large", "cards"),
@@ -602,9 +602,10 @@ impl Page {
             ));
         }
         // One mark for each handle: the number of the last shelf that had it.
-        let size = |handles: &mut dyn Iterator<Item = u32>| handles.max().map_or(0, |largest| largest as usize + 1);
-        let mut shelf_marks = vec![false; size(&mut page.shelves.iter().map(|shelf| shelf.shelf.0))];
-        let mut card_marks = vec![u8::MAX; size(&mut page.cards.iter().map(|place| place.card.0))];
+        let shelf_handles = page.shelves.iter().fold(0, |most, shelf| most.max(shelf.shelf.0 as usize + 1));
+        let card_handles = page.cards.iter().fold(0, |most, place| most.max(place.card.0 as usize + 1));
+        let mut shelf_marks = vec![false; shelf_handles];
+        let mut card_marks = vec![u8::MAX; card_handles];
         for (index, shelf) in page.shelves.iter().enumerate() {
             if shelf.cards.is_empty() {
                 return Err(Error::page("shelf_empty", format!("expected at least one card in shelf {index}, got none")));

@@ -257,7 +257,8 @@ function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRank
     } else {
       shelves[position] = source;
       for (let i = 0; i < told; i++) propensities[next + i] = words[word + size + CARD_WORDS * i]!;
-      for (let i = 0; i < size; i++) cards[next++] = words[word + i]!;
+      cards.set(words.subarray(word, word + size), next);
+      next += size;
     }
     word += size + CARD_WORDS * told;
   }

@@ -9,6 +9,7 @@ use crate::model::Body;
 use crate::page::{CardHandle, Page};
 use crate::reasons::{self, Reason, ReasonCode};
 use crate::shelves::LocalKind;
+use crate::slate::Placed;
 use ears_kernels::largest_product;
 use std::ops::Range;
 
@@ -253,17 +254,17 @@ impl Ranker {
         }
         let general = open.local_reason(shelf as usize);
         let mut additions = Vec::new();
+        let logit_of = |card: &Placed| {
+            let at = start + card.index as usize;
+            if candidates.barred[at] { f64::NEG_INFINITY } else { candidates.card_logits[at] }
+        };
+        let larger = |a: f64, b: f64| if b > a { b } else { a };
         // The best logit placed at or after each place, to tell exploration.
-        let mut best = f64::NEG_INFINITY;
-        for (place, card) in cards.iter().enumerate().skip(places.start).rev() {
+        let mut best = cards[places.end..].iter().map(logit_of).fold(f64::NEG_INFINITY, larger);
+        for (place, card) in cards.iter().enumerate().take(places.end).skip(places.start).rev() {
             let at = start + card.index as usize;
             let logit = candidates.card_logits[at];
-            if !candidates.barred[at] {
-                best = best.max(logit);
-            }
-            if place >= places.end {
-                continue;
-            }
+            best = larger(best, logit_of(card));
             let pin = candidates.card_pins.iter().position(|pin| pin.0 == shelf && pin.1 as usize == place);
             let drawn = position < candidates.visible.shelves && place < candidates.visible.cards;
             reasons.push(if let Some(pin) = pin {

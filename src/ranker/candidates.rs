@@ -104,35 +104,35 @@ impl Ranker {
         let visible = open.candidates.visible.cards;
         let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
         let mut lists =
-            Lists { shelves: Vec::new(), cards: Vec::with_capacity(open.cards.len()), values: Vec::new(), best: Vec::new() };
-        let mut open_cards: Vec<f64> = Vec::new();
+            Lists { shelves: Vec::new(), cards: vec![0.0; open.cards.len()], values: Vec::new(), best: Vec::new() };
+        let mut open_cards = vec![0.0; open.cards.len()];
         // Chances grow with what stands here, so that only the largest need to become chances.
         let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };
         for s in 0..open.shelves.len() {
             let range = open.candidates.cards_of(s as u32);
-            open_cards.clear();
-            let mut best: Option<usize> = None;
+            let (mut open_count, mut best, mut best_score) = (0, None, f64::NEG_INFINITY);
             for at in range.clone() {
                 let value = match kind {
                     PolicyKind::LinUcb => open.scores[at] + settings.alpha * open.spread[at],
                     PolicyKind::Popularity => popularity(open.cards[at]),
                     _ => open.scores[at],
                 };
-                lists.cards.push(match kind {
+                lists.cards[at] = match kind {
                     PolicyKind::PlackettLuce => value / settings.temperature,
                     PolicyKind::Softmax => chance(value) / settings.temperature,
                     PolicyKind::SquareCb => chance(value),
                     PolicyKind::Fixed => -((at - range.start) as f64),
                     _ => value,
-                });
+                };
                 if !barred[at] {
-                    open_cards.push(value);
-                    if best.is_none_or(|best| open.scores[at] > open.scores[best]) {
-                        best = Some(at);
+                    open_cards[open_count] = value;
+                    open_count += 1;
+                    if open.scores[at] > best_score {
+                        (best, best_score) = (Some(at), open.scores[at]);
                     }
                 }
             }
-            let mut top = largest(&open_cards, visible);
+            let mut top = largest(&open_cards[..open_count], visible);
             for value in &mut top {
                 *value = chance(*value);
             }
@@ -160,11 +160,15 @@ impl Ranker {
 fn largest(values: &[f64], most: usize) -> Vec<f64> {
     let mut best: Vec<f64> = Vec::with_capacity(most.min(values.len()) + 1);
     if most <= 32 {
+        let mut least = f64::NEG_INFINITY;
         for &value in values {
-            if best.len() < most || best.last().is_some_and(|least| value > *least) {
+            if value > least || best.len() < most {
                 let place = best.partition_point(|other| *other >= value);
                 best.insert(place, value);
                 best.truncate(most);
+                if best.len() == most {
+                    least = best[most - 1];
+                }
             }
         }
     } else {
