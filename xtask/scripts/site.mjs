@@ -4,13 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSyn
 import path from 'node:path';
 import MiniSearch from 'minisearch';
 import { Marked } from 'marked';
+import { explainer } from './explained.mjs';
 
 const [root, out] = process.argv.slice(2);
 
 const SECTIONS = [
   ['Start', ['README.md', 'docs/guides/README.md', 'docs/faq.md']],
-  ['Guides', ['docs/guides/plain-page.md', 'docs/guides/react.md', 'docs/guides/vue.md', 'docs/guides/svelte.md', 'docs/guides/server-rendering.md', 'docs/guides/webviews.md', 'docs/guides/csp.md', 'docs/guides/consent.md', 'docs/guides/testing.md', 'docs/guides/migrating.md']],
-  ['Concepts', ['docs/bandits.md', 'docs/evaluation.md', 'docs/privacy.md', 'docs/worlds.md', 'docs/design.md']],
+  ['Guides', ['docs/guides/plain-page.md', 'docs/guides/react.md', 'docs/guides/vue.md', 'docs/guides/svelte.md', 'docs/guides/packed.md', 'docs/guides/server-rendering.md', 'docs/guides/webviews.md', 'docs/guides/csp.md', 'docs/guides/consent.md', 'docs/guides/testing.md', 'docs/guides/migrating.md']],
+  ['Concepts', ['docs/bandits.md', 'docs/evaluation.md', 'docs/privacy.md', 'docs/worlds.md', 'docs/design.md', 'docs/performance.md']],
   ['Formats and tools', ['docs/models.md', 'docs/training.md', 'docs/validation.md', 'docs/logs.md', 'docs/bundle.md', 'docs/delivery.md', 'docs/collector.md']],
 ];
 const TITLES = { 'README.md': 'Ears Only', 'docs/guides/README.md': 'Which guide?', 'docs/bandits.md': 'Bandits and propensities', 'docs/evaluation.md': 'Counterfactual evaluation', 'docs/privacy.md': 'Privacy' };
@@ -33,6 +34,7 @@ for (const [section, files] of SECTIONS) {
     pages.set(file, { file, section, place: placeOf(file), text: read(file) });
   }
 }
+const explain = explainer(root);
 pages.set('results', { file: 'results', section: 'Reference', place: 'results.html', text: results() });
 for (const name of readdirSync(path.join(root, 'js/api')).filter((name) => name.endsWith('.api.md')).sort()) {
   const part = name.replace('.api.md', '');
@@ -165,7 +167,7 @@ function results() {
 function api(part, text) {
   const code = /```ts\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
   const name = part === 'index' ? 'ears-only' : `ears-only/${part}`;
-  return `# ${name}\n\nAll that \`${name}\` exports, as the check of the package's interface keeps it.\n\n\`\`\`ts\n${code.replace(/^\/\/ @.*\n/gm, '').replace(/\n{3,}/g, '\n\n').trim()}\n\`\`\`\n`;
+  return `# ${name}\n\nAll that \`${name}\` exports, as the check of the package's interface keeps it.\n\n\`\`\`ts\n${explain(code.replace(/^\/\/ @.*\n/gm, '').replace(/\n{3,}/g, '\n\n').trim())}\n\`\`\`\n`;
 }
 
 function framed(page) {
