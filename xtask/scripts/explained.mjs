@@ -6,7 +6,7 @@ import path from 'node:path';
 /** Takes code of declarations, gives it back with the comments of the sources in `js/src`. */
 export function explainer(root) {
   // The compiler that the extractor brings: the package's own has no interface for scripts.
-  const extractor = createRequire(path.join(root, 'js/package.json')).resolve('@microsoft/api-extractor/package.json');
+  const extractor = createRequire(path.resolve(root, 'js/package.json')).resolve('@microsoft/api-extractor/package.json');
   const ts = createRequire(extractor)('typescript');
   const parsed = (name, text) => ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true);
   const nameOf = (node) => node.name?.getText() ?? node.declarationList?.declarations[0]?.name.getText() ?? (ts.isConstructorDeclaration(node) ? 'constructor' : undefined);

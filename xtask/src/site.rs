@@ -12,6 +12,7 @@ pub fn docs_folder() -> PathBuf {
 /// Makes the documentation from `docs`; refuses links that lead nowhere.
 pub fn docs(run: install::Runner) -> Result<()> {
     install::node_packages(&project::root().join("xtask"), "what makes the documentation", run)?;
+    install::node_packages(&project::root().join("js"), "the compiler that reads what the interface says of itself", run)?;
     run(command("node").arg(project::root().join("xtask/scripts/site.mjs")).arg(project::root()).arg(docs_folder()))
 }
 
