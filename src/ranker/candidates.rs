@@ -103,8 +103,7 @@ impl Ranker {
     fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
         let visible = open.candidates.visible.cards;
         let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
-        let mut lists =
-            Lists { shelves: Vec::new(), cards: vec![0.0; open.cards.len()], values: Vec::new(), best: Vec::new() };
+        let mut lists = Lists { shelves: Vec::new(), cards: vec![0.0; open.cards.len()], values: Vec::new(), best: Vec::new() };
         let mut open_cards = vec![0.0; open.cards.len()];
         // Chances grow with what stands here, so that only the largest need to become chances.
         let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };

@@ -7,13 +7,9 @@ const IMPORT_MAP = '<script type="importmap">{"imports":{"ears-only":"/node_modu
 
 /** `tools: 'more'`: its tools are too large to be installed for every test. */
 export const FIXTURES = [
-  {
-    name: 'Vite 8, build', kind: 'plain',
-    async run(app) {
-      await app.run(app.bin('vite'), 'build');
-      return app.opened('dist');
-    },
-  },
+  { name: 'Vite 8, build', kind: 'plain', run: built },
+  { name: 'Vite 8, build, ears-only/url', kind: 'url', run: built },
+  { name: 'Vite 8, dev, ears-only/url', kind: 'url', run: (app) => dev(app, app.bin('vite')) },
   { name: 'Vite 8, dev', kind: 'plain', run: (app) => dev(app, app.bin('vite')) },
   {
     name: 'Vite 5, build', kind: 'plain',
@@ -23,14 +19,8 @@ export const FIXTURES = [
     },
   },
   { name: 'Vite 5, dev', kind: 'plain', run: (app) => dev(app, process.execPath, app.bin('vite-5/bin/vite.js')) },
-  {
-    name: 'webpack 5', kind: 'plain',
-    async run(app) {
-      await app.run(app.bin('webpack'), '--mode', 'production', '--entry', './main.js', '-o', 'dist');
-      app.write('dist/index.html', '<!doctype html><meta charset="utf-8"><script src="./main.js"></script>');
-      return app.opened('dist');
-    },
-  },
+  { name: 'webpack 5', kind: 'plain', run: webpack },
+  { name: 'webpack 5, ears-only/url', kind: 'url', run: webpack },
   {
     name: 'esbuild', kind: 'plain',
     async run(app) {
@@ -78,20 +68,9 @@ export const FIXTURES = [
       return app.opened('dist');
     },
   },
-  {
-    name: 'Parcel 2', kind: 'plain', tools: 'more',
-    async run(app) {
-      await app.run(app.bin('parcel'), 'build', 'index.html', '--dist-dir', 'dist', '--no-cache', '--public-url', './');
-      return app.opened('dist');
-    },
-  },
-  {
-    name: 'React 19 on Parcel', kind: 'react', tools: 'more',
-    async run(app) {
-      await app.run(app.bin('parcel'), 'build', 'index.html', '--dist-dir', 'dist', '--no-cache', '--public-url', './');
-      return app.opened('dist');
-    },
-  },
+  { name: 'Parcel 2', kind: 'plain', tools: 'more', run: parcel },
+  { name: 'Parcel 2, ears-only/url', kind: 'url', tools: 'more', run: parcel },
+  { name: 'React 19 on Parcel', kind: 'react', tools: 'more', run: parcel },
   {
     name: 'Bun, build', kind: 'plain', tools: 'more',
     async run(app) {
@@ -113,6 +92,17 @@ export const FIXTURES = [
 
 function dev(app, ...program) {
   return app.serving((address) => app.opened('.', address), ...program, '--host', '127.0.0.1', '--port', 'PORT', '--strictPort');
+}
+
+async function webpack(app) {
+  await app.run(app.bin('webpack'), '--mode', 'production', '--entry', './main.js', '-o', 'dist');
+  app.write('dist/index.html', '<!doctype html><meta charset="utf-8"><script src="./main.js"></script>');
+  return app.opened('dist');
+}
+
+async function parcel(app) {
+  await app.run(app.bin('parcel'), 'build', 'index.html', '--dist-dir', 'dist', '--no-cache', '--public-url', './');
+  return app.opened('dist');
 }
 
 async function built(app) {
