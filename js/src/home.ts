@@ -473,6 +473,7 @@ export class HomeRuntime implements Home {
     await this.#patiently(this.#saver.now());
     this.#channel?.close();
     this.#writer.release();
+    this.#refresh();
     this.#quietly(() => this.#storage.close?.());
     this.#quietly(() => this.#engine?.core.free());
     this.#engine = undefined;
