@@ -3,10 +3,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { ENGINES, start } from './engines.mjs';
+import { bodies } from './pages/bodies.js';
 import { startSite } from './site.mjs';
+import { createHome } from '../../../js/dist/index.js';
 
 const GOLDEN = readFileSync(new URL('../../golden/v1/decisions.txt', import.meta.url), 'utf8').split('\n').filter((line) => !/^(record|snapshot|weights)/.test(line));
 const FRAME_MS = 1000 / 60;
+const BODIES = ['factorization', 'linear', 'network-int8', 'network', 'plain', 'trees'];
+// As the engines are told.
+process.env.TZ = 'Etc/GMT-2';
+const NODE_BODIES = bodies(createHome, BODIES, (name) => readFileSync(new URL(`../../golden/bundles/${name}.bundle`, import.meta.url)));
 
 for (const [name, found] of Object.entries(ENGINES)) {
   const skip = found || process.env.ENGINES_REQUIRED === 'all' ? false : `${name} is not installed`;
@@ -40,6 +46,12 @@ for (const [name, found] of Object.entries(ENGINES)) {
       const lines = await ask('strict', 'suite.golden()');
       assert.ok(lines.length > 300);
       assert.deepEqual(lines, GOLDEN.slice(0, lines.length));
+    });
+
+    test('published models of every body, bit for bit what Node makes of them', async () => {
+      const lines = await ask('none', `suite.bodies(${JSON.stringify(BODIES)})`);
+      assert.ok(lines.length > 100, `${lines.length} lines`);
+      assert.deepEqual(lines, await NODE_BODIES);
     });
 
     test('with the least policy pages are ranked', async () => {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 /** What is reachable, by the first words of an address. */
-const FOLDERS = { '/js/': 'js/', '/scenario/': 'tests/package/toolchains/apps/shared/', '/pages/': 'tests/package/engines/pages/' };
+const FOLDERS = { '/js/': 'js/', '/tests/package/toolchains/apps/shared/': 'tests/package/toolchains/apps/shared/', '/tests/package/engines/pages/': 'tests/package/engines/pages/', '/bundles/': 'tests/golden/bundles/' };
 export const POLICIES = {
   none: '',
   strict: "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'",
@@ -22,7 +22,7 @@ export async function startSite() {
       const policy = POLICIES[searchParams.get('policy')];
       if (policy) response.setHeader('content-security-policy', policy);
       response.setHeader('content-type', 'text/html');
-      response.end(`<!doctype html><meta charset="utf-8"><title>${searchParams.get('policy')}</title>${policy ? '' : IMPORT_MAP}<body><script type="module" src="/pages/suite.js"></script>`);
+      response.end(`<!doctype html><meta charset="utf-8"><title>${searchParams.get('policy')}</title>${policy ? '' : IMPORT_MAP}<body><script type="module" src="/tests/package/engines/pages/suite.js"></script>`);
       return;
     }
     const prefix = Object.keys(FOLDERS).find((start) => pathname.startsWith(start));

@@ -1,7 +1,8 @@
 // What a test asks of a page, in whatever engine it is open.
 import { createHome } from '/js/dist/index.js';
 import { createObserver } from '/js/dist/observe.js';
-import { transcript } from '/scenario/scenario.js';
+import { transcript } from '/tests/package/toolchains/apps/shared/scenario.js';
+import { bodies } from './bodies.js';
 
 const PAGE = {
   visible: { shelves: 2, cards: 3 },
@@ -84,6 +85,7 @@ const DISTURBANCES = {
 
 globalThis.suite = {
   golden: () => transcript(createHome),
+  bodies: (names) => bodies(createHome, names, async (name) => (await fetch(`/bundles/${name}.bundle`)).arrayBuffer()),
 
   /** A Home where the page's policy may forbid to compile. Nothing is awaited before the first page. */
   async policy() {
