@@ -82,7 +82,7 @@ function checked(home, page) {
 }
 
 /** Microseconds per call of each task: rounds in turns, a fresh order in each, so that what disturbs one disturbs all. */
-async function race(tasks, { rounds, sampleMs }) {
+async function race(tasks, { rounds, sampleMs, warmMs = 250 }) {
   const once = async (run, repeat) => {
     const start = performance.now();
     for (let i = 0; i < repeat; i++) {
@@ -93,7 +93,7 @@ async function race(tasks, { rounds, sampleMs }) {
   };
   const state = [];
   for (const { name, run } of tasks) {
-    const end = performance.now() + 250;
+    const end = performance.now() + warmMs;
     while (performance.now() < end) await once(run, 1);
     // The clock is coarse: as many calls as it takes to see them.
     let calls = 1;

@@ -19,6 +19,9 @@ const CARDS = 1000;
 const FEATURES = 64;
 /** A slow phone beside this machine. */
 const SLOWER = 6;
+const SLOW = `${SLOWER} times slower processor`;
+/** Microseconds of one frame at 60 in a second. */
+const FRAME = 16_700;
 
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
 const other = option('other') && path.resolve(option('other'));
@@ -135,8 +138,22 @@ const RUNS = {
     faster('first page after load: faster than plain', 'load: ours, first page', 'load: plain, first page');
   },
   async slow() {
-    keep(`${SLOWER} times slower processor`, await inPage('warm', { ...size, other: false }, SLOWER));
-    gated(`${SLOWER} times slower processor: ours, from objects`, 16_700);
+    // The browser slows a page by pausing it, every fifth of a millisecond where it gets a processor for that. A short round fits between
+    // two pauses: rounds are long, and medians count.
+    const long = { ...size, other: false, rounds: Math.min(size.rounds, 21), sampleMs: 8 * size.sampleMs, warmMs: 1_000 };
+    const suite = [
+      [SLOW, 'warm', {}], [`${SLOW}, network`, 'body', { kind: 'network' }], [`${SLOW}, trees`, 'body', { kind: 'trees' }],
+      [`${SLOW}, oblivious trees`, 'body', { kind: 'oblivious trees' }], [`${SLOW}, thompson`, 'sampling', {}],
+      [`${SLOW}, history`, 'history', { plays: 10_000 }],
+    ];
+    for (const [name, what, more] of suite) {
+      const raced = await inPage(what, { ...long, ...more }, SLOWER);
+      for (const [task, time] of Object.entries(raced)) {
+        times[`${name}: ${task}`] = { ...time, by: 'median', ...(task.startsWith('ours') ? { atMost: FRAME } : {}) };
+      }
+    }
+    const [slow, usual] = [times[`${SLOW}: plain, matrix ready`], times['linear: plain, matrix ready']];
+    if (usual) ratios[`${SLOW}: how many times slower plain JavaScript was`] = { best: slow.best / usual.best, median: slow.median / usual.median, by: 'median' };
   },
   async memory() {
     const pages = Number(option('pages', 100_000));
@@ -170,9 +187,12 @@ try {
   const line = (name, best, middle, gate) => console.log(`${name.padEnd(78)}${best.padStart(10)}${middle.padStart(10)}  ${gate}`);
   console.log(`${CARDS} cards x ${FEATURES} features, microseconds; load ${loadBefore.toFixed(1)} to ${report.loadAfter.toFixed(1)}\n`);
   line('', 'best', 'median', '');
-  for (const [name, { best, median, atMost }] of Object.entries(times)) line(name, shown(best), shown(median), atMost ? `at most ${atMost}: ${best <= atMost ? 'ok' : 'MISSED'}` : '');
-  console.log('');
-  for (const [name, { best, median, atLeast }] of Object.entries(ratios)) line(name, shown(best), shown(median), atLeast ? `at least ${shown(atLeast)}: ${best >= atLeast ? 'ok' : 'MISSED'}` : '');
+  const verdict = ({ best, median, atMost, atLeast, by }) => {
+    const counts = by === 'median' ? median : best;
+    if (atMost) return `${by ?? 'best'} at most ${shown(atMost)}: ${counts <= atMost ? 'ok' : 'MISSED'}`;
+    return atLeast ? `${by ?? 'best'} at least ${shown(atLeast)}: ${counts >= atLeast ? 'ok' : 'MISSED'}` : '';
+  };
+  for (const [name, row] of [...Object.entries(times), ...Object.entries(ratios)]) line(name, shown(row.best), shown(row.median), verdict(row));
   for (const [name, { bytes, atMost }] of Object.entries(memory)) line(name, `${(bytes / 2 ** 20).toFixed(2)} MB`, '', atMost ? `at most ${atMost / 2 ** 20} MB: ${bytes <= atMost ? 'ok' : 'MISSED'}` : '');
   for (const note of notes) console.log(note);
   if (option('json')) writeFileSync(option('json'), `${JSON.stringify(report, null, 2)}\n`);
