@@ -27,7 +27,7 @@ type Named = (&'static str, fn() -> Work);
 const CARDS: usize = 1_000;
 const FEATURES: usize = 64;
 
-const WORKS: [Named; 14] = [
+const WORKS: [Named; 15] = [
     ("rank, linear", || rank(CARDS, FEATURES, 1, PolicyKind::EpsilonPage, 0, true)),
     ("rank, linear, told of what was drawn", || rank(CARDS, FEATURES, 1, PolicyKind::EpsilonPage, 0, false)),
     ("rank, linear, fifty shelves, drawn with a floor", || rank(CARDS, FEATURES, 50, PolicyKind::PlackettLuce, 0, true)),
@@ -42,6 +42,7 @@ const WORKS: [Named; 14] = [
     ("order", order),
     ("network", network),
     ("trees", || forest(100, false)),
+    ("trees, oblivious", || forest(100, true)),
 ];
 
 fn numbers(n: usize, seed: u32) -> Vec<f32> {
@@ -239,7 +240,6 @@ fn raced(works: Vec<(String, Work)>, rounds: usize) -> Vec<(String, f64, f64)> {
 
 fn time() {
     let mut works: Vec<(String, Work)> = WORKS.iter().map(|(name, make)| ((*name).to_owned(), make())).collect();
-    works.push(("trees, oblivious".into(), forest(100, true)));
     works.push(("products out of the nearest cache, 64 rows".into(), products_in_cache()));
     works.push(("copy of a page".into(), copy()));
     let mut growth: Vec<(String, Work)> = Vec::new();
