@@ -9,7 +9,8 @@
 
 use std::time::Instant;
 
-use ears_kernels::{Cut, Forest, Level, Tree, add_products, dense, falling, score_rows};
+use ears_bare::{LANES, SUMS, WIDE_LANES, products, wide_products};
+use ears_kernels::{Cut, Forest, Level, Tree, add_products, dense, falling, quadratic_forms, score_rows};
 use ears_only::bundle::{Bundle, BundleSettings, PolicyKind};
 use ears_only::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use ears_only::features::{Column, Source};
@@ -190,13 +191,27 @@ fn forest(trees: usize, oblivious: bool) -> Work {
     })
 }
 
-/// What the machine allows: sums of products out of the nearest cache, and copies of a page.
-fn products_in_cache() -> Work {
-    let (rows, weights) = (numbers(64 * 68, 1), numbers(68, 2));
-    let mut scores = vec![0.0; 64];
+/// Sums for each unit of what the machine does at most.
+const ROUNDS: u32 = 1_000;
+
+/// What the machine allows: products out of registers, in 32 and in 64 bits, and copies of a page.
+fn most_products() -> Work {
+    Box::new(|| f64::from(products(ROUNDS, std::hint::black_box(0.75))))
+}
+
+fn most_wide_products() -> Work {
+    Box::new(|| wide_products(ROUNDS, std::hint::black_box(0.75)))
+}
+
+/// Variances of a page under a full covariance, the constant included.
+fn quadratic() -> Work {
+    let width = FEATURES + 1;
+    let (rows, matrix) = (numbers(CARDS * 68, 1), numbers(width * width, 2));
+    let matrix: Vec<f64> = matrix.into_iter().map(f64::from).collect();
+    let mut forms = vec![0.0; CARDS];
     Box::new(move || {
-        score_rows(&rows, &weights, &mut scores);
-        scores[7]
+        quadratic_forms(&matrix, width, &rows, 68, &mut forms);
+        forms[7]
     })
 }
 
@@ -240,7 +255,9 @@ fn raced(works: Vec<(String, Work)>, rounds: usize) -> Vec<(String, f64, f64)> {
 
 fn time() {
     let mut works: Vec<(String, Work)> = WORKS.iter().map(|(name, make)| ((*name).to_owned(), make())).collect();
-    works.push(("products out of the nearest cache, 64 rows".into(), products_in_cache()));
+    works.push(("quadratic forms".into(), quadratic()));
+    works.push(("most products".into(), most_products()));
+    works.push(("most products, 64 bits".into(), most_wide_products()));
     works.push(("copy of a page".into(), copy()));
     let mut growth: Vec<(String, Work)> = Vec::new();
     for cards in [10, 100, 1_000, 10_000] {
@@ -266,7 +283,9 @@ fn time() {
         format!("{{\n    {}\n  }}", rows.join(",\n    "))
     };
     println!(
-        "{{\n  \"unit\": \"microseconds\",\n  \"kernels\": {},\n  \"growth\": {}\n}}",
+        "{{\n  \"unit\": \"microseconds\",\n  \"products\": {},\n  \"wide products\": {},\n  \"kernels\": {},\n  \"growth\": {}\n}}",
+        ROUNDS * SUMS * LANES,
+        ROUNDS * SUMS * WIDE_LANES,
         shown(raced(works, 41)),
         shown(raced(growth, 21))
     );

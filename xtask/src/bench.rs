@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: ours beside plain JavaScript and other libraries in one Chromium run.
 
 use crate::process::{command, shown};
-use crate::{Result, install, package, project};
+use crate::{Result, install, package, project, wasm};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +24,7 @@ pub fn harness(json: Option<&Path>) -> Result<Command> {
         "the libraries that the package is timed beside",
         &mut install::watched,
     )?;
+    wasm::build_bare(&mut install::watched)?;
     let mut command = command("node");
     command.arg(project::root().join("js/bench/warm/run.mjs")).env("CHROME_PATH", browser.chromium);
     if let Some(file) = json {

@@ -45,8 +45,8 @@ const STAGES: &[Stage] = &[
     stage("lint: core in the browser", &[], |desk| {
         desk.check(clippy(&["--package", "ears-only", "--all-targets", "--target", "wasm32-unknown-unknown"]))
     }),
-    stage("lint: kernels, world, lab, verifier, relay, unpack, audit, xtask", &["lint: core"], |desk| {
-        desk.checks(["kernels", "world", "lab", "verify", "relay", "unpack", "audit", "xtask"].map(|member| {
+    stage("lint: kernels, world, lab, verifier, relay, unpack, audit, bare, xtask", &["lint: core"], |desk| {
+        desk.checks(["kernels", "world", "lab", "verify", "relay", "unpack", "audit", "js/bench/bare", "xtask"].map(|member| {
             let mut clippy = cargo(&["clippy", "--quiet", "--all-targets", "--manifest-path"]);
             clippy.arg(manifest(member)).args(["--", "-D", "warnings"]);
             clippy
@@ -66,6 +66,7 @@ const STAGES: &[Stage] = &[
     stage("verifier tests", &[], |desk| desk.member("verify")),
     stage("relay tests", &[], |desk| desk.member("relay")),
     stage("unpacker tests", &[], unpacker),
+    stage("bare kernel tests", &[], |desk| desk.member("js/bench/bare")),
     stage("xtask tests", &[], |desk| desk.member("xtask")),
     stage("instructions of ranking", &[], instructions),
     stage("wasm module", &[], |desk| desk.job(|desk| wasm::build(&mut |command| desk.step(command)))),

@@ -16,6 +16,9 @@ pub const SMALL_OUT: &str = "js/build/wasm/small";
 /// The same of the core that takes bundles and makes no records, which is measured and not shipped.
 pub const WITHOUT_CONTRIBUTION_OUT: &str = "js/build/wasm/bundles";
 
+/// What the benchmark holds the core against, which is not shipped.
+pub const BARE_OUT: &str = "js/build/bare.wasm";
+
 /// What the demo page alone needs goes here.
 pub const DEMO_OUT: &str = "js/build/demo";
 
@@ -145,6 +148,21 @@ fn build_plain(member: &str, name: &str, features: &[&str], run: Runner) -> Resu
     }
     let out = project::root().join(OUT).join(format!("{name}.wasm"));
     run(command(&opt).args(SMALLEST).args(FEATURES).arg(&quieted).arg("-o").arg(out))
+}
+
+/// Builds `js/build/bare.wasm`, the least that a page could cost, for speed alone.
+pub fn build_bare(run: Runner) -> Result<()> {
+    install::wasm_target(run)?;
+    run(compile("ears-bare")?.args(["--config", "profile.wasm.opt-level=3"]))?;
+    let module = project::target().join("wasm32-unknown-unknown/wasm/ears_bare.wasm");
+    let opt = install::wasm_opt(run)?;
+    let out = project::root().join(BARE_OUT);
+    run(command(&opt)
+        .args(["-O3", "--strip-debug", "--strip-producers", "--strip-target-features"])
+        .args(FEATURES)
+        .arg(&module)
+        .arg("-o")
+        .arg(out))
 }
 
 /// Builds the module that the demo page runs in a worker. The core in it brings the exports that the package's glue wants, and nothing here

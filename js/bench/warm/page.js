@@ -110,8 +110,55 @@ async function race(tasks, { rounds, sampleMs, warmMs = 250 }) {
   return Object.fromEntries(state.map(({ name, samples }) => [name, { best: Math.min(...samples), median: median(samples) }]));
 }
 
-/** A linear model, from a matrix and from objects. */
-export async function warm({ n, d, other, ...timing }) {
+/** The module that does the least that a page could cost, and the most that the machine does. */
+async function bareModule(n, d) {
+  const { instance: { exports } } = await WebAssembly.instantiate(await (await fetch('/js/build/bare.wasm')).arrayBuffer());
+  exports.room(n, d);
+  const at = (Kind, pointer, length) => new Kind(exports.memory.buffer, pointer, length);
+  return {
+    exports, weights: at(Float32Array, exports.weights(), d), features: at(Float32Array, exports.features(), n * d),
+    order: at(Uint32Array, exports.order(), n), propensities: at(Float64Array, exports.propensities(), n),
+  };
+}
+
+/** Copies the features in, scores, orders, draws and gives propensities, in one call; checked against plain JavaScript's order. */
+async function bareKernel(model, plain, matrix, n) {
+  const { exports, weights, features, order, propensities } = await bareModule(n, model.d);
+  weights.set(model.weights);
+  const run = () => {
+    features.set(matrix);
+    return propensities[exports.page(EPSILON, Math.random())];
+  };
+  features.set(matrix);
+  exports.page(EPSILON, 1 - EPSILON);
+  plain.score(matrix, n, plain.scores);
+  const scores = Array.from(order, (card) => plain.scores[card]);
+  const total = propensities.reduce((sum, p) => sum + p, 0);
+  if (new Set(order).size !== n || scores.some((score, at) => at > 0 && score > scores[at - 1] + 1e-4) || Math.abs(total - 1) > 1e-9) {
+    throw new Error('the bare kernel ranks otherwise than plain JavaScript');
+  }
+  return { name: 'bare kernel, matrix ready', run };
+}
+
+/** Units of work of one run of each, for what the machine does at most. */
+const ROUNDS = 1_000;
+const AT_ONCE = { calls: 1_000, products: 48 * ROUNDS, wideProducts: 24 * ROUNDS };
+
+/** What a call into a module costs, and what the machine does at most inside of one. */
+export async function machine({ n, d, ...timing }) {
+  const { exports, features } = await bareModule(n, d);
+  const matrix = new Float32Array(n * d).map((_, at) => at % 7);
+  const raced = await race([
+    { name: 'calls', run: () => { let sum = 0; for (let i = 0; i < AT_ONCE.calls; i++) sum += exports.nothing(i); return sum; } },
+    { name: 'products', run: () => exports.products(ROUNDS, 0.75) },
+    { name: 'wide products', run: () => exports.wide_products(ROUNDS, 0.75) },
+    { name: 'copy of a page', run: () => features.set(matrix) },
+  ], timing);
+  return { times: raced, atOnce: AT_ONCE };
+}
+
+/** A linear model, from a matrix and from objects; where `bare` says so, beside the least that a page could cost. */
+export async function warm({ n, d, other, bare, ...timing }) {
   const model = linearModel(d);
   const cards = makeCards(n, d);
   const page = onePage(cards);
@@ -120,6 +167,7 @@ export async function warm({ n, d, other, ...timing }) {
   const tasks = [
     { name: 'plain, matrix ready', run: () => plain.rank(matrix, n) },
     { name: 'plain, from objects', run: () => plain.page(cards, plain.pack(cards)) },
+    ...(bare ? [await bareKernel(model, plain, matrix, n)] : []),
   ];
   for (const [name, folder] of packages(other)) {
     const home = await homeOf(folder, settings(model, EPSILON_PAGE));

@@ -27,7 +27,7 @@ const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'a
 const other = option('other') && path.resolve(option('other'));
 const server = http.createServer((request, response) => {
   const name = path.posix.normalize(new URL(request.url, 'http://localhost').pathname);
-  const file = name.startsWith('/js/dist/') || name.startsWith('/js/bench/') ? path.join(root, name.slice(4))
+  const file = ['/js/dist/', '/js/bench/', '/js/build/bare.wasm'].some((place) => name.startsWith(place)) ? path.join(root, name.slice(4))
     : other && name.startsWith('/other/') ? path.join(other, name.slice(7)) : undefined;
   try {
     const body = name === '/' ? '<!doctype html><meta charset="utf-8"><title>bench</title>' : readFileSync(file);
@@ -49,6 +49,9 @@ const browser = await chromium.launchPersistentContext(profile, {
 
 const times = {};
 const ratios = {};
+/** What the machine does at most, with its unit, and the parts of that which a page uses. */
+const rates = {};
+const shares = {};
 const memory = {};
 const notes = [];
 const timing = { rounds: Number(option('rounds', 61)), sampleMs: Number(option('sample-ms', 1.5)) };
@@ -74,6 +77,12 @@ function keep(prefix, raced) {
   for (const [name, time] of Object.entries(raced)) times[`${prefix}: ${name}`] = time;
 }
 
+/** How many times the bare kernel's time `ours` takes. */
+function overBare(kind, ours, most) {
+  const [a, bare] = [times[ours], times['linear: bare kernel, matrix ready']];
+  if (a && bare) ratios[`${kind} over the bare kernel`] = { best: a.best / bare.best, median: a.median / bare.median, ...(most ? { atMost: most } : {}) };
+}
+
 /** How many times faster `ours` is than `theirs`. */
 function faster(claim, ours, theirs, gate) {
   const [a, b] = [times[ours], times[theirs]];
@@ -85,7 +94,8 @@ const size = { n: CARDS, d: FEATURES, other: Boolean(other), ...timing };
 
 const RUNS = {
   async linear() {
-    keep('linear', await inPage('warm', size));
+    keep('linear', await inPage('warm', { ...size, bare: true }));
+    overBare('linear body', 'linear: ours, from typed arrays', 2);
     faster('linear body, order and propensities, warm: faster than plain', 'linear: ours, from typed arrays', 'linear: plain, matrix ready', 2);
     faster('the same from objects to objects: faster than plain', 'linear: ours, from objects', 'linear: plain, from objects');
     gated('linear: ours, from objects', 1_000);
@@ -93,11 +103,36 @@ const RUNS = {
   async posterior() {
     keep('posterior variance', await inPage('posterior', size));
     faster('posterior variance, full 64 x 64: faster than plain', 'posterior variance: ours, from typed arrays', 'posterior variance: plain, matrix ready', 5);
+    overBare('posterior variance', 'posterior variance: ours, from typed arrays');
   },
   async bodies() {
     for (const [kind, gate] of [['network', 7], ['trees', 5], ['oblivious trees', 20]]) {
       keep(kind, await inPage('body', { ...size, kind }));
       faster(`${kind}: faster than plain`, `${kind}: ours, from typed arrays`, `${kind}: plain, matrix ready`, gate);
+      overBare(kind, `${kind}: ours, from typed arrays`);
+    }
+  },
+  async machine() {
+    const { times: raced, atOnce } = await inPage('machine', size);
+    const call = raced.calls;
+    times['one call into a module that does nothing'] = { best: call.best / atOnce.calls, median: call.median / atOnce.calls };
+    const most = (name, count, unit, time) => { rates[name] = { best: count / time.best, median: count / time.median, unit }; };
+    most('most products a microsecond, Chromium', atOnce.products, '', raced.products);
+    most('most products a microsecond in 64 bits, Chromium', atOnce.wideProducts, '', raced['wide products']);
+    // Read and written, 4 bytes a number, a thousand bytes a microsecond are a gigabyte a second.
+    most('copy of a page into the module, Chromium', 2 * 4 * CARDS * FEATURES / 1_000, 'GB/s read and written', raced['copy of a page']);
+    // The least that a page takes here: its copy into the module, or its products at the most a microsecond, whichever is longer. Levels of
+    // trees count as products: a comparison and what keeps its outcome are two operations on lanes, as a product and its addition are.
+    const width = FEATURES + 1;
+    for (const [kind, products, wide] of [
+      ['linear', CARDS * width], ['posterior variance', CARDS * width * (width + 1) / 2, true],
+      ['network', CARDS * (FEATURES * 32 + 32)], ['oblivious trees', CARDS * 100 * 5],
+    ]) {
+      const ours = times[`${kind}: ours, from typed arrays`];
+      if (!ours) continue;
+      const rate = rates[wide ? 'most products a microsecond in 64 bits, Chromium' : 'most products a microsecond, Chromium'].best;
+      const least = Math.max(raced['copy of a page'].best, products / rate);
+      shares[`share of what the machine allows, whole page in Chromium: ${kind}`] = { best: least / ours.best, median: least / ours.median, atMost: 1 };
     }
   },
   async thompson() {
@@ -181,9 +216,9 @@ try {
   const report = {
     format: 1, name: 'bench', date: new Date().toISOString(), browser: browser.browser()?.version() ?? (await versionOf()),
     cards: CARDS, features: FEATURES, unit: 'microseconds', cores: os.cpus().length, loadBefore, loadAfter: os.loadavg()[0],
-    times, ratios, memory, notes,
+    times, ratios, rates, shares, memory, notes,
   };
-  const shown = (value) => value >= 100 ? value.toFixed(0) : value.toFixed(2);
+  const shown = (value) => value >= 100 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
   const line = (name, best, middle, gate) => console.log(`${name.padEnd(78)}${best.padStart(10)}${middle.padStart(10)}  ${gate}`);
   console.log(`${CARDS} cards x ${FEATURES} features, microseconds; load ${loadBefore.toFixed(1)} to ${report.loadAfter.toFixed(1)}\n`);
   line('', 'best', 'median', '');
@@ -192,7 +227,7 @@ try {
     if (atMost) return `${by ?? 'best'} at most ${shown(atMost)}: ${counts <= atMost ? 'ok' : 'MISSED'}`;
     return atLeast ? `${by ?? 'best'} at least ${shown(atLeast)}: ${counts >= atLeast ? 'ok' : 'MISSED'}` : '';
   };
-  for (const [name, row] of [...Object.entries(times), ...Object.entries(ratios)]) line(name, shown(row.best), shown(row.median), verdict(row));
+  for (const [name, row] of [times, ratios, rates, shares].flatMap(Object.entries)) line(name, shown(row.best), shown(row.median), verdict(row));
   for (const [name, { bytes, atMost }] of Object.entries(memory)) line(name, `${(bytes / 2 ** 20).toFixed(2)} MB`, '', atMost ? `at most ${atMost / 2 ** 20} MB: ${bytes <= atMost ? 'ok' : 'MISSED'}` : '');
   for (const note of notes) console.log(note);
   if (option('json')) writeFileSync(option('json'), `${JSON.stringify(report, null, 2)}\n`);
