@@ -29,7 +29,43 @@ fn native() -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| format!("examples/work --time: {error}"))
 }
 
+/// A gate, which a row must hold, and an aim beyond it.
+struct Wanted {
+    gate: f64,
+    aim: Option<f64>,
+    /// Whether less is better.
+    most: bool,
+}
+
+impl Wanted {
+    fn read(row: &Value) -> Option<Wanted> {
+        let of = |key: &str| row.get(key).and_then(Value::as_f64);
+        let (gate, most) = of("atMost").map(|gate| (gate, true)).or(of("atLeast").map(|gate| (gate, false)))?;
+        Some(Wanted { gate, aim: of("aim"), most })
+    }
+
+    fn shown(&self, shown: fn(f64) -> String) -> String {
+        format!("{} {}", if self.most { "at most" } else { "at least" }, shown(self.gate))
+    }
+
+    fn reaches(&self, wanted: f64, number: f64) -> bool {
+        if self.most { number <= wanted } else { number >= wanted }
+    }
+
+    fn holds(&self, number: f64) -> bool {
+        self.reaches(self.gate, number)
+    }
+
+    /// Gate and aim in words, for a table; judged is the row itself.
+    fn verdict(&self, name: &str, number: f64) -> Claim {
+        let gate = if self.holds(number) { "gate held" } else { "gate missed" };
+        let aim = self.aim.map(|aim| if self.reaches(aim, number) { ", aim reached" } else { ", aim missed" });
+        measured(&format!("{name}, verdict"), format!("{gate}{}", aim.unwrap_or_default()), Vec::new())
+    }
+}
+
 /// One claim for each row: its best round, and the median beside it; the other way round where the row goes by its median.
+/// Where something is wanted of it, its median and the verdict are claims of their own, which the tables quote.
 fn claims_of(report: &Value) -> Result<Vec<Claim>> {
     let word = |key: &str| report.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     let mut claims = vec![
@@ -42,13 +78,19 @@ fn claims_of(report: &Value) -> Result<Vec<Claim>> {
             let by_median = row.get("by").and_then(Value::as_str) == Some("median");
             let (counts, by) = if by_median { (median, "median ") } else { (best, "") };
             let mut claim = measured(name, shown(counts), vec![("median".to_owned(), median), ("best".to_owned(), best)]);
-            if let Ok(most) = number(row, "atMost") {
-                (claim.wanted, claim.pass) = (format!("{by}at most {}", shown(most)), counts <= most);
-            }
-            if let Ok(least) = number(row, "atLeast") {
-                (claim.wanted, claim.pass) = (format!("{by}at least {}", shown(least)), counts >= least);
-            }
+            let Some(wanted) = Wanted::read(row) else {
+                claims.push(claim);
+                continue;
+            };
+            (claim.wanted, claim.pass) = (format!("{by}{}", wanted.shown(shown)), wanted.holds(counts));
             claims.push(claim);
+            if key == "shares" {
+                continue;
+            }
+            if !by_median {
+                claims.push(measured(&format!("{name}, by medians"), shown(median), vec![("median".to_owned(), median)]));
+            }
+            claims.push(wanted.verdict(name, counts));
         }
     }
     for (name, row) in entries(report, "rates")? {
@@ -60,8 +102,9 @@ fn claims_of(report: &Value) -> Result<Vec<Claim>> {
     for (name, row) in entries(report, "memory")? {
         let bytes = number(row, "bytes")?;
         let mut claim = measured(name, megabytes(bytes), vec![("bytes".to_owned(), bytes)]);
-        if let Ok(most) = number(row, "atMost") {
-            (claim.wanted, claim.pass) = (format!("at most {}", megabytes(most)), bytes <= most);
+        if let Some(wanted) = Wanted::read(row) {
+            (claim.wanted, claim.pass) = (wanted.shown(megabytes), wanted.holds(bytes));
+            claims.push(wanted.verdict(name, bytes));
         }
         claims.push(claim);
     }
@@ -156,7 +199,7 @@ fn megabytes(bytes: f64) -> String {
 fn chart(claims: &[Claim]) -> String {
     let rows: Vec<(&Claim, f64)> = claims
         .iter()
-        .filter(|claim| claim.claim.contains("faster than"))
+        .filter(|claim| claim.claim.contains("faster than") && !claim.claim.ends_with(", by medians"))
         .filter_map(|claim| Some((claim, claim.numbers.iter().find(|(name, _)| name == "best")?.1)))
         .collect();
     // Tenfold is 120 wide, from a tenth to a thousandfold.
@@ -255,18 +298,19 @@ mod tests {
         let report = serde_json::json!({
             "browser": "1.2", "loadBefore": 1.0, "loadAfter": 2.0, "cores": 4,
             "times": {
-                "ours": {"best": 1200.0, "median": 1300.0, "atMost": 1000.0},
+                "ours": {"best": 1200.0, "median": 1300.0, "atMost": 1000.0, "aim": 500.0},
                 "plain": {"best": 7.004, "median": 812.4},
                 "slow: ours": {"best": 600.0, "median": 17000.0, "atMost": 16700.0, "by": "median"},
                 "slower: ours": {"best": 600.0, "median": 16000.0, "atMost": 16700.0, "by": "median"},
             },
             "ratios": {
-                "faster than plain": {"best": 4.0, "median": 3.0, "atLeast": 2.0},
+                "faster than plain": {"best": 4.0, "median": 3.0, "atLeast": 2.0, "aim": 4.5},
+                "faster than other": {"best": 4.0, "median": 3.0, "atLeast": 2.0, "aim": 4.0},
                 "over the bare kernel": {"best": 6.0, "median": 5.0, "atMost": 2.0},
             },
             "rates": {"most": {"best": 19876.5, "median": 17000.0, "unit": ""}, "copy": {"best": 80.2, "median": 70.0, "unit": "GB/s"}},
             "shares": {"network": {"best": 0.254, "median": 0.2, "atMost": 1.0}, "wrong": {"best": 5.57, "median": 5.0, "atMost": 1.0}},
-            "memory": {"after": {"bytes": 2097152.0, "atMost": 4194304.0}},
+            "memory": {"after": {"bytes": 2097152.0, "atMost": 4194304.0, "aim": 1048576.0}},
         });
         let claims = claims_of(&report).unwrap();
         let rows: Vec<(&str, &str, bool)> =
@@ -277,15 +321,27 @@ mod tests {
                 ("1.2", "as measured", true),
                 ("1.0 and 2.0 on 4 cores", "as measured", true),
                 ("1.2 ms", "at most 1.0 ms", false),
+                ("1.3 ms", "as measured", true),
+                ("gate missed, aim missed", "as measured", true),
                 ("7.00 µs", "as measured", true),
                 ("17.0 ms", "median at most 16.7 ms", false),
+                ("gate missed", "as measured", true),
                 ("16.0 ms", "median at most 16.7 ms", true),
+                ("gate held", "as measured", true),
                 ("4.00x", "at least 2.00x", true),
+                ("3.00x", "as measured", true),
+                ("gate held, aim reached", "as measured", true),
+                ("4.00x", "at least 2.00x", true),
+                ("3.00x", "as measured", true),
+                ("gate held, aim missed", "as measured", true),
                 ("6.00x", "at most 2.00x", false),
+                ("5.00x", "as measured", true),
+                ("gate missed", "as measured", true),
                 ("25 %", "at most 100 %", true),
                 ("557 %", "at most 100 %", false),
                 ("80 GB/s", "as measured", true),
                 ("19876", "as measured", true),
+                ("gate held, aim missed", "as measured", true),
                 ("2.00 MB", "at most 4.00 MB", true),
             ]
         );
