@@ -24,6 +24,8 @@ pub fn harness(json: Option<&Path>) -> Result<Command> {
         "the libraries that the package is timed beside",
         &mut install::watched,
     )?;
+    install::other_engines(&mut install::watched)?;
+    install::node_packages(&project::root().join("tests/package/engines"), "what drives Firefox", &mut install::watched)?;
     wasm::build_bare(&mut install::watched)?;
     let mut command = command("node");
     command.arg(project::root().join("js/bench/warm/run.mjs")).env("CHROME_PATH", browser.chromium);

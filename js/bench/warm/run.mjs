@@ -1,4 +1,4 @@
-// Ours beside well-written plain JavaScript and the libraries a team would take, in one headless Chromium, in turns.
+// Ours beside well-written plain JavaScript and the libraries a team would take, in one headless Chromium, in turns; the bodies also in Firefox.
 //   node bench/warm/run.mjs [--json FILE] [--only NAME,NAME] [--rounds N] [--sample-ms N] [--cold N] [--pages N] [--other DIST]
 // --other times another build of the package beside this one. The browser is found by CHROME_PATH, else at /usr/bin/chromium. On a busy
 // machine read the ratios of the best rounds.
@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { ENGINES, start } from '../../../tests/package/engines/engines.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const option = (name, fallback) => { const at = process.argv.indexOf(`--${name}`); return at < 0 ? fallback : process.argv[at + 1]; };
@@ -54,6 +55,8 @@ const rates = {};
 const shares = {};
 const memory = {};
 const notes = [];
+/** Its version, or why nothing was timed in it. */
+let firefox = 'not asked for';
 const timing = { rounds: Number(option('rounds', 61)), sampleMs: Number(option('sample-ms', 1.5)) };
 const only = option('only')?.split(',');
 
@@ -199,6 +202,37 @@ const RUNS = {
     memory[`memory of the module after ${pages} pages`] = { bytes: at[pages], atMost: 4 * 2 ** 20, aim: 1.5 * 2 ** 20 };
     for (const [name, value] of Object.entries(memory)) if (typeof value === 'number') memory[name] = { bytes: value };
   },
+  async firefox() {
+    const missing = !ENGINES.Firefox ? 'no Firefox is here'
+      : existsSync(path.join(root, '../tests/package/engines/node_modules')) ? undefined : 'what drives it is not installed: npm ci in tests/package/engines';
+    if (missing) {
+      firefox = `nothing was timed in it: ${missing}`;
+      return void notes.push(`Firefox: ${firefox}`);
+    }
+    const engine = await start('Firefox', { askMs: 600_000 });
+    const there = async (what, settings) => {
+      const tab = await engine.open(address);
+      try {
+        return await tab.ask(`import('/js/bench/warm/page.js').then((page) => page.${what}(${JSON.stringify(settings)}))`);
+      } finally {
+        await tab.close();
+      }
+    };
+    try {
+      firefox = engine.version.replace(/^firefox\//i, '');
+      for (const [kind, what, more] of [
+        ['linear', 'warm', { bare: true }], ['posterior variance', 'posterior', {}], ['network', 'body', { kind: 'network' }],
+        ['trees', 'body', { kind: 'trees' }], ['oblivious trees', 'body', { kind: 'oblivious trees' }],
+      ]) {
+        keep(`firefox: ${kind}`, await there(what, { ...size, other: false, ...more }));
+        const theirs = (from) => `firefox: ${kind}: plain, ${from}`;
+        faster(`firefox: ${kind}: faster than plain`, `firefox: ${kind}: ours, from typed arrays`, theirs('matrix ready'));
+        faster(`firefox: ${kind}, from objects to objects: faster than plain`, `firefox: ${kind}: ours, from objects`, theirs('from objects'));
+      }
+    } finally {
+      await engine.close();
+    }
+  },
   async peers() {
     if (!existsSync(path.join(root, 'bench/warm/node_modules'))) return void notes.push('the peers are not installed: npm ci in js/bench/warm');
     for (const [kind, gate, aim] of [['linear'], ['network', 2, 2.8]]) {
@@ -217,7 +251,7 @@ try {
   const loadBefore = os.loadavg()[0];
   for (const [name, run] of Object.entries(RUNS)) if (!only || only.includes(name)) await run();
   const report = {
-    format: 1, name: 'bench', date: new Date().toISOString(), browser: browser.browser()?.version() ?? (await versionOf()),
+    format: 1, name: 'bench', date: new Date().toISOString(), browser: browser.browser()?.version() ?? (await versionOf()), firefox,
     cards: CARDS, features: FEATURES, unit: 'microseconds', cores: os.cpus().length, loadBefore, loadAfter: os.loadavg()[0],
     times, ratios, rates, shares, memory, notes,
   };

@@ -26,18 +26,18 @@ export const ENGINES = {
   WebKitGTK: firstOf('/usr/bin/WebKitWebDriver') && firstOf('/usr/bin/Xvfb') && MINI_BROWSER,
 };
 
-/** Starts an engine with an empty profile. */
-export function start(name) {
-  return name === 'WebKitGTK' ? startWebKit() : startPuppeteer(name);
+/** Starts an engine with an empty profile; an answer may take `askMs`. */
+export function start(name, { askMs = ASK_MS } = {}) {
+  return name === 'WebKitGTK' ? startWebKit(askMs) : startPuppeteer(name, askMs);
 }
 
 /** Chromium over its own protocol, Firefox over WebDriver BiDi: both as they are installed. */
-async function startPuppeteer(name) {
+async function startPuppeteer(name, askMs) {
   const { default: puppeteer } = await import('puppeteer-core');
   const profile = mkdtempSync(path.join(os.tmpdir(), 'ears-only-engine-'));
   const browser = await puppeteer.launch({
     browser: name === 'Firefox' ? 'firefox' : 'chrome', executablePath: ENGINES[name], headless: true, userDataDir: profile, env: ENV,
-    protocolTimeout: ASK_MS, args: name === 'Firefox' ? [] : CHROMIUM_FLAGS,
+    protocolTimeout: askMs, args: name === 'Firefox' ? [] : CHROMIUM_FLAGS,
   });
   return {
     version: await browser.version(),
@@ -65,7 +65,7 @@ async function startPuppeteer(name) {
 }
 
 /** WebKitGTK's MiniBrowser over WebDriver, on a screen of its own. */
-async function startWebKit() {
+async function startWebKit(askMs) {
   const port = await freePort();
   const display = `:${90 + port % 900}`;
   const screen = spawn('Xvfb', [display, '-screen', '0', '1600x1000x24', '-nolisten', 'tcp'], { stdio: 'ignore' });
@@ -88,7 +88,7 @@ async function startWebKit() {
       capabilities: { alwaysMatch: { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': { binary: ENGINES.WebKitGTK, args: ['--automation'] } } },
     });
     const session = `/session/${sessionId}`;
-    await call('POST', `${session}/timeouts`, { script: ASK_MS, pageLoad: ASK_MS });
+    await call('POST', `${session}/timeouts`, { script: askMs, pageLoad: askMs });
     // The window of the session stays: closing the last one would end it, and another one is opened from it.
     const first = await call('GET', `${session}/window`);
     return {
