@@ -349,8 +349,8 @@ export async function cold({ n, d }) {
   return { start: ready - start, first: end - ready, second: secondEnd - second, plainFirst: performance.now() - plainStart };
 }
 
-/** Memory of the module before and after many pages. */
-export async function memory({ n, d, pages }) {
+/** What `make` returns, and the memory of the module that it loads meanwhile. */
+async function withMemory(make) {
   let memoryOf = () => 0;
   const { instantiate } = WebAssembly;
   WebAssembly.instantiate = async (...values) => {
@@ -359,8 +359,16 @@ export async function memory({ n, d, pages }) {
     if (exports?.memory) memoryOf = () => exports.memory.buffer.byteLength;
     return made;
   };
-  const home = await homeOf('/js/dist', settings(linearModel(d), EPSILON_PAGE));
-  WebAssembly.instantiate = instantiate;
+  try {
+    return { home: await make(), memoryOf: () => memoryOf() };
+  } finally {
+    WebAssembly.instantiate = instantiate;
+  }
+}
+
+/** Memory of the module before and after many pages. */
+export async function memory({ n, d, pages }) {
+  const { home, memoryOf } = await withMemory(() => homeOf('/js/dist', settings(linearModel(d), EPSILON_PAGE)));
   const page = onePage(makeCards(n, d));
   const at = {};
   for (let count = 1; count <= pages; count++) {
@@ -369,4 +377,39 @@ export async function memory({ n, d, pages }) {
   }
   await home.close();
   return at;
+}
+
+/** Memory of the module after some pages of a size: `n` cards in `shelves` shelves, `d` features, `count` trees, or `plays` plays. */
+export async function grown({ n, d, shelves = 1, count, plays, pages }) {
+  const model = async () => {
+    if (plays !== undefined) return undefined;
+    return count ? bundleOf(treesModel(d, { trees: count }), EPSILON_PAGE) : settings(linearModel(d), EPSILON_PAGE);
+  };
+  const { home, memoryOf } = await withMemory(async () => homeOf('/js/dist', await model(), { clock: () => NOW }));
+  const cards = makeCards(n, d).map((card, index) => {
+    if (plays === undefined) return card;
+    const { normal } = random(index + 1);
+    const { features, ...known } = card;
+    return { ...known, popularity: index % 100 / 100, durationMs: 200_000, embedding: Float32Array.from({ length: 32 }, () => normal()) };
+  });
+  if (plays !== undefined) {
+    home.registerCards(cards);
+    if (plays > 0) {
+      await home.importHistory(Array.from({ length: plays }, (_, play) => {
+        const { id, title, artist } = cards[play * 7_919 % n];
+        return { at: NOW - (plays - play) * 60_000, msPlayed: 180_000, cardId: id, title, artist };
+      }));
+    }
+  }
+  const each = Math.ceil(n / shelves);
+  const page = {
+    ...(shelves === 1 ? { visible: { shelves: 1, cards: 1 } } : {}),
+    shelves: Array.from({ length: shelves }, (_, shelf) => ({ id: `shelf:${shelf}`, cards: cards.slice(each * shelf, each * shelf + each) })),
+  };
+  checked(home, page);
+  for (let k = 1; k < pages; k++) home.rankSync(page);
+  const bytes = memoryOf();
+  await home.close();
+  if (bytes === 0) throw new Error('the memory of the module was not seen');
+  return bytes;
 }

@@ -202,6 +202,18 @@ const RUNS = {
     memory[`memory of the module after ${pages} pages`] = { bytes: at[pages], atMost: 4 * 2 ** 20, aim: 1.5 * 2 ** 20 };
     for (const [name, value] of Object.entries(memory)) if (typeof value === 'number') memory[name] = { bytes: value };
   },
+  async growth() {
+    // The points that are timed natively (`examples/work.rs`).
+    for (const [axis, points, at] of [
+      ['cards', [10, 100, 1_000, 10_000], (n) => ({ n })], ['features', [8, 16, 32, 64, 128, 256], (d) => ({ d })],
+      ['history', [0, 1_000, 5_000, 20_000, 100_000], (plays) => ({ plays, d: 0, shelves: 50 })],
+      ['trees', [10, 100, 1_000], (count) => ({ count })], ['shelves', [1, 10, 50, 200], (shelves) => ({ shelves })],
+    ]) {
+      for (const point of points) {
+        memory[`memory of the module, ${axis} ${point}`] = { bytes: await inPage('grown', { n: CARDS, d: FEATURES, pages: 20, ...at(point) }) };
+      }
+    }
+  },
   async firefox() {
     const missing = !ENGINES.Firefox ? 'no Firefox is here'
       : existsSync(path.join(root, '../tests/package/engines/node_modules')) ? undefined : 'what drives it is not installed: npm ci in tests/package/engines';

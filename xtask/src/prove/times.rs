@@ -1,4 +1,4 @@
-//! Times in Chromium beside others, native times of the loops, and how they grow.
+//! Times in Chromium and Firefox beside others, native times of the loops, and how time and memory grow.
 
 use super::{Units, json_of, measured, number};
 use crate::process::{captured, command};
@@ -11,15 +11,15 @@ const CARDS: f64 = 1_000.0;
 const COLUMNS: f64 = 65.0;
 const WIDTH: f64 = 68.0;
 
-/// Runs both, and draws the chart.
+/// Runs all, and draws the charts.
 pub fn prove(units: &Units) -> Result<Record> {
     package::build()?;
     let report = units.unit("one Chromium run", || json_of(|file| bench::harness(Some(file))))?;
     let native = units.unit("native loops", native)?;
     let mut claims = claims_of(&report)?;
     claims.extend(native_claims(&native)?);
-    let chart = chart(&claims);
-    project::write(&results::folder().join("bench.svg"), chart)?;
+    project::write(&results::folder().join("bench.svg"), chart(&claims))?;
+    project::write(&results::folder().join("bench-growth.svg"), growth_chart(&claims)?)?;
     Ok(Record { name: "bench".to_owned(), command: "cargo xtask prove bench".to_owned(), seeds: Vec::new(), claims })
 }
 
@@ -244,9 +244,167 @@ fn chart(claims: &[Claim]) -> String {
     svg
 }
 
+/// What grows, and how it is called below its curves.
+const AXES: [(&str, &str); 5] = [
+    ("cards", "cards"),
+    ("features", "features of a card"),
+    ("history", "plays of history"),
+    ("trees", "trees"),
+    ("shelves", "shelves"),
+];
+
+/// Sizes, rising, and what was measured at each.
+type Points = Vec<(f64, f64)>;
+
+/// The points of one curve: the number behind `prefix` in a claim's name, and the number `key` of that claim, by rising size.
+fn curve(claims: &[Claim], prefix: &str, key: &str) -> Result<Points> {
+    let mut points: Points = claims
+        .iter()
+        .filter_map(|claim| {
+            let size = claim.claim.strip_prefix(prefix)?.parse().ok()?;
+            Some((size, claim.numbers.iter().find(|(name, _)| name == key)?.1))
+        })
+        .collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if points.len() < 2 { Err(format!("expected two claims or more \"{prefix}N\", got {}", points.len())) } else { Ok(points) }
+}
+
+/// The frame of one curve is so wide and so high.
+const WIDE: f64 = 200.0;
+const HIGH: f64 = 150.0;
+
+/// One curve in its frame.
+struct Panel<'a> {
+    /// The corner of the frame.
+    left: f64,
+    up: f64,
+    word: &'a str,
+    points: &'a Points,
+    /// Where each point is across the frame and up in it, from 0 to 1.
+    across: Vec<f64>,
+    high: Vec<f64>,
+    shown: fn(f64) -> String,
+}
+
+impl Panel<'_> {
+    fn svg(&self) -> String {
+        let Panel { left, up, word, points, .. } = self;
+        let at: Vec<(f64, f64)> = self
+            .across
+            .iter()
+            .zip(&self.high)
+            .map(|(across, high)| (left + 14.0 + (WIDE - 28.0) * across, up + HIGH - (HIGH - 16.0) * high))
+            .collect();
+        let line: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let mut svg = format!(
+            "<rect x=\"{left:.0}\" y=\"{up:.0}\" width=\"{WIDE}\" height=\"{HIGH}\" fill=\"none\" stroke=\"#ccc\"/>\n\
+             <polyline points=\"{}\" fill=\"none\" stroke=\"#2a6f97\" stroke-width=\"2\"/>\n",
+            line.join(" ")
+        );
+        for (number, ((x, y), (size, value))) in at.iter().zip(points.iter()).enumerate() {
+            let value = (self.shown)(*value);
+            svg.push_str(&format!(
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"#2a6f97\"><title>{size} {word}: {value}</title></circle>\n"
+            ));
+            // The ends say what they are.
+            let (anchor, x) = match number {
+                0 => ("start", x - 8.0),
+                _ if number + 1 == points.len() => ("end", x + 8.0),
+                _ => continue,
+            };
+            let (above, below) = ((y - 8.0).max(up + 11.0), up + HIGH + 14.0);
+            svg.push_str(&format!(
+                "<text x=\"{x:.1}\" y=\"{above:.1}\" text-anchor=\"{anchor}\" font-size=\"11\" fill=\"#222\">{value}</text>\n\
+                 <text x=\"{x:.1}\" y=\"{below:.1}\" text-anchor=\"{anchor}\" font-size=\"11\" fill=\"#444\">{size}</text>\n"
+            ));
+        }
+        svg
+    }
+}
+
+/// Sizes across a frame: logarithmic, a size of 0 half a tenfold left of all others.
+fn across(points: &Points) -> Vec<f64> {
+    let first = points.iter().find(|point| point.0 > 0.0).map_or(0.0, |point| point.0.log10());
+    let at: Vec<f64> = points.iter().map(|point| if point.0 > 0.0 { point.0.log10() } else { first - 0.5 }).collect();
+    let (start, end) = (at.first().copied().unwrap_or_default(), at.last().copied().unwrap_or_default());
+    at.into_iter().map(|at| (at - start) / (end - start).max(1e-9)).collect()
+}
+
+/// Curves of native time, above, and of the module's memory, below: one column for each thing that grows. Times are logarithmic, memory is
+/// not.
+fn growth_chart(claims: &[Claim]) -> Result<String> {
+    let mut columns = Vec::new();
+    for (axis, word) in AXES {
+        let time = curve(claims, &format!("growth: {axis} "), "best")?;
+        columns.push((word, time, curve(claims, &format!("memory of the module, {axis} "), "bytes")?));
+    }
+    let times = || columns.iter().flat_map(|column| column.1.iter().map(|point| point.1.log10()));
+    let (least, most) = (times().fold(f64::INFINITY, f64::min).floor(), times().fold(f64::NEG_INFINITY, f64::max).ceil());
+    let top = 1.1 * columns.iter().flat_map(|column| column.2.iter().map(|point| point.1)).fold(0.0, f64::max);
+    let (width, height) = (90.0 + 5.0 * (WIDE + 20.0), 2.0 * HIGH + 130.0);
+    let (above, below) = (26.0, HIGH + 76.0);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"12\" role=\"img\" \
+         aria-label=\"Native time of a page, and memory of the module in Chromium, by cards, features, history, trees and shelves\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n\
+         <text x=\"8\" y=\"16\" fill=\"#222\">time, native, best round</text>\n\
+         <text x=\"8\" y=\"{:.0}\" fill=\"#222\">memory of the module after 20 pages</text>\n",
+        below - 10.0
+    );
+    for (index, (word, time, memory)) in columns.iter().enumerate() {
+        let left = 80.0 + index as f64 * (WIDE + 20.0);
+        let high = time.iter().map(|point| (point.1.log10() - least) / (most - least).max(1.0)).collect();
+        svg.push_str(&Panel { left, up: above, word, points: time, across: across(time), high, shown: duration }.svg());
+        let high = memory.iter().map(|point| point.1 / top).collect();
+        svg.push_str(&Panel { left, up: below, word, points: memory, across: across(memory), high, shown: megabytes }.svg());
+        let (middle, foot) = (left + WIDE / 2.0, 2.0 * HIGH + 112.0);
+        svg.push_str(&format!("<text x=\"{middle:.0}\" y=\"{foot:.0}\" text-anchor=\"middle\" fill=\"#222\">{word}</text>\n"));
+    }
+    let mut mark = |y: f64, text: &str| {
+        svg.push_str(&format!("<text x=\"74\" y=\"{y:.0}\" text-anchor=\"end\" font-size=\"11\" fill=\"#444\">{text}</text>\n"));
+    };
+    for tenfold in [0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6_f64] {
+        let part = (tenfold.log10() - least) / (most - least).max(1.0);
+        if (0.0..=1.0).contains(&part) {
+            mark(above + HIGH - (HIGH - 16.0) * part + 4.0, &duration(tenfold));
+        }
+    }
+    mark(below + HIGH, "0 MB");
+    svg.push_str("</svg>\n");
+    Ok(svg)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn growth_is_drawn_from_every_point() {
+        let point = |name: &str, key: &str, number: f64| measured(name, String::new(), vec![(key.to_owned(), number)]);
+        let mut claims = Vec::new();
+        for (axis, _) in AXES {
+            for (size, us) in [(0, 10.0), (100, 100.0), (1_000, 2_000.0)] {
+                claims.push(point(&format!("growth: {axis} {size}"), "best", us));
+                claims.push(point(&format!("memory of the module, {axis} {size}"), "bytes", 1_048_576.0 * us / 10.0));
+            }
+        }
+        // The ratio of two points is none.
+        claims.push(point("growth from cards 100 to cards 1000", "ratio", 20.0));
+        let svg = growth_chart(&claims).unwrap();
+        assert_eq!(svg.matches("<circle").count(), 30, "{svg}");
+        assert_eq!(svg.matches("<polyline").count(), 10);
+        assert!(
+            svg.contains("<title>1000 plays of history: 2.0 ms</title>") && svg.contains("<title>100 trees: 10.00 MB</title>"),
+            "{svg}"
+        );
+        assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
+        // Sizes rise to the right.
+        assert_eq!(curve(&claims, "growth: cards ", "best").unwrap(), [(0.0, 10.0), (100.0, 100.0), (1_000.0, 2_000.0)]);
+        claims.retain(|claim| {
+            claim.claim != "memory of the module, trees 100" && claim.claim != "memory of the module, trees 1000"
+        });
+        assert!(growth_chart(&claims).unwrap_err().contains("memory of the module, trees"));
+    }
 
     /// What `examples/work.rs --time` writes, each work at one microsecond but what `other` says.
     fn natives(other: &[(&str, f64)]) -> Value {
