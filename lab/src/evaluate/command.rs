@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use super::embedding::Embeddings;
 use super::estimator::Estimator;
 use super::interval::Range;
 use super::report::{Bounds, Report, html};
@@ -35,6 +36,9 @@ pub struct Arguments {
     /// Estimators. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where there is a reward model; with --slates all that there are.
     #[arg(long, value_delimiter = ',')]
     estimators: Vec<String>,
+    /// For MIPS: what each card is, a CSV with the columns action and embedding (any text).
+    #[arg(long, conflicts_with = "slates")]
+    embeddings: Option<PathBuf>,
     /// Judge whole pages: the rows of a decision together, top down.
     #[arg(long)]
     slates: bool,
@@ -94,6 +98,7 @@ impl Arguments {
         let settings = Settings {
             targets: self.policies.iter().map(|text| text.parse()).collect::<Result<Vec<Target>, _>>()?,
             estimators: if self.slates { Vec::new() } else { named(&self.estimators, &USUAL)? },
+            embeddings: self.embeddings.as_deref().map(Embeddings::read).transpose()?,
             slates: self.slates.then(slates).transpose()?,
             slices: self.slice.clone(),
             model: choice(&self.model, &self.logs)?,

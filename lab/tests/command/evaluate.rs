@@ -242,6 +242,65 @@ fn bad_rows_are_named_counted_and_located() {
     assert!(errors.contains("two.parquet: expected a whole Parquet file"), "{errors}");
 }
 
+/// The value of an estimator for the first policy.
+fn value(report: &str, estimator: &str) -> f64 {
+    let report: Value = serde_json::from_str(report).unwrap();
+    let lines = report["policies"][0]["all"]["estimates"].as_array().unwrap().clone();
+    lines.iter().find(|line| line["estimator"] == estimator).unwrap()["value"].as_f64().unwrap()
+}
+
+#[test]
+fn marginalised_weights_are_those_of_what_a_card_is() {
+    let folder = Folder::new("mips");
+    let (log, csv) = (folder.file("log.parquet"), folder.file("log.csv"));
+    assert_eq!(ears_lab(&["sample-log", "--rows", "3000", "--output", &log]).0, 0);
+    assert_eq!(ears_lab(&["export", "--to", "csv", &log, "--output", &csv]).0, 0);
+    let policy = [0.125, 0.25, 0.125, 0.375, 0.125];
+    let rows: String = policy.iter().enumerate().map(|(action, p)| format!("{action},{p}\n")).collect();
+    let table = format!("table:{}", folder.write("policy.csv", &format!("action,probability\n{rows}")));
+    let evaluate = |embeddings: &str, policy: &str, skip: &[&str]| {
+        let embeddings = folder.write("embeddings.csv", embeddings);
+        let fixed = ["evaluate", &log, "--policy", policy, "--estimators", "IPS,MIPS", "--json", "-", "--embeddings"];
+        ears_lab(&[&fixed[..], &[embeddings.as_str()], skip].concat())
+    };
+    let kinds = ["rock", "rock", "talk", "jazz", "jazz"];
+    let named: String = kinds.iter().enumerate().map(|(action, kind)| format!("{action},{kind}\n")).collect();
+    let (code, out, errors) = evaluate(&format!("action,embedding\n{named}"), &table, &[]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    // By hand from the log's own table.
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let column = |name: &str| text.lines().next().unwrap().split(',').position(|column| column == name).unwrap();
+    let (action, reward, probs) = (column("action"), column("reward"), column("probs"));
+    let terms: Vec<f64> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let kind = kinds[fields[action].parse::<usize>().unwrap()];
+            let of = |chances: &[f64]| kinds.iter().zip(chances).filter(|(of, _)| **of == kind).map(|(_, p)| p).sum::<f64>();
+            let logging: Vec<f64> = fields[probs].split(' ').map(|p| p.parse().unwrap()).collect();
+            of(&policy) / of(&logging) * fields[reward].parse::<f64>().unwrap()
+        })
+        .collect();
+    let by_hand = terms.iter().sum::<f64>() / terms.len() as f64;
+    assert!((value(&out, "MIPS") - by_hand).abs() < 1e-12, "{by_hand}: {out}");
+    assert!((value(&out, "MIPS") - value(&out, "IPS")).abs() > 1e-4, "{out}");
+    // Where every card is its own embedding, the two are one.
+    let (_, out, _) = evaluate("action,embedding\n0,a\n1,b\n2,c\n3,d\n4,e\n", &table, &[]);
+    assert!((value(&out, "MIPS") - value(&out, "IPS")).abs() < 1e-12, "{out}");
+
+    // A card that nobody described is a bad row of every decision that could have placed it.
+    let short = "action,embedding\n0,a\n1,b\n2,c\n3,d\n";
+    let (code, out, errors) = evaluate(short, &table, &[]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(errors.contains("expected the embedding of every candidate in 3000 rows"), "{errors}");
+    assert!(errors.contains("log.parquet: row 1: found none of action 4"), "{errors}");
+    let (code, _, errors) = evaluate(short, "scored:better", &["--skip-bad"]);
+    assert_eq!(code, 64);
+    assert!(errors.contains("estimator MIPS: expected a policy whose probability of every candidate is known"), "{errors}");
+    assert!(errors.contains("found scored:better"), "{errors}");
+}
+
 fn lines(path: &str) -> Vec<Value> {
     std::fs::read_to_string(Path::new(path)).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -339,13 +398,25 @@ fn bandit_feedback_comes_and_goes() {
 fn wrong_arguments_say_what_was_expected() {
     let folder = Folder::new("wrong");
     let log = imported(&folder, "log.parquet", &format!("{HEADER}{}", rows(0, 100)));
-    let out = folder.file("out");
+    let (out, embeddings) = (folder.file("out"), folder.write("embeddings.csv", "action,embedding\n0,a\n1,b\n"));
     for (arguments, expected) in [
         (&["evaluate", &log, "--policy", "best"][..], "expected logging, uniform, scored:NAME or table:FILE, got best"),
         (&["evaluate", &log, "--policy", "scored:other"], "expected a column target_other for the policy scored:other"),
         (&["evaluate", &log, "--policy", "uniform"], "expected the lists candidates and probs for the policy uniform"),
         (&["evaluate", &log, "--policy", "logging", "--model", "ridge"], "expected the lists candidates and probs in every file"),
         (&["evaluate", &log, "--policy", "logging", "--estimators", "XIPS"], "expected an estimator such as IPS"),
+        (
+            &["evaluate", &log, "--policy", "logging", "--estimators", "MIPS"],
+            "estimator MIPS: expected what each card is (--embeddings FILE with the columns action and embedding), found none",
+        ),
+        (
+            &["evaluate", &log, "--policy", "logging", "--estimators", "MIPS", "--embeddings", &embeddings],
+            "estimator MIPS: expected the lists candidates and probs in every file, found none",
+        ),
+        (
+            &["evaluate", &log, "--policy", "logging", "--embeddings", &embeddings],
+            "expected the estimator MIPS, which alone reads embeddings",
+        ),
         (&["evaluate", &log, "--policy", "logging", "--slice", "ctx_no"], "expected a column ctx_no in every file"),
         (&["evaluate", &log, "--policy", "logging", "--largest-weight", "0.5"], "expected --largest-weight of at least 1"),
         (&["evaluate", &log, "--policy", "logging", "--rewards", "1", "0"], "expected --rewards LEAST LARGEST in order"),
