@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use ears_lab::evaluate::slope::{Candidate, Family, choose};
 use serde_json::{Value, json};
 
 use crate::ears_lab;
@@ -240,6 +241,63 @@ fn bad_rows_are_named_counted_and_located() {
     let (code, _, errors) = ears_lab(&["evaluate", &second, "--policy", "logging"]);
     assert_eq!(code, 64);
     assert!(errors.contains("two.parquet: expected a whole Parquet file"), "{errors}");
+}
+
+#[test]
+fn a_chosen_parameter_is_the_one_that_slope_picks_from_the_same_estimates() {
+    let folder = Folder::new("slope");
+    // A target far from the logging policy: large weights are rare and noisy, so that parameters differ.
+    let mut csv = HEADER.to_owned();
+    for i in 0..6_000_u32 {
+        let mixed = i.wrapping_mul(2_654_435_761) >> 8;
+        let rare = mixed % 50 == 0;
+        let (p, new) = if rare { (0.02, 0.6) } else { (0.98, 0.4) };
+        let played = u32::from(mixed / 64 % 10 < if rare { 4 } else { 3 });
+        let tier = ["free", "paid"][(mixed / 1024 % 2) as usize];
+        writeln!(csv, "d{i},{},{p},{played},{tier},{new},0.35,0.35", u32::from(!rare)).unwrap();
+    }
+    let log = imported(&folder, "log.parquet", &csv);
+    let page = folder.file("report.html");
+    let run = |estimators: &str, more: &[&str]| {
+        let fixed = ["evaluate", &log, "--policy", "scored:new", "--slice", "ctx_tier", "--estimators", estimators];
+        let (code, out, errors) = ears_lab(&[&fixed[..], more].concat());
+        assert_eq!((code, errors.as_str()), (0, ""), "{out}");
+        out
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for family in Family::ALL {
+        let asked = format!("{}(slope)", family.name());
+        let chosen: Value = serde_json::from_str(&run(&asked, &["--json", "-", "--html", &page])).unwrap();
+        let grid: Vec<String> = family.grid().iter().map(ToString::to_string).collect();
+        let each: Value = serde_json::from_str(&run(&grid.join(","), &["--json", "-"])).unwrap();
+        for part in ["/policies/0/all", "/policies/0/slices/0/1", "/policies/0/slices/1/1"] {
+            let lines = |report: &Value| report.pointer(&format!("{part}/estimates")).unwrap().as_array().unwrap().clone();
+            let each = lines(&each);
+            let number = |line: &Value, at: usize| line["intervals"][0][at].as_f64().unwrap();
+            let candidates: Vec<Candidate> = each
+                .iter()
+                .map(|line| Candidate {
+                    value: line["value"].as_f64().unwrap(),
+                    half_width: 0.5 * (number(line, 2) - number(line, 1)),
+                })
+                .collect();
+            let best = &each[choose(&candidates).unwrap()];
+            let [line] = &lines(&chosen)[..] else { panic!("one line") };
+            assert_eq!((&line["estimator"], &line["chosen"]), (&json!(asked), &best["estimator"]), "{part}");
+            assert_eq!((&line["value"], &line["intervals"]), (&best["value"], &best["intervals"]), "{part}");
+            names.insert(line["chosen"].as_str().unwrap().to_owned());
+        }
+        let named = chosen["policies"][0]["all"]["estimates"][0]["chosen"].as_str().unwrap();
+        assert!(run(&asked, &[]).contains(&format!("  chosen: {named}\n")));
+        assert!(std::fs::read_to_string(&page).unwrap().contains(&format!("<td>{asked}, chosen: {named}</td>")));
+    }
+    assert!(names.len() > 6, "the choice should depend on the rows: {names:?}");
+    // Beside others, and without a model.
+    let out = run("IPS,SwitchDR(10),SwitchDR(slope)", &["--model", "none"]);
+    assert!(out.contains("without a reward model: no SwitchDR(10), SwitchDR(slope)\n") && out.contains("IPS "), "{out}");
+    let (code, _, errors) = ears_lab(&["evaluate", &log, "--policy", "scored:new", "--estimators", "DR(slope)"]);
+    assert_eq!(code, 64);
+    assert!(errors.contains("expected (slope) after one of CIPS, NCIS"), "{errors}");
 }
 
 /// The value of an estimator for the first policy.

@@ -107,7 +107,8 @@ fn part(html: &mut String, part: &Part) {
         for (i, (name, low, high)) in line.intervals.iter().enumerate() {
             let error = line.error.map_or_else(String::new, |error| format!("{error:.5}"));
             let first = if i == 0 {
-                format!("<td>{}</td><td>{:.5}</td><td>{error}</td>", escaped(&line.estimator), line.value)
+                let chosen = line.chosen.as_ref().map_or_else(String::new, |chosen| format!(", chosen: {}", escaped(chosen)));
+                format!("<td>{}{chosen}</td><td>{:.5}</td><td>{error}</td>", escaped(&line.estimator), line.value)
             } else {
                 "<td></td><td></td><td></td>".to_owned()
             };
