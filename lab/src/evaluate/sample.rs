@@ -172,11 +172,11 @@ fn training(decisions: u64, seed: u64, output: &Path) -> Result<u64, LabError> {
         }
         let shown = drawn(&mut rng, tier);
         let reward = f64::from(u8::from(unit(&mut rng) < CHANCES[tier][shown]));
-        for card in 0..5 {
+        for (card, propensity) in LOGGING[tier].into_iter().enumerate() {
             log.values.push(tier as f32);
             log.values.extend((0..5).map(|other| f32::from(u8::from(other == card))));
             log.reward.push(if card == shown { reward } else { f64::NAN });
-            log.propensity.push(LOGGING[tier][card]);
+            log.propensity.push(propensity);
             log.decision_propensity.push(1.0);
             log.weight.push(1.0);
             log.listener.push(number(decision / VISITS)?);
