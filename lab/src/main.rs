@@ -45,7 +45,7 @@ enum Command {
     SimulateVotes(votes::command::SimulateVotes),
     Simulate(simulate::command::Arguments),
     /// Trains a reward model on a log and writes it as a bundle.
-    Train(ears_lab::train::command::Arguments),
+    Train(Box<ears_lab::train::command::Arguments>),
     Score(ears_lab::score::command::Arguments),
     /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
     Families(families::Arguments),

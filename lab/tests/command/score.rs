@@ -83,6 +83,38 @@ fn the_example_of_the_documentation_closes_the_way_from_a_log_to_the_value_of_it
 }
 
 #[test]
+fn a_training_is_reported_as_one_page_that_fetches_nothing() {
+    let folder = Folder::new("train-html");
+    let (log, bundle, page) = (folder.file("log.csv"), folder.file("home.bundle"), folder.file("report.html"));
+    assert_eq!(ears_lab(&["sample-log", "--training", "--rows", "800", "--output", &log]).0, 0);
+    for (body, curve) in
+        [("trees", "After each pass or tree: log-loss of the judging listeners"), ("linear", "no passes to show")]
+    {
+        let (code, out, errors) = ears_lab(&["train", &log, "--body", body, "-o", &bundle, "--html", &page, "--json", "-"]);
+        assert_eq!(code, 0, "{errors}");
+        let (html, report) = (std::fs::read_to_string(&page).unwrap(), serde_json::from_str::<Value>(&out).unwrap());
+        assert!(html.starts_with("<!doctype html>") && html.ends_with("</html>\n"));
+        for word in ["src=", "href=", "http", "<script", "@import", "url("] {
+            assert!(!html.contains(word), "{word}");
+        }
+        let judged = &report["judged"];
+        let row =
+            format!("<td>other listeners</td><td>{}</td><td>{:.5}</td>", judged["rows"], judged["log_loss"].as_f64().unwrap());
+        assert!(html.contains(&row) && html.contains("<td>tier free</td>") && html.contains(curve), "{row}: {html}");
+        let parts = report["calibration"].as_array().unwrap();
+        assert_eq!(html.matches("<circle").count(), parts.len());
+        let number = |part: &Value, name: &str| part[name].as_f64().unwrap();
+        // The parts make up the whole.
+        for (of, whole) in [("predicted", "predicted"), ("observed", "observed")] {
+            let sum: f64 = parts.iter().map(|part| number(part, "share") * number(part, of)).sum();
+            assert!((sum - number(judged, whole)).abs() < 1e-9, "{of}");
+        }
+        let points = html.split("points=\"").nth(1).map_or(0, |rest| rest.split('"').next().unwrap().split(' ').count());
+        assert_eq!(points, report["curve"].as_array().unwrap().len());
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_named_with_file_and_row() {
     let folder = Folder::new("score-wrong");
     let (log, bundle, out) = (folder.file("log.csv"), folder.file("home.bundle"), folder.file("out.parquet"));

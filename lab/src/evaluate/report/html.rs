@@ -17,17 +17,23 @@ line,rect{stroke:var(--mark);fill:var(--soft)}circle{fill:var(--mark)}text{font:
 ";
 
 /// Makes text safe between tags.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A page up to its heading.
+pub(crate) fn begin(title: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+    )
 }
 
 /// The page.
 #[must_use]
 pub fn page(report: &Report) -> String {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Policies on logged decisions</title><style>{STYLE}</style></head><body>\n<h1>Policies on logged decisions</h1>\n"
-    );
+    let mut html = begin("Policies on logged decisions");
     // Writing to a string cannot fail.
     let pages = report.pages.as_ref().map_or_else(String::new, |pages| format!("{} pages, ", pages.pages));
     let _ = writeln!(html, "<p>{pages}{} rows of {} files, {} pending.</p>", report.rows, report.files.len(), report.pending);
