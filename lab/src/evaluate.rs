@@ -4,6 +4,7 @@
 //! threads, files and machines; [`weights`] says whether a log can answer at all; [`interval`] how well; [`slope`] chooses a parameter.
 
 pub mod command;
+pub mod embedding;
 pub mod estimator;
 pub mod exact;
 pub mod gram;

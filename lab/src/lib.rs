@@ -14,6 +14,7 @@
 //! | `evaluate` | [`evaluate`]: what another policy would have earned on logged decisions |
 //! | `simulate` | [`simulate`]: listeners of a world with a known truth, against baselines and the best possible |
 //! | `train` | [`train`]: trains reward models from logged decisions |
+//! | `score` | [`score`]: what a bundle would do on logged decisions, for `evaluate` |
 //! | `replay` | [`replay`]: real listeners, half of their artists hidden; does the page bring them to the top? |
 //! | `keygen`, `sign`, `publish` | [`publish`]: keys, roots, and bundles in a folder of static files |
 //! | `collect` | [`collect`]: takes records from devices and releases them in cells that are big enough |
@@ -40,6 +41,7 @@ pub mod progress;
 pub mod propensities;
 pub mod publish;
 pub mod replay;
+pub mod score;
 pub mod simulate;
 pub mod table;
 pub mod train;

@@ -45,7 +45,8 @@ enum Command {
     SimulateVotes(votes::command::SimulateVotes),
     Simulate(simulate::command::Arguments),
     /// Trains a reward model on a log and writes it as a bundle.
-    Train(ears_lab::train::command::Arguments),
+    Train(Box<ears_lab::train::command::Arguments>),
+    Score(ears_lab::score::command::Arguments),
     /// Trains every body on an exploring policy's log of the demo world, and runs their bundles beside each other.
     Families(families::Arguments),
     /// Trains bodies naively and counterfactually on the log of a ranker that knew more than they do, and runs them on other devices.
@@ -70,7 +71,10 @@ enum Command {
         /// Pages of three cards each, in place of single cards.
         #[arg(long, conflicts_with = "timing")]
         pages: bool,
-        /// The log that is written (Parquet).
+        /// A table to train from, with features and all candidates of each decision.
+        #[arg(long, conflicts_with_all = ["timing", "pages"])]
+        training: bool,
+        /// The log that is written: Parquet, with --training CSV.
         #[arg(long)]
         output: PathBuf,
     },
@@ -148,14 +152,16 @@ fn main() -> ExitCode {
         Command::Confounded(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::TrainReference(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Train(arguments) => arguments.run().map(|_| ExitCode::SUCCESS),
+        Command::Score(arguments) => arguments.run().map(|()| ExitCode::SUCCESS),
         Command::Evaluate(arguments) => arguments.run(),
         Command::CheckEstimates(arguments) => arguments.run(),
-        Command::SampleLog { rows, seed, timing, pages, output } => sample::write(
+        Command::SampleLog { rows, seed, timing, pages, training, output } => sample::write(
             rows,
             seed,
-            match (timing, pages) {
-                (true, _) => sample::Kind::Timing,
-                (_, true) => sample::Kind::Pages,
+            match (timing, pages, training) {
+                (true, ..) => sample::Kind::Timing,
+                (_, true, _) => sample::Kind::Pages,
+                (.., true) => sample::Kind::Training,
                 _ => sample::Kind::Decisions,
             },
             &output,

@@ -14,6 +14,7 @@ pub mod descent;
 pub mod factorization;
 pub mod fitted;
 pub mod gradient;
+pub mod html;
 pub mod inputs;
 pub mod keep;
 pub mod linear;
@@ -33,7 +34,7 @@ use fitted::{Fitted, Model};
 use log::Log;
 use objective::Objective;
 use parallel::Threads;
-use sample::{Quality, Sample};
+use sample::{Calibrated, Quality, Sample, calibration};
 use spread::{Prior, Spread};
 
 /// What to train, and how.
@@ -120,7 +121,9 @@ pub struct Report {
     pub learned: Quality,
     /// On the rows of other listeners.
     pub judged: Quality,
-    /// The same for groups of these rows.
+    /// Predictions beside what came, by tenths of these rows.
+    pub calibration: Vec<Calibrated>,
+    /// The same as `judged` for groups of these rows.
     pub groups: Vec<Group>,
     /// How much listeners differ, when the log tells.
     pub spread: Option<Spread>,
@@ -193,6 +196,7 @@ pub fn train(log: &Log, settings: &Settings, progress: &mut dyn FnMut(usize, usi
             / counted.total_weight(),
         learned: Quality::of(&learn, &fitted.margins(&learn, &threads)),
         judged: Quality::of(&judge, &margins),
+        calibration: calibration(&judge, &margins),
         groups: groups(log, &rows, &judging, &judge, &margins),
         spread,
         ranking,

@@ -2,6 +2,7 @@
 
 use super::set_number;
 use crate::error::{Error, shown};
+use crate::math::sigmoid;
 use crate::policy::thompson::Posterior;
 use crate::policy::{Floors, PagePolicy, Rule};
 use crate::settings::{Field, field};
@@ -71,6 +72,19 @@ impl PolicyKind {
     #[must_use]
     pub fn is_personal(self) -> bool {
         !matches!(self, Self::Fixed | Self::Popularity)
+    }
+
+    /// What the policy's rule takes for a card: of its score, with `alpha` standard deviations on top for LinUCB. The orders of `fixed` and
+    /// `popularity` follow other numbers, which it leaves alone.
+    #[inline]
+    #[must_use]
+    pub fn card_logit(self, score: f64, temperature: f64) -> f64 {
+        match self {
+            Self::PlackettLuce => score / temperature,
+            Self::Softmax => sigmoid(score) / temperature,
+            Self::SquareCb => sigmoid(score),
+            _ => score,
+        }
     }
 
     /// Whether the standard deviations of the scores are needed.

@@ -117,11 +117,8 @@ impl Ranker {
                     _ => open.scores[at],
                 };
                 lists.cards[at] = match kind {
-                    PolicyKind::PlackettLuce => value / settings.temperature,
-                    PolicyKind::Softmax => chance(value) / settings.temperature,
-                    PolicyKind::SquareCb => chance(value),
                     PolicyKind::Fixed => -((at - range.start) as f64),
-                    _ => value,
+                    _ => kind.card_logit(value, settings.temperature),
                 };
                 if !barred[at] {
                     open_cards[open_count] = value;

@@ -38,6 +38,7 @@ const RUNS: &[Run] = &[
     run("docs/logs.md", "sh", 1, LAB),
     run("docs/logs.md", "json", 1, LAB),
     run("docs/models.md", "json", 1, LAB),
+    run("docs/training.md", "sh", 1, "lab/tests/command/score.rs"),
     run("docs/validation.md", "sh", 1, LAB),
     run("docs/validation.md", "console", 1, LAB),
     run("docs/validation.md", "toml", 1, LAB),

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use super::embedding::Embeddings;
 use super::estimator::Estimator;
 use super::interval::Range;
 use super::report::{Bounds, Report, html};
 use super::run::pages::Slates;
 use super::run::{self, ModelChoice, Settings};
 use super::slate::SlateEstimator;
+use super::slope::Asked;
 use super::target::Target;
 use crate::arguments::{Output, Threads};
 use crate::error::{EXIT_FAILED, LabError};
@@ -32,9 +34,13 @@ pub struct Arguments {
     /// Policy to judge: logging, uniform, scored:NAME (columns of the log) or table:FILE. May be given again.
     #[arg(long = "policy", required = true)]
     policies: Vec<String>,
-    /// Estimators. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where there is a reward model; with --slates all that there are.
+    /// Estimators; with (slope) in place of a parameter it is chosen by SLOPE++. Default: IPS, SNIPS, DR and SwitchDR(10), the last two where
+    /// there is a reward model; with --slates all that there are.
     #[arg(long, value_delimiter = ',')]
     estimators: Vec<String>,
+    /// For MIPS: what each card is, a CSV with the columns action and embedding (any text).
+    #[arg(long, conflicts_with = "slates")]
+    embeddings: Option<PathBuf>,
     /// Judge whole pages: the rows of a decision together, top down.
     #[arg(long)]
     slates: bool,
@@ -91,9 +97,11 @@ impl Arguments {
             let estimators = named(&self.estimators, &USUAL_OF_PAGES)?;
             Ok::<_, LabError>(Slates { estimators, independent: self.independent_positions })
         };
+        let asked = if self.slates { Vec::new() } else { named(&self.estimators, &USUAL.map(Asked::Fixed))? };
         let settings = Settings {
             targets: self.policies.iter().map(|text| text.parse()).collect::<Result<Vec<Target>, _>>()?,
-            estimators: if self.slates { Vec::new() } else { named(&self.estimators, &USUAL)? },
+            estimators: Asked::all(&asked),
+            embeddings: self.embeddings.as_deref().map(Embeddings::read).transpose()?,
             slates: self.slates.then(slates).transpose()?,
             slices: self.slice.clone(),
             model: choice(&self.model, &self.logs)?,
@@ -112,7 +120,7 @@ impl Arguments {
         let report = if settings.slates.is_some() {
             Report::of_pages(&run::evaluate_pages(&self.logs, &settings, &shown)?, bounds)
         } else {
-            Report::new(&run::evaluate(&self.logs, &settings, &shown)?, &settings, bounds)
+            Report::new(&run::evaluate(&self.logs, &settings, &shown)?, &asked, bounds)
         };
         bar.finish_and_clear();
         self.output.finish(&report, &report.text())?;

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::estimator::{Accumulator, Estimator};
 use super::interval::{self, Interval, Range, Unit};
 use super::run::pages::{PageAnswer, PageSums, PageTarget};
-use super::run::{Answer, Settings, Sums, TargetAnswer};
+use super::run::{Answer, Sums, TargetAnswer};
 use super::slate::{SlateAccumulator, SlateEstimator};
+use super::slope::{self, Asked, Candidate};
 use super::weights::WeightSums;
 use crate::logs::check::Summary;
 
@@ -154,8 +155,11 @@ impl Weighed {
 /// One estimate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
-    /// Which estimator.
+    /// Which estimator, as it was asked for.
     pub estimator: String,
+    /// Where its parameter was to be chosen: with the one that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<String>,
     /// Reward of a decision under the policy.
     pub value: f64,
     /// Standard error of independent rows.
@@ -212,15 +216,15 @@ impl Bounds {
 }
 
 impl Report {
-    /// From what was added up.
+    /// From what was added up; `asked` are the estimators as they were asked for.
     #[must_use]
-    pub fn new(answer: &Answer, settings: &Settings, bounds: Bounds) -> Self {
+    pub fn new(answer: &Answer, asked: &[Asked], bounds: Bounds) -> Self {
         let policy = |target: &TargetAnswer| Policy {
             name: target.name.clone(),
-            all: Part::new(&target.all, Some(&target.units), bounds),
-            slices: target.slices.iter().map(|(values, sums)| (values.clone(), Part::new(sums, None, bounds))).collect(),
+            all: Part::new(&target.all, asked, Some(&target.units), bounds),
+            slices: target.slices.iter().map(|(values, sums)| (values.clone(), Part::new(sums, asked, None, bounds))).collect(),
         };
-        debug_assert_eq!(settings.targets.len(), answer.targets.len());
+        let left_out = |asked: &&Asked| asked.estimators().iter().any(|estimator| answer.left_out.contains(estimator));
         Self {
             format: 1,
             files: answer.files.iter().map(|(path, rows)| (path.display().to_string(), *rows)).collect(),
@@ -230,7 +234,7 @@ impl Report {
             bad: answer.findings.summaries(),
             identified: answer.identified,
             logging: answer.logging.iter().map(|(name, rows)| (name.clone(), *rows)).collect(),
-            left_out: answer.left_out.iter().map(ToString::to_string).collect(),
+            left_out: asked.iter().filter(left_out).map(ToString::to_string).collect(),
             calibration: calibration(&answer.calibration),
             policies: answer.targets.iter().map(policy).collect(),
         }
@@ -305,12 +309,11 @@ impl Report {
 }
 
 impl Part {
-    fn new(sums: &Sums, units: Option<&[Vec<Unit>]>, bounds: Bounds) -> Self {
+    fn new(sums: &Sums, asked: &[Asked], units: Option<&[Vec<Unit>]>, bounds: Bounds) -> Self {
         let weights = &sums.weights;
         let verdict = weights.verdict();
         let estimates = if verdict.answers() {
-            let of = |(i, sums): (usize, &Accumulator)| Line::new(sums, units.map_or(&[], |units| &units[i]), bounds);
-            sums.estimators.iter().enumerate().map(of).collect()
+            asked.iter().filter_map(|asked| Line::asked(*asked, &sums.estimators, units, bounds)).collect()
         } else {
             Vec::new()
         };
@@ -346,7 +349,7 @@ impl Part {
             Line::of_pages(of, units.map_or(&[], |units| &units[i]), bounds, sums.prefixes.len())
         };
         let mut part =
-            Self::new(&Sums { weights: sums.weights.clone(), estimators: Vec::new(), unsupported: None }, None, bounds);
+            Self::new(&Sums { weights: sums.weights.clone(), estimators: Vec::new(), unsupported: None }, &[], None, bounds);
         part.unsupported = sums.unsupported.as_ref().map(|(mass, rows)| mass.value() / *rows as f64);
         part.prefixes = sums.prefixes.iter().map(Weighed::new).collect();
         part.estimates = shown.map(line).collect();
@@ -383,6 +386,9 @@ impl Part {
             for (name, low, high) in &line.intervals {
                 let _ = write!(text, "  {name} [{low:.6}, {high:.6}]");
             }
+            if let Some(chosen) = &line.chosen {
+                let _ = write!(text, "  chosen: {chosen}");
+            }
             text.push('\n');
         }
         text
@@ -390,10 +396,25 @@ impl Part {
 }
 
 impl Line {
+    /// Of an estimator as it was asked for; nothing where it was left out. A parameter is chosen from what these very rows say.
+    fn asked(asked: Asked, sums: &[Accumulator], units: Option<&[Vec<Unit>]>, bounds: Bounds) -> Option<Self> {
+        let members = asked.estimators();
+        let places: Option<Vec<usize>> =
+            members.iter().map(|member| sums.iter().position(|sums| sums.estimator() == *member)).collect();
+        let places = places?;
+        let of = |place: usize| Some(Self::new(sums.get(place)?, units.map_or(&[], |units| &units[place]), bounds));
+        let Asked::Chosen(_) = asked else { return of(*places.first()?) };
+        let candidates: Vec<Candidate> = places.iter().map(|place| Candidate::of(&sums[*place].estimate())).collect();
+        // Where no interval is known nothing speaks against the least biased.
+        let mut line = of(places[slope::choose(&candidates).unwrap_or(0)])?;
+        line.chosen = Some(std::mem::replace(&mut line.estimator, asked.to_string()));
+        Some(line)
+    }
+
     fn new(sums: &Accumulator, units: &[Unit], bounds: Bounds) -> Self {
         let estimate = sums.estimate();
         let estimator = sums.estimator().to_string();
-        let mut line = Self { estimator, value: estimate.value, error: estimate.error, intervals: Vec::new() };
+        let mut line = Self { estimator, chosen: None, value: estimate.value, error: estimate.error, intervals: Vec::new() };
         line.push("normal", interval::normal(&estimate));
         if units.len() >= LEAST_UNITS {
             line.push("bootstrap", interval::studentized_bootstrap(units));
@@ -418,8 +439,13 @@ impl Part {
 impl Line {
     fn of_pages(sums: &SlateAccumulator, units: &[Unit], bounds: Bounds, longest: usize) -> Self {
         let estimate = sums.estimate();
-        let mut line =
-            Self { estimator: sums.estimator().to_string(), value: estimate.value, error: estimate.error, intervals: Vec::new() };
+        let mut line = Self {
+            estimator: sums.estimator().to_string(),
+            chosen: None,
+            value: estimate.value,
+            error: estimate.error,
+            intervals: Vec::new(),
+        };
         line.push("normal", interval::normal(&estimate));
         if units.len() >= LEAST_UNITS {
             line.push("bootstrap", interval::studentized_bootstrap(units));

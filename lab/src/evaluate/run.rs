@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::embedding::Embeddings;
 use super::estimator::{Accumulator, Estimator};
 use super::exact::ExactSum;
 use super::interval::Unit;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub targets: Vec<Target>,
     /// Estimators of each.
     pub estimators: Vec<Estimator>,
+    /// What the cards are, for [`Estimator::MarginalizedIps`], which needs it and the candidates of each decision.
+    pub embeddings: Option<Embeddings>,
     /// Columns of context whose values are reported apart.
     pub slices: Vec<String>,
     /// The reward model.

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use ears_only::features::{Column, Source};
 use ears_only::random::{Purpose, Seed, below, unit};
 use rand_pcg::Pcg32;
 
 use crate::error::LabError;
 use crate::logs::parquet::{Packing, Writer};
 use crate::logs::{Decision, Header};
+use crate::train::log::{Log, Slices};
 
 /// Chance of a play, by tier and card.
 pub const CHANCES: [[f64; 5]; 2] = [[0.05, 0.10, 0.15, 0.30, 0.02], [0.20, 0.10, 0.05, 0.02, 0.30]];
@@ -34,6 +36,8 @@ pub enum Kind {
     Decisions,
     /// Pages of [`CARDS`] cards, with the policy `better` and what a model expects.
     Pages,
+    /// A table to train from: every candidate a row, with what it is and whose visit it is as features.
+    Training,
     /// To be timed: no ids and no candidates, not compressed, 20 slices and two scored policies with predictions, of arbitrary numbers.
     Timing,
 }
@@ -126,8 +130,10 @@ fn pages(pages: u64, seed: u64, output: &Path) -> Result<u64, LabError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(rows: u64, seed: u64, kind: Kind, output: &Path) -> Result<u64, LabError> {
-    if kind == Kind::Pages {
-        return pages(rows, seed, output);
+    match kind {
+        Kind::Pages => return pages(rows, seed, output),
+        Kind::Training => return training(rows, seed, output),
+        Kind::Decisions | Kind::Timing => (),
     }
     let timing = kind == Kind::Timing;
     let mut rng = Seed::from_number(seed).stream(Purpose::Host, 0);
@@ -146,14 +152,56 @@ pub fn write(rows: u64, seed: u64, kind: Kind, output: &Path) -> Result<u64, Lab
     writer.finish()
 }
 
-fn decision(rng: &mut Pcg32, row: u64) -> Decision {
-    let tier = below(rng, 2) as usize;
+/// Decisions of a listener in a table to train from.
+const VISITS: u64 = 5;
+
+/// A table of `decisions`, in which a listener comes [`VISITS`] times and stays in one tier.
+fn training(decisions: u64, seed: u64, output: &Path) -> Result<u64, LabError> {
+    let mut rng = Seed::from_number(seed).stream(Purpose::Host, 2);
+    let number = |decision: u64| {
+        u32::try_from(decision)
+            .map_err(|_| LabError::unreadable(format!("expected up to {} decisions, got {decisions}", u32::MAX)))
+    };
+    let names = ["paid".to_owned()].into_iter().chain((0..5).map(|card| format!("is_{card}")));
+    let mut log = Log { columns: names.map(|name| Column::new(&name, Source::Given)).collect(), ..Log::default() };
+    let mut tiers = Slices { name: "tier".to_owned(), labels: TIERS.map(str::to_owned).to_vec(), of: Vec::new() };
+    let mut tier = 0;
+    for decision in 0..decisions {
+        if decision % VISITS == 0 {
+            tier = below(&mut rng, 2) as usize;
+        }
+        let shown = drawn(&mut rng, tier);
+        let reward = f64::from(u8::from(unit(&mut rng) < CHANCES[tier][shown]));
+        for (card, propensity) in LOGGING[tier].into_iter().enumerate() {
+            log.values.push(tier as f32);
+            log.values.extend((0..5).map(|other| f32::from(u8::from(other == card))));
+            log.reward.push(if card == shown { reward } else { f64::NAN });
+            log.propensity.push(propensity);
+            log.decision_propensity.push(1.0);
+            log.weight.push(1.0);
+            log.listener.push(number(decision / VISITS)?);
+            log.decision.push(number(decision)?);
+            tiers.of.push(tier as u32);
+        }
+    }
+    log.slices = vec![tiers];
+    log.write(output)?;
+    Ok(log.rows() as u64)
+}
+
+/// A card by the logging policy.
+fn drawn(rng: &mut Pcg32, tier: usize) -> usize {
     let mut left = unit(rng);
     let drawn = LOGGING[tier].iter().position(|p| {
         left -= p;
         left < 0.0
     });
-    let action = drawn.unwrap_or(LOGGING[tier].len() - 1);
+    drawn.unwrap_or(LOGGING[tier].len() - 1)
+}
+
+fn decision(rng: &mut Pcg32, row: u64) -> Decision {
+    let tier = below(rng, 2) as usize;
+    let action = drawn(rng, tier);
     Decision {
         decision: Some(row.to_string()),
         policy: "exploring".to_owned(),

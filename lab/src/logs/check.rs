@@ -28,6 +28,8 @@ pub enum Kind {
     Probabilities,
     /// The propensity is not the logged action's probability among the candidates.
     PropensityDiffers,
+    /// A candidate whose embedding is not in the table of embeddings.
+    Embedding,
     /// The same decision, shelf and position as another row.
     Duplicate,
     /// A logging policy other than the log's first.
@@ -51,6 +53,7 @@ impl Kind {
             Self::Candidates => "expected the action among the candidates, and a probability for each",
             Self::Probabilities => "expected probabilities in [0, 1] that sum to 1",
             Self::PropensityDiffers => "expected the propensity to be the action's probability among the candidates",
+            Self::Embedding => "expected the embedding of every candidate",
             Self::Duplicate => "expected each decision, shelf and position once",
             Self::MixedPolicies => "expected one logging policy",
             Self::ScatteredSlate => "expected the rows of a decision together, each shelf from position 0 on without a gap",

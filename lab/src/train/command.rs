@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::network::Activation;
 use super::objective::Objective;
-use super::{Settings, fitted, train};
+use super::{Settings, fitted, html, train};
 use crate::arguments::Long;
 use crate::error::LabError;
 use crate::noisy::Channel;
@@ -90,6 +90,9 @@ pub struct Arguments {
     /// Most passes over the rows.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Where the report goes as one HTML page.
+    #[arg(long)]
+    html: Option<PathBuf>,
     /// Validation before training: always of the log by itself, and more when asked for.
     #[command(flatten)]
     gate: Gate,
@@ -199,6 +202,10 @@ impl Arguments {
         if let Some(partial) = &self.long.partial.partial {
             // Nothing is left to go on with; a leftover would only be read by a later --resume of the same training.
             let _ = std::fs::remove_file(partial);
+        }
+        if let Some(target) = &self.html {
+            std::fs::write(target, html::page(&trained.report))
+                .map_err(|error| LabError::file(target, "a file that can be written", error))?;
         }
         self.long.output.finish(&trained.report, &trained.report.table())
     }

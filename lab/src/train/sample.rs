@@ -196,12 +196,29 @@ impl Quality {
 /// Parts of the rows, by prediction, over which calibration is judged.
 const CALIBRATION_PARTS: f64 = 10.0;
 
+/// A part of the rows, by prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Calibrated {
+    /// Its share of all weight.
+    pub share: f64,
+    /// Weighted mean of its predictions.
+    pub predicted: f64,
+    /// Weighted mean of its targets.
+    pub observed: f64,
+}
+
 fn calibration_error(sample: &Sample, margins: &[f64]) -> f64 {
+    calibration(sample, margins).iter().map(|part| part.share * (part.predicted - part.observed).abs()).sum()
+}
+
+/// Predictions beside what came, by tenths of the rows; nothing without weight.
+#[must_use]
+pub fn calibration(sample: &Sample, margins: &[f64]) -> Vec<Calibrated> {
     let mut order: Vec<usize> = (0..sample.rows()).collect();
     order.sort_by(|a, b| margins[*a].total_cmp(&margins[*b]).then(a.cmp(b)));
     let total = sample.total_weight();
-    let (mut error, mut done, mut predicted, mut observed) = (0.0, 0.0, 0.0, 0.0);
-    let mut part = 1.0;
+    let (mut parts, mut done, mut predicted, mut observed) = (Vec::new(), 0.0, 0.0, 0.0);
+    let (mut part, mut before) = (1.0, 0.0);
     for (place, &row) in order.iter().enumerate() {
         let weight = sample.weight[row];
         done += weight;
@@ -211,14 +228,17 @@ fn calibration_error(sample: &Sample, margins: &[f64]) -> f64 {
         let last = place + 1 == order.len();
         let ends = last || margins[order[place + 1]] > margins[row];
         if last || (ends && done >= part / CALIBRATION_PARTS * total) {
-            error += f64::abs(predicted - observed) / total;
-            (predicted, observed) = (0.0, 0.0);
+            let inside = done - before;
+            if inside > 0.0 {
+                parts.push(Calibrated { share: inside / total, predicted: predicted / inside, observed: observed / inside });
+            }
+            (predicted, observed, before) = (0.0, 0.0, done);
             while part / CALIBRATION_PARTS * total <= done {
                 part += 1.0;
             }
         }
     }
-    error
+    parts
 }
 
 #[cfg(test)]
@@ -278,5 +298,11 @@ mod tests {
         // Half of the rows predicted 0.9 and all right, half 0.1 and all wrong: errors of 0.1 and 0.1.
         let sharp: Vec<f64> = (0..100).map(|row| ears_only::math::logit(if row % 2 == 1 { 0.9 } else { 0.1 })).collect();
         assert!((Quality::of(&sample, &sharp).calibration_error - 0.1).abs() < 1e-9);
+        let parts = calibration(&sample, &sharp);
+        assert_eq!(parts.len(), 2);
+        for (part, (predicted, observed)) in parts.iter().zip([(0.1, 0.0), (0.9, 1.0)]) {
+            assert!((part.share - 0.5).abs() < 1e-12 && (part.predicted - predicted).abs() < 1e-9, "{part:?}");
+            assert!((part.observed - observed).abs() < 1e-12, "{part:?}");
+        }
     }
 }

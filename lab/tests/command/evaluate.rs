@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use ears_lab::evaluate::slope::{Candidate, Family, choose};
 use serde_json::{Value, json};
 
 use crate::ears_lab;
@@ -242,6 +243,122 @@ fn bad_rows_are_named_counted_and_located() {
     assert!(errors.contains("two.parquet: expected a whole Parquet file"), "{errors}");
 }
 
+#[test]
+fn a_chosen_parameter_is_the_one_that_slope_picks_from_the_same_estimates() {
+    let folder = Folder::new("slope");
+    // A target far from the logging policy: large weights are rare and noisy, so that parameters differ.
+    let mut csv = HEADER.to_owned();
+    for i in 0..6_000_u32 {
+        let mixed = i.wrapping_mul(2_654_435_761) >> 8;
+        let rare = mixed % 50 == 0;
+        let (p, new) = if rare { (0.02, 0.6) } else { (0.98, 0.4) };
+        let played = u32::from(mixed / 64 % 10 < if rare { 4 } else { 3 });
+        let tier = ["free", "paid"][(mixed / 1024 % 2) as usize];
+        writeln!(csv, "d{i},{},{p},{played},{tier},{new},0.35,0.35", u32::from(!rare)).unwrap();
+    }
+    let log = imported(&folder, "log.parquet", &csv);
+    let page = folder.file("report.html");
+    let run = |estimators: &str, more: &[&str]| {
+        let fixed = ["evaluate", &log, "--policy", "scored:new", "--slice", "ctx_tier", "--estimators", estimators];
+        let (code, out, errors) = ears_lab(&[&fixed[..], more].concat());
+        assert_eq!((code, errors.as_str()), (0, ""), "{out}");
+        out
+    };
+    let mut names = std::collections::BTreeSet::new();
+    for family in Family::ALL {
+        let asked = format!("{}(slope)", family.name());
+        let chosen: Value = serde_json::from_str(&run(&asked, &["--json", "-", "--html", &page])).unwrap();
+        let grid: Vec<String> = family.grid().iter().map(ToString::to_string).collect();
+        let each: Value = serde_json::from_str(&run(&grid.join(","), &["--json", "-"])).unwrap();
+        for part in ["/policies/0/all", "/policies/0/slices/0/1", "/policies/0/slices/1/1"] {
+            let lines = |report: &Value| report.pointer(&format!("{part}/estimates")).unwrap().as_array().unwrap().clone();
+            let each = lines(&each);
+            let number = |line: &Value, at: usize| line["intervals"][0][at].as_f64().unwrap();
+            let candidates: Vec<Candidate> = each
+                .iter()
+                .map(|line| Candidate {
+                    value: line["value"].as_f64().unwrap(),
+                    half_width: 0.5 * (number(line, 2) - number(line, 1)),
+                })
+                .collect();
+            let best = &each[choose(&candidates).unwrap()];
+            let [line] = &lines(&chosen)[..] else { panic!("one line") };
+            assert_eq!((&line["estimator"], &line["chosen"]), (&json!(asked), &best["estimator"]), "{part}");
+            assert_eq!((&line["value"], &line["intervals"]), (&best["value"], &best["intervals"]), "{part}");
+            names.insert(line["chosen"].as_str().unwrap().to_owned());
+        }
+        let named = chosen["policies"][0]["all"]["estimates"][0]["chosen"].as_str().unwrap();
+        assert!(run(&asked, &[]).contains(&format!("  chosen: {named}\n")));
+        assert!(std::fs::read_to_string(&page).unwrap().contains(&format!("<td>{asked}, chosen: {named}</td>")));
+    }
+    assert!(names.len() > 6, "the choice should depend on the rows: {names:?}");
+    // Beside others, and without a model.
+    let out = run("IPS,SwitchDR(10),SwitchDR(slope)", &["--model", "none"]);
+    assert!(out.contains("without a reward model: no SwitchDR(10), SwitchDR(slope)\n") && out.contains("IPS "), "{out}");
+    let (code, _, errors) = ears_lab(&["evaluate", &log, "--policy", "scored:new", "--estimators", "DR(slope)"]);
+    assert_eq!(code, 64);
+    assert!(errors.contains("expected (slope) after one of CIPS, NCIS"), "{errors}");
+}
+
+/// The value of an estimator for the first policy.
+fn value(report: &str, estimator: &str) -> f64 {
+    let report: Value = serde_json::from_str(report).unwrap();
+    let lines = report["policies"][0]["all"]["estimates"].as_array().unwrap().clone();
+    lines.iter().find(|line| line["estimator"] == estimator).unwrap()["value"].as_f64().unwrap()
+}
+
+#[test]
+fn marginalised_weights_are_those_of_what_a_card_is() {
+    let folder = Folder::new("mips");
+    let (log, csv) = (folder.file("log.parquet"), folder.file("log.csv"));
+    assert_eq!(ears_lab(&["sample-log", "--rows", "3000", "--output", &log]).0, 0);
+    assert_eq!(ears_lab(&["export", "--to", "csv", &log, "--output", &csv]).0, 0);
+    let policy = [0.125, 0.25, 0.125, 0.375, 0.125];
+    let rows: String = policy.iter().enumerate().map(|(action, p)| format!("{action},{p}\n")).collect();
+    let table = format!("table:{}", folder.write("policy.csv", &format!("action,probability\n{rows}")));
+    let evaluate = |embeddings: &str, policy: &str, skip: &[&str]| {
+        let embeddings = folder.write("embeddings.csv", embeddings);
+        let fixed = ["evaluate", &log, "--policy", policy, "--estimators", "IPS,MIPS", "--json", "-", "--embeddings"];
+        ears_lab(&[&fixed[..], &[embeddings.as_str()], skip].concat())
+    };
+    let kinds = ["rock", "rock", "talk", "jazz", "jazz"];
+    let named: String = kinds.iter().enumerate().map(|(action, kind)| format!("{action},{kind}\n")).collect();
+    let (code, out, errors) = evaluate(&format!("action,embedding\n{named}"), &table, &[]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    // By hand from the log's own table.
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let column = |name: &str| text.lines().next().unwrap().split(',').position(|column| column == name).unwrap();
+    let (action, reward, probs) = (column("action"), column("reward"), column("probs"));
+    let terms: Vec<f64> = text
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').collect();
+            let kind = kinds[fields[action].parse::<usize>().unwrap()];
+            let of = |chances: &[f64]| kinds.iter().zip(chances).filter(|(of, _)| **of == kind).map(|(_, p)| p).sum::<f64>();
+            let logging: Vec<f64> = fields[probs].split(' ').map(|p| p.parse().unwrap()).collect();
+            of(&policy) / of(&logging) * fields[reward].parse::<f64>().unwrap()
+        })
+        .collect();
+    let by_hand = terms.iter().sum::<f64>() / terms.len() as f64;
+    assert!((value(&out, "MIPS") - by_hand).abs() < 1e-12, "{by_hand}: {out}");
+    assert!((value(&out, "MIPS") - value(&out, "IPS")).abs() > 1e-4, "{out}");
+    // Where every card is its own embedding, the two are one.
+    let (_, out, _) = evaluate("action,embedding\n0,a\n1,b\n2,c\n3,d\n4,e\n", &table, &[]);
+    assert!((value(&out, "MIPS") - value(&out, "IPS")).abs() < 1e-12, "{out}");
+
+    // A card that nobody described is a bad row of every decision that could have placed it.
+    let short = "action,embedding\n0,a\n1,b\n2,c\n3,d\n";
+    let (code, out, errors) = evaluate(short, &table, &[]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(errors.contains("expected the embedding of every candidate in 3000 rows"), "{errors}");
+    assert!(errors.contains("log.parquet: row 1: found none of action 4"), "{errors}");
+    let (code, _, errors) = evaluate(short, "scored:better", &["--skip-bad"]);
+    assert_eq!(code, 64);
+    assert!(errors.contains("estimator MIPS: expected a policy whose probability of every candidate is known"), "{errors}");
+    assert!(errors.contains("found scored:better"), "{errors}");
+}
+
 fn lines(path: &str) -> Vec<Value> {
     std::fs::read_to_string(Path::new(path)).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -339,13 +456,25 @@ fn bandit_feedback_comes_and_goes() {
 fn wrong_arguments_say_what_was_expected() {
     let folder = Folder::new("wrong");
     let log = imported(&folder, "log.parquet", &format!("{HEADER}{}", rows(0, 100)));
-    let out = folder.file("out");
+    let (out, embeddings) = (folder.file("out"), folder.write("embeddings.csv", "action,embedding\n0,a\n1,b\n"));
     for (arguments, expected) in [
         (&["evaluate", &log, "--policy", "best"][..], "expected logging, uniform, scored:NAME or table:FILE, got best"),
         (&["evaluate", &log, "--policy", "scored:other"], "expected a column target_other for the policy scored:other"),
         (&["evaluate", &log, "--policy", "uniform"], "expected the lists candidates and probs for the policy uniform"),
         (&["evaluate", &log, "--policy", "logging", "--model", "ridge"], "expected the lists candidates and probs in every file"),
         (&["evaluate", &log, "--policy", "logging", "--estimators", "XIPS"], "expected an estimator such as IPS"),
+        (
+            &["evaluate", &log, "--policy", "logging", "--estimators", "MIPS"],
+            "estimator MIPS: expected what each card is (--embeddings FILE with the columns action and embedding), found none",
+        ),
+        (
+            &["evaluate", &log, "--policy", "logging", "--estimators", "MIPS", "--embeddings", &embeddings],
+            "estimator MIPS: expected the lists candidates and probs in every file, found none",
+        ),
+        (
+            &["evaluate", &log, "--policy", "logging", "--embeddings", &embeddings],
+            "expected the estimator MIPS, which alone reads embeddings",
+        ),
         (&["evaluate", &log, "--policy", "logging", "--slice", "ctx_no"], "expected a column ctx_no in every file"),
         (&["evaluate", &log, "--policy", "logging", "--largest-weight", "0.5"], "expected --largest-weight of at least 1"),
         (&["evaluate", &log, "--policy", "logging", "--rewards", "1", "0"], "expected --rewards LEAST LARGEST in order"),

@@ -7,6 +7,7 @@ mod golden;
 mod models;
 mod publish;
 mod run;
+mod score;
 mod slates;
 mod validate;
 

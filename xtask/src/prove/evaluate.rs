@@ -44,7 +44,13 @@ pub fn estimate_claims(report: &Value) -> Result<Vec<Claim>> {
     let means = report["mean_sample"].as_array().ok_or("expected mean effective sample sizes, found none")?;
     let sample = means.iter().filter_map(Value::as_f64).fold(f64::INFINITY, f64::min);
     let shown = format!("{sample:.0}");
-    claims.push(claim("effective sample size, mean over logs, of the least target", sample, shown, "at least 500", sample >= 500.0));
+    claims.push(claim(
+        "effective sample size, mean over logs, of the least target",
+        sample,
+        shown,
+        "at least 500",
+        sample >= 500.0,
+    ));
     // One log in hundreds holds a weight so large that little else counts.
     let least = number(report, "least_sample")?;
     claims.push(claim("least effective sample size of any log and target", least, format!("{least:.0}"), AS_MEASURED, true));
@@ -227,7 +233,10 @@ mod tests {
         });
         let claims = estimate_claims(&report).unwrap();
         let failed: Vec<&str> = claims.iter().filter(|claim| !claim.pass).map(|claim| claim.claim.as_str()).collect();
-        assert_eq!(failed, ["home, effective sample size, mean over logs, of the least target", "home, relative error of cascade-DR"]);
+        assert_eq!(
+            failed,
+            ["home, effective sample size, mean over logs, of the least target", "home, relative error of cascade-DR"]
+        );
         assert!(estimate_claims(&serde_json::json!({"world": "home"})).is_err());
     }
 

@@ -17,17 +17,23 @@ line,rect{stroke:var(--mark);fill:var(--soft)}circle{fill:var(--mark)}text{font:
 ";
 
 /// Makes text safe between tags.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A page up to its heading.
+pub(crate) fn begin(title: &str) -> String {
+    let title = escaped(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n"
+    )
 }
 
 /// The page.
 #[must_use]
 pub fn page(report: &Report) -> String {
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>Policies on logged decisions</title><style>{STYLE}</style></head><body>\n<h1>Policies on logged decisions</h1>\n"
-    );
+    let mut html = begin("Policies on logged decisions");
     // Writing to a string cannot fail.
     let pages = report.pages.as_ref().map_or_else(String::new, |pages| format!("{} pages, ", pages.pages));
     let _ = writeln!(html, "<p>{pages}{} rows of {} files, {} pending.</p>", report.rows, report.files.len(), report.pending);
@@ -107,7 +113,8 @@ fn part(html: &mut String, part: &Part) {
         for (i, (name, low, high)) in line.intervals.iter().enumerate() {
             let error = line.error.map_or_else(String::new, |error| format!("{error:.5}"));
             let first = if i == 0 {
-                format!("<td>{}</td><td>{:.5}</td><td>{error}</td>", escaped(&line.estimator), line.value)
+                let chosen = line.chosen.as_ref().map_or_else(String::new, |chosen| format!(", chosen: {}", escaped(chosen)));
+                format!("<td>{}{chosen}</td><td>{:.5}</td><td>{error}</td>", escaped(&line.estimator), line.value)
             } else {
                 "<td></td><td></td><td></td>".to_owned()
             };

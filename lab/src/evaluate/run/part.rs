@@ -190,7 +190,7 @@ impl Part {
         let predicted = plan.predicted.map(|column| sorted.column(of(column), &mut room.predicted));
         for (number, target) in plan.settings.targets.iter().enumerate() {
             let mut missed = Vec::new();
-            let (mut own_predicted, mut own_expected) = (Vec::new(), Vec::new());
+            let (mut own_predicted, mut own_expected, mut own_marginal) = (Vec::new(), Vec::new(), Vec::new());
             let (predicted, expected) = if plan.is_plain(target) {
                 let (chance, expected) = plan.scored[number];
                 let chance = chance.map_or(propensity, |column| sorted.column(of(column), &mut room.chance));
@@ -219,6 +219,7 @@ impl Part {
                         room.weight.push(row.weight);
                         own_predicted.push(row.predicted);
                         own_expected.push(row.expected);
+                        own_marginal.push(row.embedding_weight);
                     }
                     missed.push(none);
                 }
@@ -232,7 +233,8 @@ impl Part {
                     reward: &reward[range.clone()],
                     predicted: &predicted[part(predicted)],
                     expected: &expected[part(expected)],
-                    embedding_weight: weight,
+                    // Nobody reads it where columns alone say what there is: no candidates, no marginal weights.
+                    embedding_weight: &own_marginal[part(&own_marginal)],
                 };
                 let sums = &mut self.sums[places[i]][number];
                 if let Some(missed) = missed.get(i).and_then(Option::as_ref) {
@@ -408,7 +410,10 @@ pub(super) fn row_of(
         Target::Scored(_) => chance_column.map_or(f64::NAN, value),
         Target::Table(table) => table.of(&context, position, action),
     };
-    let plain = Row::new(chance / propensity, value(REWARD));
+    let mut plain = Row::new(chance / propensity, value(REWARD));
+    if let Some(embeddings) = &plan.settings.embeddings {
+        plain.embedding_weight = embeddings.weight(action, listed, batch.probabilities.of(row), chance_of);
+    }
     if let (Some(missed), false) = (missed.as_mut(), matches!(target, Target::Scored(_))) {
         let without = batch.probabilities.of(row).iter().zip(listed).enumerate().filter(|(_, (p, _))| **p == 0.0);
         without.for_each(|(i, (_, candidate))| missed.add(chance_of(i, *candidate as i32)));

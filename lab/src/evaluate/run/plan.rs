@@ -136,6 +136,7 @@ impl<'a> Plan<'a> {
             }
             ModelChoice::Ridge => true,
         };
+        marginal(settings, candidates)?;
         let (estimators, left_out): (Vec<_>, _) =
             settings.estimators.iter().partition(|estimator| modelled || !estimator.needs_model());
         let mut plan = Self {
@@ -350,6 +351,11 @@ impl<'a> Plan<'a> {
             if (probabilities[at] - propensity).abs() > AGREES {
                 return Some((Kind::PropensityDiffers, format!("{propensity} and {}", probabilities[at])));
             }
+            if let Some(embeddings) = &self.settings.embeddings
+                && let Some(without) = candidates.iter().find(|candidate| embeddings.of(**candidate as i32).is_none())
+            {
+                return Some((Kind::Embedding, format!("none of action {without}")));
+            }
         }
         None
     }
@@ -364,6 +370,26 @@ impl<'a> Plan<'a> {
                 sums.add(fold(key), number(POSITION) as i32, number(ACTION) as i32, number(REWARD));
             }
         }
+    }
+}
+
+/// Refuses marginalised IPS where nobody knows what the cards are, or how likely each of them was.
+fn marginal(settings: &Settings, candidates: bool) -> Result<(), LabError> {
+    let refused = |expected: &str, found: &str| {
+        Err(LabError::unreadable(format!("estimator {}: expected {expected}, found {found}", Estimator::MarginalizedIps)))
+    };
+    let asked = settings.estimators.contains(&Estimator::MarginalizedIps);
+    match &settings.embeddings {
+        None if asked => refused("what each card is (--embeddings FILE with the columns action and embedding)", "none"),
+        Some(_) if !asked => Err(LabError::unreadable("expected the estimator MIPS, which alone reads embeddings, found others")),
+        Some(_) if !candidates => refused("the lists candidates and probs in every file", "none"),
+        Some(_) => match settings.targets.iter().find(|target| matches!(target, Target::Scored(_))) {
+            Some(target) => {
+                refused("a policy whose probability of every candidate is known: logging, uniform or table", &target.to_string())
+            }
+            None => Ok(()),
+        },
+        None => Ok(()),
     }
 }
 
