@@ -38,7 +38,7 @@ cargo xtask COMMAND
   package                build, then pack the npm package; the last line is the tarball's path
   audit [--json FILE]    what may leave the device, checked in two minutes; exit code 1 when a promise does not hold
   audit-deps             other people's code: where it comes from, its licences, what ships; exit code 1 when something is wrong
-  bench [--json FILE]    ours beside plain JavaScript and other libraries in one Chromium run
+  bench [--json FILE]    ours beside plain JavaScript and other libraries in Chromium, the bodies in Firefox
   instructions           counts the instructions of ranking and writes xtask/instructions.json, which the tests compare with
   prove [NAME] [--resume]
                          the long proofs; writes docs/results/NAME.json (without NAME: lists them)
