@@ -176,8 +176,17 @@ pub fn confounded(units: &Units) -> Result<Record> {
     // The lab keeps and takes up the finished runs itself.
     let partial = units.file.to_string_lossy();
     let report = json_of(|file| {
-        let mut command =
-            test::lab(&["confounded", "--resume", "--partial", &partial, "--log-listeners", LOG_LISTENERS, "--bundles"]);
+        let mut command = test::lab(&[
+            "confounded",
+            "--resume",
+            "--partial",
+            &partial,
+            "--seeds",
+            RUNS,
+            "--log-listeners",
+            LOG_LISTENERS,
+            "--bundles",
+        ]);
         command.arg(&folder).arg("--json").arg(file);
         Ok(command)
     })?;
@@ -197,6 +206,8 @@ pub fn confounded(units: &Units) -> Result<Record> {
     })
 }
 
+/// Runs, each with a hundred listeners of its own.
+const RUNS: &str = "5";
 /// Listeners of each of the log's three seeds: weights leave a third of its rows, of which trees, which have no shape to go by, need most.
 const LOG_LISTENERS: &str = "1000";
 /// The objective that has to beat the naive one with every body.
