@@ -208,7 +208,7 @@ pub fn confounded(units: &Units) -> Result<Record> {
 
 /// Runs, each with a hundred listeners of its own.
 const RUNS: &str = "5";
-/// Listeners of each of the log's three seeds: trees, which have no shape to go by, need the most rows.
+/// Listeners of each of the log's three seeds: weights leave but a part of its rows, and trees have nothing else to go by.
 const LOG_LISTENERS: &str = "1000";
 /// The objective that has to beat the naive one with every body.
 const HELD: &str = "snips";
