@@ -16,7 +16,7 @@ use ears_only::clock::{DAY_MS, MINUTE_MS, Timestamp};
 use ears_only::features::{Column, Source};
 use ears_only::feedback::{EventKind, ListeningEvent};
 use ears_only::model::{Head, HeadPrior};
-use ears_only::page::{Card, Page, Visible};
+use ears_only::page::{Card, PAGE_HEADER, Page};
 use ears_only::random::Seed;
 use ears_only::ranker::Ranker;
 
@@ -93,15 +93,18 @@ fn rank(cards: usize, features: usize, shelves: usize, kind: PolicyKind, plays: 
         ranker.observe(&event, at).unwrap();
     }
     let now = start.plus_ms(plays as i64 * 30 * MINUTE_MS);
-    let mut page = Page::builder(if shelves == 1 { Visible { shelves: 1, cards: 1 } } else { Visible::default() });
-    let each = cards.div_ceil(shelves);
-    for (at, cards) in handles.chunks(each).enumerate() {
-        page.shelf(ranker.catalogue_mut().register_shelf(&format!("shelf:{at}"), "mix", "").unwrap(), false);
-        for card in cards {
-            page.card(*card, false);
-        }
+    // As a host writes it.
+    let (visible_shelves, visible_cards) = if shelves == 1 { (1, 1) } else { (3, 6) };
+    let mut packed = [1, shelves, cards, features, visible_shelves, visible_cards].map(|count| count as f32).to_vec();
+    packed.resize(PAGE_HEADER, 0.0);
+    for (at, cards) in handles.chunks(cards.div_ceil(shelves)).enumerate() {
+        let shelf = ranker.catalogue_mut().register_shelf(&format!("shelf:{at}"), "mix", "").unwrap();
+        packed.extend([shelf.index() as f32, cards.len() as f32, 0.0, 0.0]);
     }
-    let page = page.features(features, numbers(cards * features, 3)).build().unwrap();
+    packed.extend(handles.iter().flat_map(|card| [card.index() as f32, 0.0]));
+    packed.resize(packed.len().next_multiple_of(4), 0.0);
+    packed.extend(numbers(cards * features, 3));
+    let page = Page::from_words(packed, ranker.catalogue()).unwrap();
     let mut words = Vec::new();
     Box::new(move || {
         ranker.rank_into(&page, now, all, &mut words).unwrap();
@@ -126,7 +129,7 @@ fn scores() -> Work {
     let (rows, weights) = (numbers(CARDS * 68, 1), numbers(68, 2));
     let mut scores = vec![0.0; CARDS];
     Box::new(move || {
-        score_rows(&rows, &weights, &mut scores);
+        score_rows(&rows, 68, &weights, &mut scores);
         scores[7]
     })
 }

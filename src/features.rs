@@ -8,7 +8,7 @@ use crate::error::{Error, shown};
 use crate::history::History;
 use crate::math::{decay, dot, ln_1p};
 use crate::page::{CardHandle, CardKind, Catalogue, MAX_COLUMNS};
-use ears_kernels::lay_rows;
+use ears_kernels::lay_row;
 
 /// Where a column's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +231,11 @@ impl FeatureSchema {
         }
     }
 
+    /// Whether a row is what the app gives with its card, as it is.
+    pub(crate) fn is_given(&self) -> bool {
+        self.leading_given == self.columns.len() && !self.guards
+    }
+
     /// Indices of the columns that the app gives with each card.
     pub(crate) fn given_columns(&self) -> &[usize] {
         &self.given
@@ -303,33 +308,9 @@ impl<'a> FeatureMaker<'a> {
     /// - `given`: one value for each given column, in schema order; short or empty takes the defaults.
     /// - `row`: [`FeatureSchema::stride`] values; what lies past the width is set to 0.
     pub fn write(&self, card: CardHandle, shelf_kind: u32, given: &[f32], row: &mut [f32]) {
-        row.fill(0.0);
-        row[0] = 1.0;
         // Given columns that stand first are copied as they lie.
         let leading = self.schema.leading_given.min(given.len());
-        row[1..=leading].copy_from_slice(&given[..leading]);
-        self.write_after(leading, card, shelf_kind, given, row);
-    }
-
-    /// Writes the given values of many rows at once, where those are the first columns; how many columns stand then.
-    ///
-    /// - `given`: as many values as there are given columns, for each row.
-    pub(crate) fn lay(&self, given: &[f32], rows: &mut [f32]) -> Option<usize> {
-        let leading = self.schema.leading_given;
-        if leading == 0 || leading < self.schema.given.len() {
-            return None;
-        }
-        lay_rows(given, leading, rows, self.schema.stride());
-        Some(leading)
-    }
-
-    /// Whether a row with this many columns in place lacks nothing.
-    pub(crate) fn is_whole(&self, columns: usize) -> bool {
-        columns == self.schema.columns.len() && !self.schema.guards
-    }
-
-    /// Writes the columns that follow the first `leading` ones, and applies limits.
-    pub(crate) fn write_after(&self, leading: usize, card: CardHandle, shelf_kind: u32, given: &[f32], row: &mut [f32]) {
+        lay_row(&given[..leading], row);
         let mut next_given = leading;
         let mut next_context = 0;
         for (value, column) in row[1..].iter_mut().zip(&self.schema.columns).skip(leading) {

@@ -162,14 +162,16 @@ impl RewardModel {
         head.score_of(self.input(row, scratch))
     }
 
-    /// The scores of rows that lie one after another, as [`RewardModel::score_by`] gives each.
-    pub(crate) fn scores_by(&self, head: &Head, rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
+    /// The scores of `count` rows, as [`RewardModel::score_by`] gives each.
+    ///
+    /// - `pitch`: numbers from one row to the next; beside a body, those of a row.
+    pub(crate) fn scores_by(&self, head: &Head, rows: &[f32], pitch: usize, count: usize, scratch: &mut Scratch) -> Vec<f64> {
         if self.body == Body::Plain {
-            let mut scores = vec![0.0; rows.len() / stride];
-            score_rows(rows, head.weights(), &mut scores);
+            let mut scores = vec![0.0; count];
+            score_rows(rows, pitch, head.weights(), &mut scores);
             return scores;
         }
-        (self.score_bodies)(self, head.mean(), rows, stride, scratch)
+        (self.score_bodies)(self, head.mean(), &rows[..count * pitch], pitch, scratch)
     }
 
     /// Beside a body: by blocks of rows where the body takes them, else row by row.
@@ -207,7 +209,12 @@ impl RewardModel {
     /// Standard deviation of the score of one feature row under the head's posterior.
     #[must_use]
     pub fn score_sd(&self, row: &[f32]) -> f64 {
-        self.score_sds_by(&self.head, row, row.len(), &mut Scratch::default()).first().copied().unwrap_or_default()
+        self.score_sd_by(&self.head, row, &mut Scratch::default())
+    }
+
+    /// The same with another state of the head.
+    pub(crate) fn score_sd_by(&self, head: &Head, row: &[f32], scratch: &mut Scratch) -> f64 {
+        self.score_sds_by(head, row, row.len(), scratch).first().copied().unwrap_or_default()
     }
 
     /// The same with another state of the head, for rows that lie one after another.
@@ -415,7 +422,7 @@ mod tests {
                 let mut model = RewardModel::new(&schema, body, HeadPrior::new(mean, &vec![0.5; width], 1e9).unwrap()).unwrap();
                 for round in 0..2 {
                     let scratch = &mut Scratch::default();
-                    let together = model.scores_by(model.head(), &rows, stride, scratch);
+                    let together = model.scores_by(model.head(), &rows, stride, rows.len() / stride, scratch);
                     for (row, sd) in rows.chunks_exact(stride).zip(model.score_sds_by(model.head(), &rows, stride, scratch)) {
                         assert_eq!(sd.to_bits(), model.score_sd(row).to_bits(), "{} {round}", model.body().kind());
                     }

@@ -1,5 +1,7 @@
 //! What the server sent: a page of shelves of cards; and the catalogue of cards the device has met.
 
+use std::sync::Arc;
+
 use crate::error::{Error, shown};
 use crate::log::DecisionId;
 use ears_kernels::all_finite;
@@ -464,10 +466,10 @@ pub struct Page {
     pub(crate) shelves: Vec<Shelf>,
     pub(crate) cards: Vec<CardPlace>,
     pub(crate) given: usize,
-    /// One row of `given` numbers for each card, from `features_at` on.
-    words: Vec<f32>,
-    features_at: usize,
-    /// Whether any feature or context value is NaN, which stands for a missing one.
+    /// One row of `given` numbers for each card in `features_at`; read from words, something stands before and [`PAGE_END`] zeros behind.
+    words: Arc<Vec<f32>>,
+    features_at: std::ops::Range<usize>,
+    /// Whether any context value is NaN, which stands for a missing one.
     pub(crate) missing: bool,
 }
 
@@ -475,6 +477,8 @@ pub struct Page {
 pub const PAGE_FORMAT: u32 = 1;
 /// Words before the context values of a packed page.
 pub const PAGE_HEADER: usize = 16;
+/// Zeros that are kept behind a packed page, so that a row may be read in whole lanes.
+pub(crate) const PAGE_END: usize = 4;
 
 impl Page {
     /// Starts a page; see [`PageBuilder`].
@@ -490,8 +494,8 @@ impl Page {
                 shelves: Vec::new(),
                 cards: Vec::new(),
                 given: 0,
-                words: Vec::new(),
-                features_at: 0,
+                words: Arc::default(),
+                features_at: 0..0,
                 missing: false,
             },
         }
@@ -505,8 +509,9 @@ impl Page {
     /// C x (card handle, flags); zeros up to a multiple of four words; C x G features, row after row. Flag 1 means fixed.
     ///
     /// # Errors
-    /// `page_format` when the words do not have that shape; the codes of [`PageBuilder::build`] otherwise.
-    pub fn from_words(words: Vec<f32>, catalogue: &Catalogue) -> Result<Self, Error> {
+    /// `page_format` when the words do not have that shape; the codes of [`PageBuilder::build`] otherwise. Features are looked at when the page is
+    /// ranked.
+    pub fn from_words(mut words: Vec<f32>, catalogue: &Catalogue) -> Result<Self, Error> {
         let malformed = || Error::page("page_format", "expected a page packed as documented, got other words");
         if words.len() < PAGE_HEADER || words[0] != PAGE_FORMAT as f32 {
             return Err(malformed());
@@ -550,8 +555,8 @@ impl Page {
             shelves: Vec::with_capacity(shelves),
             cards: Vec::with_capacity(cards),
             given,
-            words: Vec::new(),
-            features_at: feature_start,
+            words: Arc::default(),
+            features_at: feature_start..end,
             missing: false,
         };
         for place in words[card_start..card_start + 2 * cards].chunks_exact(2) {
@@ -569,8 +574,10 @@ impl Page {
         if next != cards {
             return Err(malformed());
         }
-        page.words = words;
-        page.words.truncate(end);
+        words[feature_start - 1] = 0.0;
+        words.truncate(end);
+        words.resize(end + PAGE_END, 0.0);
+        page.words = Arc::new(words);
         page.checked()
     }
 
@@ -619,37 +626,43 @@ impl Page {
                 }
             }
         }
-        // NaN stands for a missing value; whether a column may have one is the model's business. Told by one pass here, so that ranking
-        // looks again only where there is one.
-        if !all_finite(page.features()) {
-            if let Some(at) = page.features().iter().position(|value| value.is_infinite()) {
-                return Err(Error::page(
-                    "not_finite",
-                    format!(
-                        "expected finite features, got an infinite number at card {} column {}",
-                        at / page.given,
-                        at % page.given
-                    ),
-                ));
-            }
-            page.missing = true;
-        }
         if page.context.iter().any(|value| value.is_infinite()) {
             return Err(Error::page("not_finite", "expected finite context values, got an infinite number"));
         }
-        page.missing |= page.context.iter().any(|value| value.is_nan());
+        page.missing = page.context.iter().any(|value| value.is_nan());
         Ok(page)
     }
 
-    /// The words it was read from, for the next page.
+    /// Whether a feature is missing, which NaN says; whether a column may have none is the model's business. One pass over all of them.
+    ///
+    /// # Errors
+    /// `not_finite` when one is infinite.
+    pub(crate) fn lacks_features(&self) -> Result<bool, Error> {
+        if all_finite(self.features()) {
+            return Ok(false);
+        }
+        let infinite = self.features().iter().position(|value| value.is_infinite());
+        infinite.map_or(Ok(true), |at| {
+            let (card, column) = (at / self.given, at % self.given);
+            let message = format!("expected finite features, got an infinite number at card {card} column {column}");
+            Err(Error::page("not_finite", message))
+        })
+    }
+
+    /// The words it was read from, for the next page, unless a decision keeps them.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn into_words(self) -> Vec<f32> {
-        self.words
+    pub(crate) fn into_words(self) -> Option<Vec<f32>> {
+        Arc::into_inner(self.words)
     }
 
     /// One row of given features for each card.
     pub(crate) fn features(&self) -> &[f32] {
-        &self.words[self.features_at..]
+        &self.words[self.features_at.clone()]
+    }
+
+    /// The features as they lie and where they begin, if finite numbers stand before and behind them.
+    pub(crate) fn lent(&self) -> Option<(Arc<Vec<f32>>, usize)> {
+        (self.features_at.start > 0).then(|| (Arc::clone(&self.words), self.features_at.start))
     }
 
     /// Number of shelves.
@@ -726,7 +739,8 @@ impl PageBuilder {
     #[must_use]
     pub fn features(mut self, columns: usize, values: Vec<f32>) -> Self {
         self.page.given = columns;
-        self.page.words = values;
+        self.page.features_at = 0..values.len();
+        self.page.words = Arc::new(values);
         self
     }
 
@@ -737,7 +751,9 @@ impl PageBuilder {
     /// `column_count` (features are not cards x columns), `not_finite` (a feature or context value is infinite; NaN stands for a
     /// missing one).
     pub fn build(self) -> Result<Page, Error> {
-        self.page.checked()
+        let page = self.page.checked()?;
+        page.lacks_features()?;
+        Ok(page)
     }
 }
 
@@ -820,7 +836,6 @@ mod tests {
         assert_eq!(code(&changed(17, 3.0)), "page_format");
         assert_eq!(code(&changed(20, 9.0)), "unknown_card");
         assert_eq!(code(&changed(20, 1.0)), "duplicate_card");
-        assert_eq!(code(&changed(24, f32::INFINITY)), "not_finite");
         assert_eq!(code(&words(&[(0.0, &[0.0]), (0.0, &[1.0])], 0)), "duplicate_shelf");
         assert_eq!(code(&words(&[(0.0, &[0.0]), (1.0, &[])], 0)), "shelf_empty");
         assert_eq!(code(&words(&[], 0)), "page_empty");

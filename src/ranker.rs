@@ -8,11 +8,11 @@ use crate::bundle::{Bundle, PolicyKind, PolicySettings};
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::error::Error;
-use crate::features::FeatureMaker;
+use crate::features::{FeatureMaker, FeatureSchema};
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
-use crate::model::Scratch;
+use crate::model::{Body, Scratch};
 use crate::page::{CardHandle, Catalogue, MAX_CARDS, Page, ShelfHandle};
 use crate::policy::{LoggingPolicy, PagePolicy, Policy};
 use crate::random::{Entropy, Purpose, Seed};
@@ -20,6 +20,7 @@ use crate::safety::Safety;
 use crate::shelves::{self, LocalKind, LocalShelf};
 use crate::slate::{Candidates, Slate};
 use candidates::Above;
+use rows::Rows;
 
 mod answer;
 mod candidates;
@@ -28,6 +29,7 @@ mod controls;
 mod explain;
 mod learn;
 mod pending;
+mod rows;
 mod saved;
 mod vote;
 
@@ -75,7 +77,7 @@ struct OpenDecision {
     /// Identity of each candidate shelf: the page's, then the local ones.
     shelves: Vec<ShelfHandle>,
     cards: Vec<CardHandle>,
-    rows: Vec<f32>,
+    rows: Rows,
     scores: Vec<f64>,
     values: Vec<f64>,
     /// The listener's willingness for the kind of each shelf, as the page was drawn.
@@ -95,7 +97,6 @@ struct OpenDecision {
     model_version: String,
     /// Mean of the head the page was scored with, as it was scored: see [`RewardModel::means`].
     mean: Vec<f64>,
-    sds: std::cell::OnceCell<Vec<f64>>,
     kind: PolicyKind,
     policy: PagePolicy,
     /// Standard deviation of each score, where the policy needs it; else empty.
@@ -130,11 +131,11 @@ impl OpenDecision {
     }
 
     /// The feature row of a card; on the named shelf, or on the first that has it.
-    fn row(&self, shelf: Option<ShelfHandle>, card: CardHandle, stride: usize) -> Option<(ShelfHandle, &[f32])> {
+    fn row(&self, shelf: Option<ShelfHandle>, card: CardHandle, schema: &FeatureSchema) -> Option<(ShelfHandle, Vec<f32>)> {
         (0..self.shelves.len()).filter(|&s| shelf.is_none_or(|wanted| self.shelves[s] == wanted)).find_map(|s| {
             let range = self.candidates.cards_of(s as u32);
             let at = range.clone().find(|&at| self.cards[at] == card)?;
-            Some((self.shelves[s], &self.rows[at * stride..(at + 1) * stride]))
+            Some((self.shelves[s], self.rows.row(at, schema)))
         })
     }
 }
@@ -156,6 +157,8 @@ pub struct Ranker {
     safety: Safety,
     controls: controls::Controls,
     local_shelves: Vec<ShelfHandle>,
+    /// Memory of a decision that is gone, for the next one's rows or page.
+    spare: Vec<f32>,
 }
 
 impl Ranker {
@@ -188,6 +191,7 @@ impl Ranker {
             safety: Safety::default(),
             controls: controls::Controls::default(),
             local_shelves,
+            spare: Vec::new(),
         })
     }
 
@@ -239,7 +243,7 @@ impl Ranker {
 
     /// Ranks a page.
     ///
-    /// On an error nothing has changed; the host then shows the server's order.
+    /// On an error nothing has changed but what time alone changes; the host then shows the server's order.
     ///
     /// # Errors
     /// `no_consent` when the listener does not want personalization; `switched_off` when the bundle is; `column_count` when the page does
@@ -286,7 +290,11 @@ impl Ranker {
                 ),
             ));
         }
-        self.check_missing(page)?;
+        // Where all features are columns of a plain model, a score says whether they are finite.
+        let told = *self.bundle.model.body() == Body::Plain && self.bundle.schema.is_given();
+        if page.missing || !told {
+            self.check_missing(page)?;
+        }
         let private = self.controls.private;
         if !private {
             self.settle(now);
@@ -299,7 +307,10 @@ impl Ranker {
         let way = probe.as_ref().and_then(contribute::Probe::way);
         let settings = way.map_or_else(|| self.policy_settings(), |way| way.settings);
         let shift = way.map_or_else(Vec::new, |way| way.shift.clone());
-        let mut open = self.score(page, local, &settings, &shift, now);
+        let (mut open, bounded) = self.score(page, local, &settings, &shift, now);
+        if told && bounded {
+            self.check_missing(page)?;
+        }
         open.above = above;
         self.candidates(page, &settings, &mut open);
         open.app_pins = (open.candidates.shelf_pins.len(), open.candidates.card_pins.len());
@@ -326,7 +337,7 @@ impl Ranker {
 
     /// Refuses a value that is missing from a column that does not keep it so.
     fn check_missing(&self, page: &Page) -> Result<(), Error> {
-        if !page.missing {
+        if !page.lacks_features()? && !page.missing {
             return Ok(());
         }
         let schema = &self.bundle.schema;
@@ -345,6 +356,8 @@ impl Ranker {
     /// Features and scores of all candidates: the page's cards, then those of the local shelves.
     ///
     /// - `shift`: what is added to the head's means; empty for nothing.
+    ///
+    /// Returns the decision, and whether a score was beyond the bounds or none.
     fn score(
         &mut self,
         page: &Page,
@@ -352,12 +365,10 @@ impl Ranker {
         settings: &PolicySettings,
         shift: &[f64],
         now: Timestamp,
-    ) -> OpenDecision {
+    ) -> (OpenDecision, bool) {
         let stride = self.bundle.schema.stride();
         let count = page.cards.len() + local.iter().map(|shelf| shelf.cards.len()).sum::<usize>();
-        let reused = if self.open.len() >= OPEN_DECISIONS { self.open.pop_front() } else { None };
-        let mut rows = reused.map(|old| old.rows).unwrap_or_default();
-        rows.resize(count * stride, 0.0);
+        let mut rows = std::mem::take(&mut self.spare);
         let context = Context::new(now, page.utc_offset_minutes, page.context.clone());
         let maker = FeatureMaker::new(&self.bundle.schema, &self.history, &self.catalogue, &context);
         let mut cards = Vec::with_capacity(count);
@@ -371,26 +382,22 @@ impl Ranker {
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
         let given = page.features();
         let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
-        let laid = maker.lay(given, &mut rows);
-        let whole = laid.is_some_and(|columns| maker.is_whole(columns));
+        let plain = *model.body() == Body::Plain && !settings.kind.needs_spread() && local.is_empty();
+        let lent = if plain && self.bundle.schema.is_given() { page.lent() } else { None };
+        if lent.is_none() {
+            rows.resize(count * stride, 0.0);
+        }
         let mut next = rows.chunks_exact_mut(stride);
         for shelf in &page.shelves {
             cards.extend(page.cards[shelf.cards.clone()].iter().map(|place| place.card));
             starts.push(cards.len() as u32);
             ids.push(shelf.shelf);
-            if whole {
-                continue;
-            }
-            let kind = self.catalogue.shelf(shelf.shelf).kind;
-            for (at, row) in shelf.cards.clone().zip(&mut next) {
-                match laid {
-                    Some(columns) => maker.write_after(columns, cards[at], kind, &[], row),
-                    None => maker.write(cards[at], kind, given_of(at), row),
+            if lent.is_none() {
+                let kind = self.catalogue.shelf(shelf.shelf).kind;
+                for (at, row) in shelf.cards.clone().zip(&mut next) {
+                    maker.write(cards[at], kind, given_of(at), row);
                 }
             }
-        }
-        if whole {
-            next = rows[page.cards.len() * stride..].chunks_exact_mut(stride);
         }
         for shelf in &local {
             let id = self.local_shelves[shelf.kind.bit() as usize];
@@ -406,11 +413,18 @@ impl Ranker {
             starts.push(cards.len() as u32);
             ids.push(id);
         }
-        let mut scores = model.scores_by(&head, &rows, stride, &mut scratch);
+        let (rows, spare) = match lent {
+            Some((words, first)) => (Rows::lent(words, first, page.given), rows),
+            None => (Rows::laid(rows, &self.bundle.schema), Vec::new()),
+        };
+        let mut scores = model.scores_by(&head, rows.lying(), rows.pitch(), count, &mut scratch);
+        let mut any_bounded = false;
         for score in &mut scores {
-            *score = bounded(*score);
+            let kept = bounded(*score);
+            any_bounded |= kept != *score;
+            *score = kept;
         }
-        OpenDecision {
+        let open = OpenDecision {
             id: DecisionId(0),
             at: now,
             shelves: ids,
@@ -426,18 +440,25 @@ impl Ranker {
             app_pins: (0, 0),
             model_version: self.bundle.version.clone(),
             mean: model.means(&head),
-            sds: std::cell::OnceCell::new(),
             kind: settings.kind,
             policy: settings.policy(self.decisions),
             above: Above::default(),
             spread: if settings.kind.needs_spread() {
-                model.score_sds_by(&head, &rows, stride, &mut scratch)
+                model.score_sds_by(&head, rows.lying(), stride, &mut scratch)
             } else {
                 Vec::new()
             },
             scores,
             rows,
-        }
+        };
+        self.spare = spare;
+        (open, any_bounded)
+    }
+
+    /// Memory that nothing needs, for the words of a page.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn spare(&mut self) -> Vec<f32> {
+        std::mem::take(&mut self.spare)
     }
 
     /// How the next page is drawn: as the bundle says, or by its baseline once that has proved better.
@@ -459,7 +480,7 @@ impl Ranker {
             self.record(&open);
         }
         while self.open.len() >= OPEN_DECISIONS {
-            self.open.pop_front();
+            self.spare = self.open.pop_front().map(|old| old.rows.freed()).unwrap_or_default();
         }
         self.open.push_back(open);
     }

@@ -49,7 +49,7 @@ pub struct Candidates {
     pub card_logits: Vec<f64>,
     /// Positions that belong to one card: (shelf, position, card within the shelf).
     pub card_pins: Vec<(u32, u32, u32)>,
-    /// Cards that may not be drawn and come last.
+    /// Cards that may not be drawn and come last; empty when there are none.
     pub barred: Vec<bool>,
     /// Which card it is, for `show_once`; may be empty without it.
     pub identity: Vec<u32>,
@@ -94,6 +94,12 @@ impl Candidates {
             visible,
             ..Self::default()
         }
+    }
+
+    /// Whether the card at this place of the card vectors may not be drawn.
+    #[must_use]
+    pub fn is_barred(&self, at: usize) -> bool {
+        self.barred.get(at) == Some(&true)
     }
 
     /// Number of shelves.

@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::{EventKind, ListeningEvent, played_ms};
 use crate::log::DecisionId;
-use crate::page::{CardHandle, Page};
+use crate::page::{CardHandle, PAGE_END, Page};
 use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Exclusion, Ranker};
 use types::from_js;
@@ -106,17 +106,17 @@ impl Core {
 
     /// Where in the memory the host writes a page of so many words before it calls `rank`.
     pub fn room(&mut self, words: usize) -> usize {
-        self.page.resize(words, 0.0);
+        self.page.resize(words + PAGE_END, 0.0);
         self.page.as_ptr() as usize
     }
 
     /// Ranks the page that was written; where in the memory the answer lies until the next call ([`Ranker::rank_into`]). `after` names
-    /// the decision that the page goes on from, or is empty.
-    pub fn rank(&mut self, now: f64, after: &str, all: bool) -> Result<usize, Error> {
+    /// the decision that the page goes on from.
+    pub fn rank(&mut self, now: f64, after: Option<String>, all: bool) -> Result<usize, Error> {
         let mut page = Page::from_words(std::mem::take(&mut self.page), self.ranker.catalogue())?;
-        page.after = decision_of(after)?;
+        page.after = decision_of(&after.unwrap_or_default())?;
         self.ranker.rank_into(&page, time(now)?, all, &mut self.answer)?;
-        self.page = page.into_words();
+        self.page = page.into_words().unwrap_or_else(|| self.ranker.spare());
         Ok(self.answer.as_ptr() as usize)
     }
 

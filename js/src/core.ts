@@ -27,7 +27,7 @@ export interface Core {
   /** Room for a page of so many words, to be written before `rank`. Valid until the next call, and zero where nothing was written. */
   room(words: number): Float32Array<ArrayBuffer>;
   /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. */
-  rank(now: number, after: string, all: boolean): Float64Array;
+  rank(now: number, after: string | undefined, all: boolean): Float64Array;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;
   observe(

@@ -15,6 +15,7 @@ export class Engine {
   columns!: Columns;
   #packer!: Packer;
   rehydrator!: Rehydrator;
+  readonly #policies: string[] = [];
   /** A page is being ranked. */
   #busy = false;
 
@@ -40,7 +41,7 @@ export class Engine {
       if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
       this.#packer.pack(page, context, utcOffsetMinutes);
       const words = this.ranked(page, now, true);
-      return this.rehydrator.page(words, page, this.core.policyName(words[POLICY]!));
+      return this.rehydrator.page(words, page, this.policy(words));
     } finally {
       this.#busy = false;
     }
@@ -48,7 +49,12 @@ export class Engine {
 
   /** Ranks what was packed. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
-    return this.core.rank(now, page.after === undefined ? '' : String(page.after), all);
+    return this.core.rank(now, page.after === undefined ? undefined : String(page.after), all);
+  }
+
+  /** Name of the policy that ranked what `words` answer. */
+  policy(words: Float64Array): string {
+    return this.#policies[words[POLICY]!] ??= this.core.policyName(words[POLICY]!);
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

@@ -51,7 +51,7 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
             const at = room(words);
             return new Float32Array(memory.buffer as ArrayBuffer, at, words);
           },
-          rank(now: number, after: string, all: boolean) {
+          rank(now: number, after: string | undefined, all: boolean) {
             const at = rank(now, after, all) / 8;
             const numbers = new Float64Array(memory.buffer as ArrayBuffer);
             // A copy: while the answer is read the core is asked for names, and its memory may grow.

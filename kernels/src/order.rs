@@ -1,72 +1,89 @@
 //! The one sort of the core.
 
 /// Up to so many values are put in order one by one.
-const FEW: usize = 40;
-/// Bits of a digit.
-const DIGIT: u32 = 9;
-const DIGITS: usize = 1 << DIGIT;
+const FEW: u32 = 40;
 
-/// The numbers of `pairs` by falling value; equal values by rising number.
+/// The numbers of `pairs` by falling value; equal values by rising number. No value may be NaN; many beside one that is infinite take long.
 #[must_use]
 #[inline(never)]
 pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
-    // Order-preserving bits (flip all of a negative number, the sign of a positive one), inverted to make the order fall.
-    let key = |value: f64| {
-        let bits = value.to_bits();
-        !(bits ^ ((bits as i64 >> 63) as u64 | 1 << 63))
-    };
-    let mut from: Vec<(u64, u64)> = pairs.iter().map(|(value, number)| (key(*value), u64::from(*number))).collect();
-    if from.len() <= FEW {
-        for end in 1..from.len() {
-            let one = from[end];
-            let mut at = end;
-            while at > 0 && from[at - 1] > one {
-                from[at] = from[at - 1];
-                at -= 1;
-            }
-            from[at] = one;
-        }
-    } else {
-        // By number, then by value: equal ones keep their order.
-        for _ in 0..2 {
-            for pair in &mut from {
-                *pair = (pair.1, pair.0);
-            }
-            by_digits(&mut from);
-        }
+    let mut sorted = pairs.to_vec();
+    if pairs.len() > FEW as usize {
+        spread(&mut sorted);
     }
-    from.into_iter().map(|pair| pair.1 as u32).collect()
+    // Little is left to do.
+    for end in 1..sorted.len() {
+        let one = sorted[end];
+        let mut at = end;
+        while at > 0 && is_before(one, sorted[at - 1]) {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = one;
+    }
+    sorted.into_iter().map(|pair| pair.1).collect()
 }
 
-/// Puts in rising order of the first number, digit by digit from the lowest bit in which any two differ; equal ones stay in order.
-#[inline(never)]
-fn by_digits(from: &mut Vec<(u64, u64)>) {
-    if from.is_sorted_by_key(|pair| pair.0) {
+fn is_before(one: (f64, u32), other: (f64, u32)) -> bool {
+    one.0 > other.0 || one.0 == other.0 && (key(one.0), other.1) > (key(other.0), one.1)
+}
+
+/// Bits that rise with a value: all of a negative number flipped, the sign of a positive one.
+fn key(value: f64) -> u64 {
+    let bits = value.to_bits();
+    bits ^ ((bits as i64 >> 63) as u64 | 1 << 63)
+}
+
+/// Moves each pair to where its value lies between the largest and the least one, in as many parts as there are pairs, and again within a
+/// part that holds many. Equal values stay together, in the order they had. A range of values loses some binary places each time, so that
+/// it ends however they lie.
+fn spread(pairs: &mut [(f64, u32)]) {
+    let (mut most, mut least) = (f64::NEG_INFINITY, f64::INFINITY);
+    for pair in pairs.iter() {
+        most = if pair.0 > most { pair.0 } else { most };
+        least = if pair.0 < least { pair.0 } else { least };
+    }
+    let last = pairs.len() - 1;
+    let scale = last as f64 / (most - least);
+    if !(scale > 0.0 && most > least) {
         return;
     }
-    let first = from.first().map_or(0, |pair| pair.0);
-    let differ = from.iter().fold(0, |differ, pair| differ | (pair.0 ^ first));
-    let mut to = from.clone();
-    let mut low = differ.trailing_zeros();
-    while low < 64 && differ >> low != 0 {
-        let mut starts = [0u32; DIGITS];
-        for pair in from.iter() {
-            starts[(pair.0 >> low) as usize % DIGITS] += 1;
-        }
-        let mut next = 0;
-        for start in &mut starts {
-            next += std::mem::replace(start, next);
-        }
-        for pair in from.iter() {
-            let start = &mut starts[(pair.0 >> low) as usize % DIGITS];
-            if let Some(place) = to.get_mut(*start as usize) {
-                *place = *pair;
-            }
-            *start += 1;
-        }
-        std::mem::swap(from, &mut to);
-        low += DIGIT;
+    // Falls as the value rises, rounded or not.
+    let part = |value: f64| (((most - value) * scale) as u32 as usize).min(last);
+    let mut ends = vec![0u32; pairs.len()];
+    for pair in pairs.iter() {
+        ends[part(pair.0)] += 1;
     }
+    let mut next = 0;
+    for end in &mut ends {
+        next += std::mem::replace(end, next);
+    }
+    let from = pairs.to_vec();
+    for pair in &from {
+        let end = &mut ends[part(pair.0)];
+        pairs[*end as usize] = *pair;
+        *end += 1;
+    }
+    let mut start = 0;
+    for end in ends {
+        if end > start + FEW {
+            spread(&mut pairs[start as usize..end as usize]);
+        }
+        start = end;
+    }
+}
+
+/// The place of the first of the largest values above minus infinity.
+#[must_use]
+#[inline(never)]
+pub fn largest_at(values: &[f64]) -> Option<usize> {
+    let (mut largest, mut place) = (f64::NEG_INFINITY, None);
+    for (at, value) in values.iter().enumerate() {
+        if *value > largest {
+            (largest, place) = (*value, Some(at));
+        }
+    }
+    place
 }
 
 #[cfg(test)]
@@ -81,16 +98,28 @@ mod tests {
     }
 
     #[test]
+    fn the_first_of_the_largest_values_is_found() {
+        assert_eq!(largest_at(&[-2.0, 3.0, 1.0, 3.0]), Some(1));
+        assert_eq!(largest_at(&[f64::NEG_INFINITY, -1e300]), Some(1));
+        assert_eq!((largest_at(&[]), largest_at(&[f64::NEG_INFINITY])), (None, None));
+    }
+
+    #[test]
     fn every_size_and_kind_of_tie_agrees_with_the_standard_sort() {
         for n in [0u32, 1, 2, 39, 40, 41, 300, 1_000] {
             let numbered: [fn(u32, u32) -> u32; 2] = [|i, _| i, |i, n| i * 7_919 % n];
-            // Many ties; all equal; equal upper halves; signs; all different; every bit differs.
-            let values: [fn(u32) -> f64; 6] = [
+            // Many ties; all equal; equal upper halves; signs; all different; and the last, where every bit differs.
+            let values: [fn(u32) -> f64; 10] = [
                 |i| f64::from(i * 7_919 % 1_000 / 3),
                 |_| 0.25,
                 |i| 1.0 + f64::from(i * 7_919 % 1_000) * f64::EPSILON,
                 |i| f64::from(i * 7_919 % 1_000) - 500.0,
                 |i| 1.0 / f64::from(i * 7_919 % 10_007 + 1),
+                // One far from the others; as far apart as numbers go; signed zeros; infinities.
+                |i| if i == 7 { 1e12 } else { 1.0 / f64::from(i * 7_919 % 10_007 + 1) },
+                |i| f64::from_bits(u64::from(i * 7_919 % 2_000) << 52),
+                |i| if i % 2 == 0 { 0.0 } else { -0.0 },
+                |i| if i % 5 == 0 { f64::NEG_INFINITY } else { 1.0 / f64::from(i % 2) },
                 |i| if i % 3 == 0 { -1e300 / f64::from(i + 1) } else { f64::from_bits(u64::from(i) * 7_919) },
             ];
             for number in numbered {

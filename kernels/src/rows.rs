@@ -50,29 +50,24 @@ fn nothing(x: &[f32; 4]) -> f32x4 {
     lanes(x) - lanes(x)
 }
 
-/// Writes rows of a 1, `columns` values of `given`, and zeros up to `stride`.
+/// Writes a row: a 1, the values of `given`, and zeros up to its end.
 ///
 /// # Shapes and ranges
-/// `rows`: whole rows; `stride` is a multiple of four and larger than `columns`. As many rows are written as both sides have.
+/// `row`: longer than `given`.
 #[inline(never)]
-pub fn lay_rows(given: &[f32], columns: usize, rows: &mut [f32], stride: usize) {
-    if columns == 0 || columns >= stride {
-        return;
+pub fn lay_row(given: &[f32], row: &mut [f32]) {
+    let Some((head, tail)) = row.split_at_mut_checked(given.len() + 1) else { return };
+    head[0] = 1.0;
+    let ((to, to_rest), (from, from_rest)) = (head[1..].as_chunks_mut::<16>(), given.as_chunks::<16>());
+    for (to, from) in to.iter_mut().zip(from) {
+        let (([t0, t1, t2, t3], _), ([f0, f1, f2, f3], _)) = (to.as_chunks_mut::<4>(), from.as_chunks::<4>()) else { break };
+        (*t0, *t1, *t2, *t3) = (same(f0), same(f1), same(f2), same(f3));
     }
-    for (row, values) in rows.chunks_exact_mut(stride).zip(given.chunks_exact(columns)) {
-        let (head, tail) = row.split_at_mut(columns + 1);
-        head[0] = 1.0;
-        let ((to, to_rest), (from, from_rest)) = (head[1..].as_chunks_mut::<16>(), values.as_chunks::<16>());
-        for (to, from) in to.iter_mut().zip(from) {
-            let (([t0, t1, t2, t3], _), ([f0, f1, f2, f3], _)) = (to.as_chunks_mut::<4>(), from.as_chunks::<4>()) else { break };
-            (*t0, *t1, *t2, *t3) = (same(f0), same(f1), same(f2), same(f3));
-        }
-        for (to, from) in to_rest.iter_mut().zip(from_rest) {
-            *to = *from;
-        }
-        for to in tail {
-            *to = 0.0;
-        }
+    for (to, from) in to_rest.iter_mut().zip(from_rest) {
+        *to = *from;
+    }
+    for to in tail {
+        *to = 0.0;
     }
 }
 
@@ -83,45 +78,37 @@ fn same(values: &[f32; 4]) -> [f32; 4] {
     lanes(values).fast_max(lanes(values)).to_array()
 }
 
-/// For each row [`dot`] of it and `weights`.
+/// For each row [`dot`] of it and `weights`, with 1 for its first number.
 ///
 /// # Shapes and ranges
-/// - `rows`: rows of `weights.len()` values, a multiple of four.
+/// - `rows`: of each row `weights.len()` numbers, a multiple of four, from one row to the next `pitch`. What has no weight is finite, and so is
+///   the first number.
 /// - `scores`: one for each row.
 #[inline(never)]
-pub fn score_rows(rows: &[f32], weights: &[f32], scores: &mut [f64]) {
-    let width = weights.len();
-    if width < 4 {
-        return;
-    }
+pub fn score_rows(rows: &[f32], pitch: usize, weights: &[f32], scores: &mut [f64]) {
+    let mut weights = weights.to_vec();
+    let Some(first) = weights.first_mut() else { return };
+    // What the first number would add, ahead of the others.
+    let start = f32x4::new([0.0 + std::mem::take(first), 0.0, 0.0, 0.0]);
+    let (width, weights) = (weights.len(), weights.as_chunks::<4>().0);
     // Four rows at a time: a weight is read once for all of them, and their lanes are folded together.
-    let (fours, rest) = scores.as_chunks_mut::<4>();
-    let done = 4 * fours.len() * width;
-    for (rows, scores) in rows.chunks_exact(4 * width).zip(fours) {
-        *scores = four_dots(rows, weights).map(f64::from);
+    for (block, scores) in scores.chunks_mut(4).enumerate() {
+        let row = |one: usize| {
+            let at = (4 * block + one.min(scores.len() - 1)) * pitch;
+            rows.get(at..at + width).unwrap_or_default().as_chunks::<4>().0
+        };
+        let (mut a, mut b, mut c, mut d) = (start, start, start, start);
+        for ((((weight, xa), xb), xc), xd) in weights.iter().zip(row(0)).zip(row(1)).zip(row(2)).zip(row(3)) {
+            let weight = lanes(weight);
+            a += lanes(xa) * weight;
+            b += lanes(xb) * weight;
+            c += lanes(xc) * weight;
+            d += lanes(xd) * weight;
+        }
+        for (score, dot) in scores.iter_mut().zip(folded_together([a, b, c, d]).to_array()) {
+            *score = f64::from(dot);
+        }
     }
-    for (row, score) in rows.get(done..).unwrap_or_default().chunks_exact(width).zip(rest) {
-        *score = f64::from(dot(row, weights));
-    }
-}
-
-/// [`dot`] of `weights` and each of four rows that lie one after another; a multiple of four weights.
-#[inline(always)]
-fn four_dots(rows: &[f32], weights: &[f32]) -> [f32; 4] {
-    let (a, rest) = rows.split_at(weights.len());
-    let (b, rest) = rest.split_at(weights.len());
-    let (c, d) = rest.split_at(weights.len());
-    let [(a, _), (b, _), (c, _), (d, _)] = [a, b, c, d].map(|row| row.as_chunks::<4>());
-    let zero = f32x4::splat(0.0);
-    let (mut sa, mut sb, mut sc, mut sd) = (zero, zero, zero, zero);
-    for ((((weight, a), b), c), d) in weights.as_chunks::<4>().0.iter().zip(a).zip(b).zip(c).zip(d) {
-        let weight = lanes(weight);
-        sa += lanes(a) * weight;
-        sb += lanes(b) * weight;
-        sc += lanes(c) * weight;
-        sd += lanes(d) * weight;
-    }
-    folded_together([sa, sb, sc, sd]).to_array()
 }
 
 /// The sums of the lanes of four vectors, each as [`dot`] folds its own.
@@ -192,11 +179,20 @@ pub(crate) mod tests {
             let stride = (columns + 1usize).next_multiple_of(4);
             let given = numbers(columns * count, 11);
             let mut rows = vec![9.0; stride * count];
-            lay_rows(&given, columns, &mut rows, stride);
+            for (row, values) in rows.chunks_exact_mut(stride).zip(given.chunks_exact(columns)) {
+                lay_row(values, row);
+            }
             let mut weights = numbers(columns + 1, 7);
             weights.resize(stride, 0.0);
             let mut scores = vec![0.0; count];
-            score_rows(&rows, &weights, &mut scores);
+            score_rows(&rows, stride, &weights, &mut scores);
+            // As they lie: what stands between them weighs nothing.
+            let mut lying = vec![5.0];
+            lying.extend_from_slice(&given);
+            lying.extend([7.0; 4]);
+            let mut same = vec![0.0; count];
+            score_rows(&lying, columns, &weights, &mut same);
+            assert_eq!(same, scores);
             for (at, row) in rows.chunks_exact(stride).enumerate() {
                 assert_eq!(row[0], 1.0);
                 assert_eq!(row[1..=columns], given[at * columns..(at + 1) * columns]);

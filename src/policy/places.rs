@@ -47,7 +47,7 @@ pub(super) fn of_shelves(candidates: &Candidates) -> Places<'_> {
         spread: &candidates.shelf_spread,
         baseline: &candidates.baseline_shelves,
         visible: candidates.visible.shelves,
-        ..Places::new(&candidates.shelf_logits, &candidates.shelf_pins, |_| None)
+        ..Places::new(&candidates.shelf_logits, &candidates.shelf_pins, Some(&|_| None))
     }
 }
 
@@ -55,30 +55,30 @@ pub(super) fn of_shelves(candidates: &Candidates) -> Places<'_> {
 pub(super) fn of_cards<'a>(candidates: &'a Candidates, shelf: u32, shown: &[u32]) -> Places<'a> {
     let range = candidates.cards_of(shelf);
     let pins: Vec<(u32, u32)> = candidates.card_pins.iter().filter(|pin| pin.0 == shelf).map(|pin| (pin.1, pin.2)).collect();
-    let is_shown = |at: usize| {
-        candidates.show_once && shown.iter().any(|above| candidates.identity[*above as usize] == candidates.identity[at])
-    };
+    let shown = if candidates.show_once { shown } else { &[] };
     let closed = |index: u32| {
         let at = range.start + index as usize;
-        if candidates.barred[at] {
+        if candidates.is_barred(at) {
             Some(Closed::Barred)
-        } else if is_shown(at) {
+        } else if shown.iter().any(|above| candidates.identity[*above as usize] == candidates.identity[at]) {
             Some(Closed::Shown)
         } else {
             None
         }
     };
+    let free = pins.is_empty() && shown.is_empty() && candidates.barred.is_empty();
     Places {
         start: range.start,
         spread: candidates.card_spread.get(range.clone()).unwrap_or(&[]),
         baseline: candidates.baseline_cards.get(range.clone()).unwrap_or(&[]),
         visible: candidates.visible.cards,
-        ..Places::new(&candidates.card_logits[range.clone()], &pins, closed)
+        ..Places::new(&candidates.card_logits[range.clone()], &pins, (!free).then_some(&closed))
     }
 }
 
 impl<'a> Places<'a> {
-    fn new(logits: &'a [f64], pins: &[(u32, u32)], closed: impl Fn(u32) -> Option<Closed>) -> Self {
+    /// - `closed`: none where all candidates are open and none is pinned.
+    fn new(logits: &'a [f64], pins: &[(u32, u32)], closed: Option<&dyn Fn(u32) -> Option<Closed>>) -> Self {
         let mut places = Self {
             start: 0,
             logits,
@@ -88,11 +88,15 @@ impl<'a> Places<'a> {
             adjusted: Vec::new(),
             draws: None,
             visible: 0,
-            open: Vec::with_capacity(logits.len()),
+            open: Vec::new(),
             shown: Vec::new(),
             barred: Vec::new(),
             pinned: Vec::new(),
             tail: None,
+        };
+        let Some(closed) = closed else {
+            places.open = (0..logits.len() as u32).collect();
+            return places;
         };
         let mut is_pinned = Vec::new();
         if !pins.is_empty() {

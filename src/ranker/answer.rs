@@ -9,7 +9,6 @@ use crate::model::Body;
 use crate::page::{CardHandle, Page};
 use crate::reasons::{self, Reason, ReasonCode};
 use crate::shelves::LocalKind;
-use crate::slate::Placed;
 use ears_kernels::largest_product;
 use std::ops::Range;
 
@@ -254,22 +253,25 @@ impl Ranker {
         }
         let general = open.local_reason(shelf as usize);
         let mut additions = Vec::new();
-        let logit_of = |card: &Placed| {
-            let at = start + card.index as usize;
-            if candidates.barred[at] { f64::NEG_INFINITY } else { candidates.card_logits[at] }
-        };
-        let larger = |a: f64, b: f64| if b > a { b } else { a };
+        let logits = &candidates.card_logits[candidates.cards_of(shelf)];
         // The best logit placed at or after each place, to tell exploration.
-        let mut best = cards[places.end..].iter().map(logit_of).fold(f64::NEG_INFINITY, larger);
+        let mut best = f64::NEG_INFINITY;
+        for card in &cards[places.end..] {
+            let logit = logits[card.index as usize];
+            if logit > best && !candidates.is_barred(start + card.index as usize) {
+                best = logit;
+            }
+        }
         for (place, card) in cards.iter().enumerate().take(places.end).skip(places.start).rev() {
-            let at = start + card.index as usize;
-            let logit = candidates.card_logits[at];
-            best = larger(best, logit_of(card));
+            let (at, logit) = (start + card.index as usize, logits[card.index as usize]);
+            if logit > best && !candidates.is_barred(at) {
+                best = logit;
+            }
             let pin = candidates.card_pins.iter().position(|pin| pin.0 == shelf && pin.1 as usize == place);
             let drawn = position < candidates.visible.shelves && place < candidates.visible.cards;
             reasons.push(if let Some(pin) = pin {
                 pin_reason(pin < open.app_pins.1)
-            } else if candidates.barred[at] {
+            } else if candidates.is_barred(at) {
                 Reason::plain(ReasonCode::HiddenByYou)
             } else if let Some(reason) = open.policy_reason() {
                 reason
@@ -288,16 +290,14 @@ impl Ranker {
     /// The reason that a card's score gives. Beside a body, where each column costs a score, for what is visible only.
     fn score_reason(&self, open: &OpenDecision, at: usize, visible: bool, additions: &mut Vec<f64>) -> Reason {
         let (model, schema) = (&self.bundle.model, &self.bundle.schema);
-        let stride = schema.stride();
-        let row = &open.rows[at * stride..(at + 1) * stride];
         if *model.body() == Body::Plain {
-            let column = largest_product(row, &open.mean, reasons::LEAST);
+            let column = largest_product(open.rows.columns(at, schema), &open.mean, reasons::LEAST);
             return reasons::of_column(schema, column.checked_sub(1).map(|at| at as usize), open.cards[at]);
         }
         if !visible {
             return Reason::plain(ReasonCode::General);
         }
-        model.additions(schema, &open.mean, row, additions);
+        model.additions(schema, &open.mean, &open.rows.row(at, schema), additions);
         reasons::of_score(schema, additions, open.cards[at])
     }
 }

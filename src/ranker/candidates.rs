@@ -1,5 +1,7 @@
 //! Logits, pins and bars from scores, page and history.
 
+use std::borrow::Cow;
+
 use super::{OpenDecision, Ranker};
 use crate::bundle::{PolicyKind, PolicySettings};
 use crate::error::Error;
@@ -7,6 +9,7 @@ use crate::log::DecisionId;
 use crate::math::{falling, ln, logit, sigmoid};
 use crate::page::{CardHandle, Page, ShelfHandle};
 use crate::policy::Along;
+use ears_kernels::largest_at;
 
 /// Power to which the listener's willingness for a shelf's kind enters the odds of the shelf. What they play from a kind has taught the
 /// scores of its cards already: on the demo world 1 costs 3 % of the streams against 0, and 0.25 nothing that could be measured.
@@ -46,11 +49,13 @@ impl Ranker {
 
     /// Fills the candidates of a scored page: what the policy chooses from.
     pub(super) fn candidates(&self, page: &Page, settings: &PolicySettings, open: &mut OpenDecision) {
-        let barred: Vec<bool> = if self.history.cards.len() == 0 {
-            vec![false; open.cards.len()]
-        } else {
-            open.cards.iter().map(|card| self.history.is_hidden(*card)).collect()
-        };
+        let mut barred = Vec::new();
+        if self.history.cards.len() > 0 {
+            barred.extend(open.cards.iter().map(|card| self.history.is_hidden(*card)));
+            if !barred.contains(&true) {
+                barred.clear();
+            }
+        }
         let willing = |shelf: &ShelfHandle| self.history.willingness(self.catalogue.shelf(*shelf).kind, open.at);
         open.willingness = open.shelves.iter().map(willing).collect();
         let lists = self.lists(settings.kind, settings, open, &barred);
@@ -102,33 +107,38 @@ impl Ranker {
 
     fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
         let visible = open.candidates.visible.cards;
-        let popularity = |card: CardHandle| f64::from(self.catalogue.card(card).popularity.unwrap_or(0.0));
-        let mut lists = Lists { shelves: Vec::new(), cards: vec![0.0; open.cards.len()], values: Vec::new(), best: Vec::new() };
-        let mut open_cards = vec![0.0; open.cards.len()];
+        let popularity = |card: &CardHandle| f64::from(self.catalogue.card(*card).popularity.unwrap_or(0.0));
+        let mut values = match kind {
+            PolicyKind::LinUcb => open.scores.iter().zip(&open.spread).map(|(score, sd)| score + settings.alpha * sd).collect(),
+            PolicyKind::Popularity => open.cards.iter().map(popularity).collect(),
+            _ => open.scores.clone(),
+        };
+        let mut lists = Lists { shelves: Vec::new(), cards: values.clone(), values: Vec::new(), best: Vec::new() };
+        if matches!(kind, PolicyKind::PlackettLuce | PolicyKind::Softmax | PolicyKind::SquareCb) {
+            for value in &mut lists.cards {
+                *value = kind.card_logit(*value, settings.temperature);
+            }
+        }
+        // What cannot be drawn counts for nothing.
+        let mut scores = Cow::Borrowed(open.scores.as_slice());
+        if !barred.is_empty() {
+            for ((score, value), barred) in scores.to_mut().iter_mut().zip(&mut values).zip(barred) {
+                if *barred {
+                    (*score, *value) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+                }
+            }
+        }
         // Chances grow with what stands here, so that only the largest need to become chances.
         let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };
         for s in 0..open.shelves.len() {
             let range = open.candidates.cards_of(s as u32);
-            let (mut open_count, mut best, mut best_score) = (0, None, f64::NEG_INFINITY);
-            for at in range.clone() {
-                let value = match kind {
-                    PolicyKind::LinUcb => open.scores[at] + settings.alpha * open.spread[at],
-                    PolicyKind::Popularity => popularity(open.cards[at]),
-                    _ => open.scores[at],
-                };
-                lists.cards[at] = match kind {
-                    PolicyKind::Fixed => -((at - range.start) as f64),
-                    _ => kind.card_logit(value, settings.temperature),
-                };
-                if !barred[at] {
-                    open_cards[open_count] = value;
-                    open_count += 1;
-                    if open.scores[at] > best_score {
-                        (best, best_score) = (Some(at), open.scores[at]);
-                    }
+            if kind == PolicyKind::Fixed {
+                for (place, logit) in lists.cards[range.clone()].iter_mut().enumerate() {
+                    *logit = -(place as f64);
                 }
             }
-            let mut top = largest(&open_cards[..open_count], visible);
+            let best = largest_at(&scores[range.clone()]).map(|at| range.start + at);
+            let mut top = largest(&values[range], visible);
             for value in &mut top {
                 *value = chance(*value);
             }
@@ -152,13 +162,13 @@ impl Ranker {
     }
 }
 
-/// The `most` largest values, falling.
+/// The `most` largest values above minus infinity, falling.
 fn largest(values: &[f64], most: usize) -> Vec<f64> {
     let mut best: Vec<f64> = Vec::with_capacity(most.min(values.len()) + 1);
     if most <= 32 {
         let mut least = f64::NEG_INFINITY;
         for &value in values {
-            if value > least || best.len() < most {
+            if value > least {
                 let place = best.partition_point(|other| *other >= value);
                 best.insert(place, value);
                 best.truncate(most);
@@ -169,7 +179,8 @@ fn largest(values: &[f64], most: usize) -> Vec<f64> {
         }
     } else {
         let pairs: Vec<(f64, u32)> = values.iter().zip(0..).map(|(value, index)| (*value, index)).collect();
-        best.extend(falling(&pairs).into_iter().take(most).map(|index| values[index as usize]));
+        let falling = falling(&pairs).into_iter().map(|index| values[index as usize]);
+        best.extend(falling.take(most).take_while(|value| *value > f64::NEG_INFINITY));
     }
     best
 }

@@ -143,11 +143,9 @@ impl Ranker {
     pub fn explain(&self, id: DecisionId) -> Result<Explanation, Error> {
         let open = self.open_decision(id)?;
         let (candidates, slate) = (&open.candidates, &open.slate);
-        let stride = self.bundle.schema.stride();
         let (model, schema) = (&self.bundle.model, &self.bundle.schema);
         let head = model.working(open.at.ms(), &[]);
         let mut scratch = Scratch::default();
-        let sds = open.sds.get_or_init(|| model.score_sds_by(&head, &open.rows, stride, &mut scratch));
         // Beside a body each column of a card costs a score.
         let plain = *model.body() == Body::Plain;
         let from = if plain { |_: &Column| 0.0 } else { |column: &Column| column.default };
@@ -164,21 +162,21 @@ impl Ranker {
                 .enumerate()
                 .map(|(place, (card, why))| {
                     let at = start + card.index as usize;
-                    let row = &open.rows[at * stride..(at + 1) * stride];
+                    let row = open.rows.row(at, schema);
                     let visible = shelf_visible && place < candidates.visible.cards;
                     let detailed = place < DETAILED_CARDS && (plain || visible);
                     CardExplanation {
                         id: self.catalogue.card(open.cards[at]).id.clone(),
                         position: place as u32,
                         score: open.scores[at],
-                        sd: detailed.then(|| sds[at]),
+                        sd: detailed.then(|| model.score_sd_by(&head, &row, &mut scratch)),
                         propensity: card.propensity,
                         reason: why.code as u8,
                         argument: why.argument,
                         visible,
                         contributions: if detailed {
-                            model.additions(schema, &open.mean, row, &mut additions);
-                            let list = contributions(schema, &additions, row, TOP_COLUMNS, from);
+                            model.additions(schema, &open.mean, &row, &mut additions);
+                            let list = contributions(schema, &additions, &row, TOP_COLUMNS, from);
                             list.into_iter().map(Into::into).collect()
                         } else {
                             Vec::new()

@@ -201,7 +201,6 @@ impl Ranker {
 
     /// Adds a pending impression unless there is one; whether it did.
     fn pend(&mut self, id: DecisionId, shelf: Option<ShelfHandle>, card: CardHandle, at: Timestamp) -> bool {
-        let stride = self.bundle.schema.stride();
         if self.is_excluded(card) {
             return false;
         }
@@ -211,10 +210,9 @@ impl Ranker {
         {
             return false;
         }
-        let Some((shelf, row)) = self.open.iter().rev().find(|o| o.id == id).and_then(|o| o.row(shelf, card, stride)) else {
-            return false;
-        };
-        record.impressions.push(Impression { shelf, card, seen_at: at, features: row.to_vec(), reward: None });
+        let open = self.open.iter().rev().find(|open| open.id == id);
+        let Some((shelf, features)) = open.and_then(|open| open.row(shelf, card, &self.bundle.schema)) else { return false };
+        record.impressions.push(Impression { shelf, card, seen_at: at, features, reward: None });
         true
     }
 

@@ -60,8 +60,7 @@ impl Ranker {
         if feedback.unreported != Unreported::Position {
             return;
         }
-        let stride = self.bundle.schema.stride();
-        let row = |shelf, card| Some(open.row(Some(shelf), card, stride)?.1.to_vec());
+        let row = |shelf, card| Some(open.row(Some(shelf), card, &self.bundle.schema)?.1);
         // Over first: what comes after says nothing about shelf kinds.
         let shelf = record.shelves.first().map_or(self.local_shelves[0], |shelf| shelf.shelf);
         let mut lessons = vec![Lesson::end(id, shelf, at)];

@@ -175,14 +175,14 @@ impl Ranker {
 
     /// The page as drawn, with the propensities of another way.
     fn judged(&self, page: &Page, way: &Way, open: &OpenDecision) -> Option<Slate> {
-        let (model, stride) = (&self.bundle.model, self.bundle.schema.stride());
+        let (model, schema) = (&self.bundle.model, &self.bundle.schema);
         let mut scratch = Scratch::default();
         let mut shadow = OpenDecision {
             id: open.id,
             at: open.at,
             shelves: open.shelves.clone(),
             cards: open.cards.clone(),
-            rows: Vec::new(),
+            rows: open.rows.clone(),
             scores: open.scores.clone(),
             values: Vec::new(),
             willingness: Vec::new(),
@@ -199,20 +199,22 @@ impl Ranker {
             app_pins: (0, 0),
             model_version: String::new(),
             mean: Vec::new(),
-            sds: std::cell::OnceCell::new(),
             kind: way.settings.kind,
             policy: way.settings.policy(self.decisions.saturating_sub(1)),
             spread: Vec::new(),
             above: Above::default(),
         };
-        let rows = || open.rows.chunks_exact(stride).take(open.cards.len());
+        let count = open.cards.len();
         if !way.shift.is_empty() {
             let head = self.working_head(open.at).shifted(&way.shift);
-            shadow.scores = rows().map(|row| super::bounded(model.score_by(&head, row, &mut scratch))).collect();
+            shadow.scores = model.scores_by(&head, open.rows.lying(), open.rows.pitch(), count, &mut scratch);
+            for score in &mut shadow.scores {
+                *score = super::bounded(*score);
+            }
         }
         if way.settings.kind.needs_spread() {
             let head = self.working_head(open.at);
-            shadow.spread = model.score_sds_by(&head, &open.rows, stride, &mut scratch);
+            shadow.spread = model.score_sds_by(&head, &open.rows.all(count, schema), schema.stride(), &mut scratch);
         }
         self.candidates(page, &way.settings, &mut shadow);
         shadow.policy.propensities(&shadow.candidates, &open.slate).ok()

@@ -18,3 +18,4 @@ mod pending;
 mod policies;
 mod probes;
 mod properties;
+mod rows;
