@@ -35,8 +35,8 @@ after(async () => {
 });
 
 /** A fresh profile on the demo; everything the page asks for lands in `requests`. */
-async function openDemo(t, { seed = 7, collector, at = site.url, viewport = { width: 1440, height: 900 }, script } = {}) {
-  const context = await browser.newContext({ viewport, reducedMotion: 'reduce', timezoneId: 'UTC' });
+async function openDemo(t, { seed = 7, collector, at = site.url, viewport = { width: 1440, height: 900 }, script, phone = false } = {}) {
+  const context = await browser.newContext({ viewport, reducedMotion: 'reduce', timezoneId: 'UTC', isMobile: phone, hasTouch: phone });
   t.after(() => context.close());
   const page = await context.newPage();
   const requests = [];
@@ -456,6 +456,33 @@ test('the keyboard reaches everything: play, the card menu, undo, tabs', { skip 
   assert.equal(await page.getAttribute('#tab-learning', 'aria-selected'), 'true');
   await page.keyboard.press('End');
   assert.equal(await page.isVisible('#pane-reset'), true);
+});
+
+test('a finger does what a mouse does: play, the card menu, undo, a shelf that is swiped, tabs', { skip }, async (t) => {
+  const { page, context } = await openDemo(t, { viewport: { width: 390, height: 844 }, phone: true });
+  const shelf = page.locator('.shelf').nth(1);
+  const card = shelf.locator('.card').nth(1);
+  await card.scrollIntoViewIfNeeded();
+  await card.locator('.play').tap();
+  assert.match(await page.textContent('#live'), /^Playing /);
+
+  await card.locator('.more').tap();
+  await page.locator('[role=menuitem]', { hasText: 'Hide' }).tap();
+  assert.equal(await card.locator('.veil').count(), 1);
+  await card.locator('.veil button').tap();
+  assert.equal(await card.locator('.veil').count(), 0);
+
+  const row = shelf.locator('.row');
+  const box = await row.boundingBox();
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('Input.synthesizeScrollGesture', {
+    x: box.x + box.width / 2, y: box.y + box.height / 2, xDistance: -200, yDistance: 0, gestureSourceType: 'touch',
+  });
+  assert.ok(await row.evaluate((list) => list.scrollLeft) > 50, 'the shelf moved under the finger');
+
+  await page.locator('#open-panel').tap();
+  await page.locator('#tab-left').tap();
+  assert.equal(await page.getAttribute('#tab-left', 'aria-selected'), 'true');
 });
 
 test('what would change a shelf is what changes it: the copy that played a card comes to the value of the next visit', { skip }, async (t) => {

@@ -29,6 +29,8 @@ const RUNS: &[Run] = &[
     run("docs/bandits.md", "rust", 9, "src/lib.rs"),
     run("docs/bandits.md", "js", 1, "tests/package/quickstart/bandits.test.mjs"),
     run("docs/bandits.md", "text", 2, "tests/package/quickstart/bandits.test.mjs"),
+    run("docs/privacy.md", "js", 1, "tests/package/quickstart/bandits.test.mjs"),
+    run("docs/privacy.md", "text", 1, "tests/package/quickstart/bandits.test.mjs"),
     run("docs/collector.md", "sh", 1, LAB),
     run("docs/delivery.md", "sh", 1, LAB),
     run("docs/delivery.md", "js", 1, "js/tests/package.test.mjs"),

@@ -57,16 +57,6 @@ pub fn wasm_bindgen(run: Runner) -> Result<PathBuf> {
     Ok(project::target().join("tools/bin/wasm-bindgen"))
 }
 
-/// `wasm-pack`, which runs the core's tests in a browser.
-pub fn wasm_pack(run: Runner) -> Result<PathBuf> {
-    if let Some(program) = find("wasm-pack") {
-        return Ok(program);
-    }
-    announce("wasm-pack into target/tools", "it runs the core's tests in a browser");
-    run(cargo_install().args(["wasm-pack", "--locked"]))?;
-    Ok(project::target().join("tools/bin/wasm-pack"))
-}
-
 /// `cargo-mutants`, which changes code a little to see whether a test notices.
 pub fn cargo_mutants(run: Runner) -> Result<PathBuf> {
     if let Some(program) = find("cargo-mutants") {

@@ -62,7 +62,7 @@ const STAGES: &[Stage] = &[
     }),
     stage("kernel tests", &[], |desk| desk.member("kernels")),
     stage("world tests", &[], |desk| desk.member("world")),
-    stage("lab tests", &[], |desk| desk.member("lab")),
+    stage("lab tests", &[], lab_tests),
     stage("verifier tests", &[], |desk| desk.member("verify")),
     stage("relay tests", &[], |desk| desk.member("relay")),
     stage("unpacker tests", &[], unpacker),
@@ -307,11 +307,16 @@ fn tools(desk: &Desk) -> Outcome {
     };
     one(&|run| install::wasm_target(run));
     one(&|run| install::wasm_bindgen(run).map(drop));
-    one(&|run| install::wasm_pack(run).map(drop));
     one(&|run| install::wasm_opt(run).map(drop));
     one(&|run| install::node_packages(&root.join("js"), "the package's build and tests", run));
     one(&|run| install::browser(run).map(drop));
     all
+}
+
+/// Optimised like its program, so that what both stand on is compiled once.
+fn lab_tests(desk: &Desk) -> Outcome {
+    desk.tests(cargo(&["test", "--release", "--tests", "--manifest-path", "lab/Cargo.toml"]))
+        .and(desk.examples(cargo(&["test", "--release", "--doc", "--manifest-path", "lab/Cargo.toml"])))
 }
 
 /// With the way there, since both ways are tested together.
@@ -325,14 +330,15 @@ fn browser(desk: &Desk) -> Outcome {
     let Some(install::Browser { driver: Some(driver), .. }) = install::find_browser() else {
         return Outcome::NotRun("no Chromium with its driver on this machine".to_owned());
     };
-    let Some(wasm_pack) = install::find("wasm-pack") else {
-        return Outcome::failed("wasm-pack is missing".to_owned());
+    let runner = match install::wasm_bindgen(&mut |command| desk.step(command)) {
+        Ok(bindgen) => bindgen.with_file_name("wasm-bindgen-test-runner"),
+        Err(problem) => return Outcome::failed(problem),
     };
-    let mut command = command(wasm_pack);
+    let mut command = cargo(&["test", "--package", "ears-only", "--target", "wasm32-unknown-unknown", "--test", "browser"]);
     command
-        .args(["test", "--headless", "--chrome", "--chromedriver"])
-        .arg(driver)
-        .args(["--", "--test", "browser"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+        .env("CHROMEDRIVER", driver)
+        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1")
         // Flags from outside would replace the ones in .cargo/config.toml.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
