@@ -187,7 +187,7 @@ fn forest(trees: usize, oblivious: bool) -> Work {
         let mut sum = 0.0;
         for rows in rows.chunks_exact(16 * 68) {
             let mut margins = [0.0; 16];
-            forest.run(rows, 68, &values, &mut margins, &mut active);
+            forest.run(rows, [68; 2], &values, &mut margins, &mut active);
             sum += margins[3];
         }
         sum

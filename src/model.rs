@@ -23,8 +23,8 @@ pub(crate) use meaning::{Kept, Shipped};
 /// Most weights of the head beside trees, those of all segments together: what is learned of them must fit into a snapshot.
 pub const MAX_SPARSE_WEIGHTS: usize = 65_536;
 
-/// Scores of rows under a mean of the head: model, mean, rows one after the other, numbers from one row to the next.
-type ScoreBodies = fn(&RewardModel, &[f64], &[f32], usize, &mut Scratch) -> Vec<f64>;
+/// Scores of rows under a mean of the head: model, mean, rows, how many, numbers from one row to the next and of one.
+type ScoreBodies = fn(&RewardModel, &[f64], &[f32], usize, [usize; 2], &mut Scratch) -> Vec<f64>;
 
 /// Score of a card: the log-odds that it is played when seen.
 ///
@@ -113,7 +113,7 @@ impl RewardModel {
         Ok(Self {
             body,
             evaluate: |_, _, _| {},
-            score_bodies: |_, _, _, _, _| Vec::new(),
+            score_bodies: |_, _, _, _, _, _| Vec::new(),
             add_bodies: |_, _, _, _, _| {},
             missing,
             head,
@@ -162,46 +162,56 @@ impl RewardModel {
         head.score_of(self.input(row, scratch))
     }
 
-    /// The scores of `count` rows, as [`RewardModel::score_by`] gives each.
-    ///
-    /// - `pitch`: numbers from one row to the next; beside a body, those of a row.
-    pub(crate) fn scores_by(&self, head: &Head, rows: &[f32], pitch: usize, count: usize, scratch: &mut Scratch) -> Vec<f64> {
+    /// The scores of `count` rows of `stride` values, as [`RewardModel::score_by`] gives each; from one row to the next are `pitch` values.
+    pub(crate) fn scores_by(
+        &self,
+        head: &Head,
+        rows: &[f32],
+        count: usize,
+        [pitch, stride]: [usize; 2],
+        scratch: &mut Scratch,
+    ) -> Vec<f64> {
         if self.body == Body::Plain {
             let mut scores = vec![0.0; count];
             score_rows(rows, pitch, head.weights(), &mut scores);
             return scores;
         }
-        (self.score_bodies)(self, head.mean(), &rows[..count * pitch], pitch, scratch)
+        (self.score_bodies)(self, head.mean(), rows, count, [pitch, stride], scratch)
     }
 
     /// Beside a body: by blocks of rows where the body takes them, else row by row.
-    fn score_bodies(&self, mean: &[f64], rows: &[f32], stride: usize, scratch: &mut Scratch) -> Vec<f64> {
-        let mut scores = Vec::with_capacity(rows.len() / stride);
+    fn score_bodies(
+        &self,
+        mean: &[f64],
+        rows: &[f32],
+        count: usize,
+        [pitch, stride]: [usize; 2],
+        scratch: &mut Scratch,
+    ) -> Vec<f64> {
+        let mut scores = Vec::with_capacity(count);
         let mut block = Block::default();
         let mut last = Vec::new();
-        // Before anything is learned of leaves none weighs anything, unless the prior says so.
-        let met_leaves = mean.iter().skip(2).any(|mean| *mean != 0.0);
-        for rows in rows.chunks(ROWS * stride) {
-            let count = rows.len() / stride;
-            last.clear();
-            let whole = if count == ROWS {
-                rows
-            } else {
+        // Before anything is learned of the body's inputs none weighs anything, unless the prior says so.
+        let met = mean.iter().skip(2).any(|mean| *mean != 0.0);
+        for first in (0..count).step_by(ROWS) {
+            let (left, mut rows) = (ROWS.min(count - first), &rows[first * pitch..]);
+            if left < ROWS {
                 last.extend_from_slice(rows);
-                last.resize(ROWS * stride, 0.0);
-                &last
-            };
-            if self.missing || !self.scaling.is_empty() || !self.body.evaluate_rows(whole, stride, &mut block) {
-                scores.extend(rows.chunks_exact(stride).map(|row| self.input(row, scratch).dot(mean)));
+                last.resize(ROWS * pitch + stride, 0.0);
+                rows = &last;
+            }
+            if self.missing || !self.scaling.is_empty() || !self.body.evaluate_rows(rows, [pitch, stride], &mut block) {
+                let row = |at: usize| &rows[at * pitch..at * pitch + stride];
+                scores.extend((0..left).map(|at| self.input(row(at), scratch).dot(mean)));
                 continue;
             }
             let mut sums = block.margins.map(|margin| mean[0] + mean[1] * margin);
-            if !matches!(self.body, Body::Trees(_)) {
-                add_products(&block.values, &mean[2..], &mut sums);
-            } else if met_leaves {
+            if met && matches!(self.body, Body::Trees(_)) {
                 add_active(&block.leaves, &mean[2..], &mut sums);
+            } else if met {
+                add_products(&block.values, &mean[2..], &mut sums);
             }
-            scores.extend_from_slice(&sums[..count]);
+            scores.extend_from_slice(&sums[..left]);
         }
         scores
     }
@@ -297,7 +307,8 @@ impl RewardModel {
             let changed = rows.len() - stride + at + 1;
             rows[changed] = column.default;
         }
-        let mut scores = (self.score_bodies)(self, mean, &rows, stride, &mut Scratch::default()).into_iter();
+        let count = rows.len() / stride;
+        let mut scores = (self.score_bodies)(self, mean, &rows, count, [stride; 2], &mut Scratch::default()).into_iter();
         let score = scores.next().unwrap_or_default();
         for (column, value) in columns.iter().zip(&row[1..]) {
             let at_default = *value == column.default;
@@ -422,11 +433,16 @@ mod tests {
                 let mut model = RewardModel::new(&schema, body, HeadPrior::new(mean, &vec![0.5; width], 1e9).unwrap()).unwrap();
                 for round in 0..2 {
                     let scratch = &mut Scratch::default();
-                    let together = model.scores_by(model.head(), &rows, stride, rows.len() / stride, scratch);
+                    let together = model.scores_by(model.head(), &rows, rows.len() / stride, [stride; 2], scratch);
                     for (row, sd) in rows.chunks_exact(stride).zip(model.score_sds_by(model.head(), &rows, stride, scratch)) {
                         assert_eq!(sd.to_bits(), model.score_sd(row).to_bits(), "{} {round}", model.body().kind());
                     }
                     assert_eq!(together.len(), 37);
+                    // As they lie in a page: what stands before a row and behind it is its neighbours'.
+                    let mut lying = vec![5.0];
+                    lying.extend(rows.chunks_exact(stride).flat_map(|row| &row[1..=COLUMNS]));
+                    lying.extend([7.0; 4]);
+                    assert_eq!(model.scores_by(model.head(), &lying, 37, [COLUMNS, stride], scratch), together);
                     for (row, score) in rows.chunks_exact(stride).zip(together) {
                         assert_eq!(score.to_bits(), model.score(row).to_bits(), "{} {round}", model.body().kind());
                     }

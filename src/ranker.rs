@@ -382,8 +382,8 @@ impl Ranker {
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
         let given = page.features();
         let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
-        let plain = *model.body() == Body::Plain && !settings.kind.needs_spread() && local.is_empty();
-        let lent = if plain && self.bundle.schema.is_given() { page.lent() } else { None };
+        let lends = self.bundle.schema.is_given() && !settings.kind.needs_spread() && local.is_empty();
+        let lent = if lends { page.lent() } else { None };
         if lent.is_none() {
             rows.resize(count * stride, 0.0);
         }
@@ -417,7 +417,7 @@ impl Ranker {
             Some((words, first)) => (Rows::lent(words, first, page.given), rows),
             None => (Rows::laid(rows, &self.bundle.schema), Vec::new()),
         };
-        let mut scores = model.scores_by(&head, rows.lying(), rows.pitch(), count, &mut scratch);
+        let mut scores = model.scores_by(&head, rows.lying(), count, [rows.pitch(), stride], &mut scratch);
         let mut any_bounded = false;
         for score in &mut scores {
             let kept = bounded(*score);

@@ -78,17 +78,19 @@ fn two_rows(first: &[f32], second: &[f32], weights: &[f32], bias: &[f32], one: &
     }
 }
 
-/// Writes `inputs` values of each row, from its second one on and kept within -`most` and `most`, one row behind the other; none is NaN.
+/// Writes `inputs` values of each of `count` rows, from its second one on and kept within -`most` and `most`, one row behind the other; none is NaN.
+///
+/// - `pitch`: numbers from one row to the next.
 #[inline(never)]
-pub fn gather(rows: &[f32], stride: usize, inputs: usize, most: f32, into: &mut Vec<f32>) {
-    into.resize(rows.len() / stride * inputs, 0.0);
+pub fn gather(rows: &[f32], pitch: usize, count: usize, inputs: usize, most: f32, into: &mut Vec<f32>) {
+    into.resize(count * inputs, 0.0);
     if inputs == 0 {
         return;
     }
     let (high, low) = (f32x4::splat(most), f32x4::splat(-most));
-    for (row, into) in rows.chunks_exact(stride).zip(into.chunks_exact_mut(inputs)) {
-        let ((to, to_rest), (from, from_rest)) =
-            (into.as_chunks_mut::<4>(), row.get(1..=inputs).unwrap_or_default().as_chunks::<4>());
+    for (at, into) in into.chunks_exact_mut(inputs).enumerate() {
+        let row = rows.get(at * pitch + 1..=at * pitch + inputs).unwrap_or_default();
+        let ((to, to_rest), (from, from_rest)) = (into.as_chunks_mut::<4>(), row.as_chunks::<4>());
         for (to, from) in to.iter_mut().zip(from) {
             *to = lanes(from).fast_min(high).fast_max(low).to_array();
         }
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn columns_are_gathered_within_limits() {
         let mut into = vec![9.0];
-        gather(&[1.0, 0.5, -7.0, 0.0, 1.0, 3.0, f32::INFINITY, 0.0], 4, 2, 2.0, &mut into);
+        gather(&[1.0, 0.5, -7.0, 0.0, 1.0, 3.0, f32::INFINITY, 0.0], 4, 2, 2, 2.0, &mut into);
         assert_eq!(into, [0.5, -2.0, 2.0, 2.0]);
     }
 

@@ -20,24 +20,24 @@ pub struct Node {
 /// The leaves in which rows end after `depth` splits.
 ///
 /// A value or a node that does not exist ends all rows at leaf 0.
-fn descend(nodes: &[Node], root: u32, depth: u32, rows: &[f32], stride: usize) -> [u32; ROWS] {
+fn descend(nodes: &[Node], root: u32, depth: u32, rows: &[f32], pitch: usize) -> [u32; ROWS] {
     let mut at = [root; ROWS];
     for _ in 0..depth {
         for (row, at) in at.iter_mut().enumerate() {
             let Some(node) = nodes.get(*at as usize) else { return [0; ROWS] };
-            let Some(x) = rows.get(row * stride + node.at as usize) else { return [0; ROWS] };
+            let Some(x) = rows.get(row * pitch + node.at as usize) else { return [0; ROWS] };
             *at = node.children[usize::from(*x >= node.threshold)];
         }
     }
     at.map(|at| nodes.get(at as usize).map_or(0, |node| node.threshold.to_bits()))
 }
 
-/// Writes [`ROWS`] rows as columns: the values of one column side by side.
-fn turn(rows: &[f32], stride: usize, columns: &mut [[f32; ROWS]]) {
-    for (four, rows) in rows.chunks_exact(4 * stride).take(ROWS / 4).enumerate() {
-        let (a, rest) = rows.split_at(stride);
-        let (b, rest) = rest.split_at(stride);
-        let (c, d) = rest.split_at(stride);
+/// Writes [`ROWS`] rows as columns, a multiple of four of them: the values of one column side by side.
+fn turn(rows: &[f32], pitch: usize, columns: &mut [[f32; ROWS]]) {
+    let width = columns.len();
+    for four in 0..ROWS / 4 {
+        let row = |one: usize| rows.get((4 * four + one) * pitch..).and_then(|rows| rows.get(..width)).unwrap_or_default();
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
         let blocks = a.as_chunks::<4>().0.iter().zip(b.as_chunks::<4>().0).zip(c.as_chunks::<4>().0).zip(d.as_chunks::<4>().0);
         for (columns, (((a, b), c), d)) in columns.chunks_exact_mut(4).zip(blocks) {
             let turned = f32x4::transpose([lanes(a), lanes(b), lanes(c), lanes(d)]);
@@ -161,19 +161,26 @@ impl Forest {
     /// Adds the active leaf of each tree to the margins, tree by tree, and writes which ones they are.
     ///
     /// # Shapes and ranges
-    /// - `rows`: [`ROWS`] rows of `stride` values that are no NaN.
+    /// - `rows`: [`ROWS`] rows of `stride` values that are no NaN, from one to the next `pitch`.
     /// - `leaves`: by number; one that does not exist counts as 0.
     /// - `active`: as many entries as there are trees.
     #[inline(never)]
-    pub fn run(&self, rows: &[f32], stride: usize, leaves: &[f64], margins: &mut [f64; ROWS], active: &mut [[u32; ROWS]]) {
+    pub fn run(
+        &self,
+        rows: &[f32],
+        [pitch, stride]: [usize; 2],
+        leaves: &[f64],
+        margins: &mut [f64; ROWS],
+        active: &mut [[u32; ROWS]],
+    ) {
         let mut columns = Vec::new();
         if !self.levels.is_empty() || !self.cuts.is_empty() {
             columns.resize(stride, [0.0; ROWS]);
-            turn(rows, stride, &mut columns);
+            turn(rows, pitch, &mut columns);
         }
         for (tree, active) in self.trees.iter().zip(active) {
             *active = match *tree {
-                Tree::General { root, depth } => descend(&self.nodes, root, depth, rows, stride),
+                Tree::General { root, depth } => descend(&self.nodes, root, depth, rows, pitch),
                 Tree::Cut { cuts: [first, end], exit } => {
                     let cuts = self.cuts.get(first as usize..end as usize).unwrap_or_default();
                     let numbers = self.exits.get(exit as usize..).unwrap_or_default();
@@ -294,7 +301,7 @@ mod tests {
         };
         let leaves = [0.1, 0.7, -0.3, 1e-9];
         let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 3]);
-        forest.run(&rows, stride, &leaves, &mut margins, &mut active);
+        forest.run(&rows, [stride; 2], &leaves, &mut margins, &mut active);
         let mut sums = [0.25; ROWS];
         add_active(&active, &leaves, &mut sums);
         assert_eq!(sums, margins);

@@ -66,6 +66,8 @@ pub(crate) struct Block {
     pub(crate) margins: [f64; ROWS],
     /// Dense inputs of the head, row after row.
     pub(crate) values: Vec<f32>,
+    /// What a layer makes of another.
+    spare: Vec<f32>,
     /// The active leaf of each tree in each row.
     pub(crate) leaves: Vec<[u32; ROWS]>,
 }
@@ -100,11 +102,11 @@ impl Body {
 
     /// Margins of many rows, and what the head reads of each, where that is faster than row by row; bits as [`Body::evaluate`] gives them.
     ///
-    /// - `rows`: [`ROWS`] rows of `stride` values that are no NaN, of columns as the body reads them.
-    pub(crate) fn evaluate_rows(&self, rows: &[f32], stride: usize, into: &mut Block) -> bool {
+    /// - `rows`: [`ROWS`] rows of `stride` values that are no NaN, of columns as the body reads them, from one to the next `pitch`.
+    pub(crate) fn evaluate_rows(&self, rows: &[f32], [pitch, stride]: [usize; 2], into: &mut Block) -> bool {
         match self {
             Self::Network(network) => {
-                let margins = network.evaluate_rows(rows, stride, &mut into.values);
+                let margins = network.evaluate_rows(rows, pitch, &mut into.values, &mut into.spare);
                 for (margin, value) in into.margins.iter_mut().zip(margins) {
                     *margin = value + 0.0;
                 }
@@ -114,7 +116,7 @@ impl Body {
                 let Some(forest) = trees.forest() else { return false };
                 into.margins = [trees.intercept(); ROWS];
                 into.leaves.resize(forest.trees.len(), [0; ROWS]);
-                forest.run(rows, stride, trees.leaves(), &mut into.margins, &mut into.leaves);
+                forest.run(rows, [pitch, stride], trees.leaves(), &mut into.margins, &mut into.leaves);
                 for margin in &mut into.margins {
                     *margin += 0.0;
                 }

@@ -207,7 +207,7 @@ impl Ranker {
         let count = open.cards.len();
         if !way.shift.is_empty() {
             let head = self.working_head(open.at).shifted(&way.shift);
-            shadow.scores = model.scores_by(&head, open.rows.lying(), open.rows.pitch(), count, &mut scratch);
+            shadow.scores = model.scores_by(&head, open.rows.lying(), count, [open.rows.pitch(), schema.stride()], &mut scratch);
             for score in &mut shadow.scores {
                 *score = super::bounded(*score);
             }

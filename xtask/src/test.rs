@@ -315,8 +315,13 @@ fn tools(desk: &Desk) -> Outcome {
 
 /// Optimised like its program, so that what both stand on is compiled once.
 fn lab_tests(desk: &Desk) -> Outcome {
-    desk.tests(cargo(&["test", "--release", "--tests", "--manifest-path", "lab/Cargo.toml"]))
-        .and(desk.examples(cargo(&["test", "--release", "--doc", "--manifest-path", "lab/Cargo.toml"])))
+    desk.tests(cargo(&["test", "--release", "--tests", "--manifest-path", "lab/Cargo.toml"])).and(desk.examples(cargo(&[
+        "test",
+        "--release",
+        "--doc",
+        "--manifest-path",
+        "lab/Cargo.toml",
+    ])))
 }
 
 /// With the way there, since both ways are tested together.

@@ -3,7 +3,7 @@
 use super::{bad_body, check_columns, check_count, check_range, check_weights};
 use crate::error::Error;
 use crate::math::{dot, erfc, sigmoid, tanh};
-use ears_kernels::{add_products, dense, gather, rectify};
+use ears_kernels::{ROWS, add_products, dense, gather, rectify};
 
 /// Most layers, the last one included.
 pub const MAX_LAYERS: usize = 8;
@@ -147,28 +147,27 @@ impl Network {
         margin
     }
 
-    /// Margins of many rows, with the bits of [`Network::evaluate`].
+    /// Margins of [`ROWS`] rows, with the bits of [`Network::evaluate`].
     ///
     /// - `from`: becomes the last hidden layer of each row.
-    pub(super) fn evaluate_rows(&self, rows: &[f32], stride: usize, from: &mut Vec<f32>) -> Vec<f64> {
-        let count = rows.len() / stride;
-        gather(rows, stride, self.columns(), MAX_ACTIVATION, from);
-        let Some((last, hidden)) = self.layers.split_last() else { return Vec::new() };
-        let mut to = Vec::new();
+    /// - `to`: memory for layers.
+    pub(super) fn evaluate_rows(&self, rows: &[f32], pitch: usize, from: &mut Vec<f32>, to: &mut Vec<f32>) -> [f64; ROWS] {
+        gather(rows, pitch, ROWS, self.columns(), MAX_ACTIVATION, from);
+        let Some((last, hidden)) = self.layers.split_last() else { return [0.0; ROWS] };
         for layer in hidden {
-            to.resize(count * layer.outputs, 0.0);
-            dense(from, layer.inputs, &layer.weights, &layer.bias, &mut to);
+            to.resize(ROWS * layer.outputs, 0.0);
+            dense(from, layer.inputs, &layer.weights, &layer.bias, to);
             if layer.activation == Activation::Relu {
-                rectify(&mut to, MAX_ACTIVATION);
+                rectify(to, MAX_ACTIVATION);
             } else {
-                for value in &mut to {
+                for value in to.iter_mut() {
                     *value = layer.activation.of(*value);
                 }
             }
-            std::mem::swap(from, &mut to);
+            std::mem::swap(from, to);
         }
         let weights: Vec<f64> = last.weights.iter().map(|weight| f64::from(*weight)).collect();
-        let mut margins = vec![f64::from(last.bias.first().copied().unwrap_or_default()); count];
+        let mut margins = [f64::from(last.bias.first().copied().unwrap_or_default()); ROWS];
         add_products(from, &weights, &mut margins);
         margins
     }
