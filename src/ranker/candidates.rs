@@ -178,9 +178,9 @@ fn largest(values: &[f64], most: usize) -> Vec<f64> {
             }
         }
     } else {
-        let pairs: Vec<(f64, u32)> = values.iter().zip(0..).map(|(value, index)| (*value, index)).collect();
-        let falling = falling(&pairs).into_iter().map(|index| values[index as usize]);
-        best.extend(falling.take(most).take_while(|value| *value > f64::NEG_INFINITY));
+        let pairs = values.iter().copied().zip(0..).filter(|(value, _)| *value > f64::NEG_INFINITY);
+        let pairs: Vec<(f64, u32)> = pairs.collect();
+        best.extend(falling(&pairs).into_iter().take(most).map(|index| values[index as usize]));
     }
     best
 }
