@@ -470,7 +470,7 @@ pub struct Page {
     words: Arc<Vec<f32>>,
     features_at: std::ops::Range<usize>,
     /// Whether any context value is NaN, which stands for a missing one.
-    pub(crate) missing: bool,
+    pub(crate) lacks_context: bool,
 }
 
 /// First word of a packed page.
@@ -496,7 +496,7 @@ impl Page {
                 given: 0,
                 words: Arc::default(),
                 features_at: 0..0,
-                missing: false,
+                lacks_context: false,
             },
         }
     }
@@ -557,7 +557,7 @@ impl Page {
             given,
             words: Arc::default(),
             features_at: feature_start..end,
-            missing: false,
+            lacks_context: false,
         };
         for place in words[card_start..card_start + 2 * cards].chunks_exact(2) {
             let card = number(place[0]).and_then(|n| catalogue.handle(n)).ok_or_else(|| unknown("unknown_card", place[0]))?;
@@ -574,6 +574,7 @@ impl Page {
         if next != cards {
             return Err(malformed());
         }
+        // A row is read with the number before it, which has to be a finite one.
         words[feature_start - 1] = 0.0;
         words.truncate(end);
         words.resize(end + PAGE_END, 0.0);
@@ -629,7 +630,7 @@ impl Page {
         if page.context.iter().any(|value| value.is_infinite()) {
             return Err(Error::page("not_finite", "expected finite context values, got an infinite number"));
         }
-        page.missing = page.context.iter().any(|value| value.is_nan());
+        page.lacks_context = page.context.iter().any(|value| value.is_nan());
         Ok(page)
     }
 

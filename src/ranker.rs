@@ -290,15 +290,15 @@ impl Ranker {
                 ),
             ));
         }
-        // Where all features are columns of a plain model, a score says whether they are finite.
-        let told = *self.bundle.model.body() == Body::Plain && self.bundle.schema.is_given();
-        if page.missing || !told {
+        // Where all features are columns of a plain model, a score says whether they are finite. But a coin that is tossed stays so.
+        let coin = CONTRIBUTES && self.consent.contribute;
+        let told = *self.bundle.model.body() == Body::Plain && self.bundle.schema.is_given() && !coin;
+        if page.lacks_context || !told {
             self.check_missing(page)?;
         }
         let private = self.controls.private;
         if !private {
             self.settle(now);
-            self.utc_offset_minutes = page.utc_offset_minutes;
         }
         let above = page.after.map_or(Ok(Above::default()), |id| self.above(id))?;
         let mut local = shelves::build(page.local, &self.history, &self.catalogue, page, now);
@@ -310,6 +310,9 @@ impl Ranker {
         let (mut open, bounded) = self.score(page, local, &settings, &shift, now);
         if told && bounded {
             self.check_missing(page)?;
+        }
+        if !private {
+            self.utc_offset_minutes = page.utc_offset_minutes;
         }
         open.above = above;
         self.candidates(page, &settings, &mut open);
@@ -337,7 +340,7 @@ impl Ranker {
 
     /// Refuses a value that is missing from a column that does not keep it so.
     fn check_missing(&self, page: &Page) -> Result<(), Error> {
-        if !page.lacks_features()? && !page.missing {
+        if !page.lacks_features()? && !page.lacks_context {
             return Ok(());
         }
         let schema = &self.bundle.schema;

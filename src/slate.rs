@@ -49,7 +49,7 @@ pub struct Candidates {
     pub card_logits: Vec<f64>,
     /// Positions that belong to one card: (shelf, position, card within the shelf).
     pub card_pins: Vec<(u32, u32, u32)>,
-    /// Cards that may not be drawn and come last; empty when there are none.
+    /// For each card whether it may not be drawn and comes last; empty when all may.
     pub barred: Vec<bool>,
     /// Which card it is, for `show_once`; may be empty without it.
     pub identity: Vec<u32>,

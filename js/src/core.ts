@@ -24,7 +24,7 @@ export interface Core {
   card(handle: number): {
     id: string; title?: string; artist?: string; family?: string; kind?: string; durationMs?: number; popularity?: number;
   };
-  /** Room for a page of so many words, to be written before `rank`. Valid until the next call, and zero where nothing was written. */
+  /** Room for a page of so many words, to be written whole before `rank`. Valid until the next call. */
   room(words: number): Float32Array<ArrayBuffer>;
   /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. */
   rank(now: number, after: string | undefined, all: boolean): Float64Array;

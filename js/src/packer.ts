@@ -162,7 +162,7 @@ export function begun(
   words[6] = localMask(page.local);
   words[7] = K;
   words[8] = utcOffsetMinutes;
-  // Words 9 to 15 are never written, so they stay zero.
+  words.fill(0, 9, HEADER_WORDS);
   for (let k = 0; k < K; k++) words[HEADER_WORDS + k] = numberOf(context?.[names[k]!], names[k]!) ?? contextDefaults[k]!;
   words.fill(0, unpadded, featuresAt);
   return { words, shelvesAt, cardsAt, featuresAt };

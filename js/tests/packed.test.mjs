@@ -100,6 +100,45 @@ describe('ears-only/packed', { skip: built ? false : 'the package is not built' 
     await Promise.all([one.home.close(), other.home.close()]);
   });
 
+  test('pages of any size in turns: every card is ranked and explained by its own features, whatever lay in the memory before', async () => {
+    const columns = ['a', 'b', 'c', 'd', 'e'];
+    const weights = [0.5, -0.25, 0, 1, -0.75];
+    const model = {
+      version: 'given', schema: { columns: columns.map((name) => ({ name, source: 'given' })) },
+      prior: { bias: -1, mean: Object.fromEntries(columns.map((name, i) => [name, weights[i]])), halfLifeDays: 1e6 },
+    };
+    const { home, clock, errors } = createTestHome({ model, seed: 5 });
+    await home.ready;
+    const catalogue = catalogueOf();
+    const open = [];
+    let local = 0;
+    for (const [visit, size] of [60, 3, 117, 1, 40, 118, 7, 90, 2, 118, 33, 4].entries()) {
+      const cards = Uint32Array.from({ length: size }, (_, i) => (i + 5 * visit) % N);
+      const features = Float32Array.from({ length: size * 5 }, (_, i) => ((i * 31 + 7 * visit) % 97) / 97 - 0.5);
+      // Shelves of the device are written row by row; the others lie where the page put them.
+      const page = { visible: { shelves: 1, cards: 2 }, local: visit % 3 === 2, catalogue, shelves: [{ id: 'all', count: size }], cards, features };
+      const ranked = rankPacked(home, page);
+      assert.equal(ranked.source, 'policy', ranked.error?.message);
+      local += ranked.local.length;
+      open.push({ id: ranked.decisionId, rows: new Map(Array.from(cards, (line, i) => [catalogue.ids[line], features.subarray(5 * i, 5 * i + 5)])) });
+      for (const { id, rows } of open.slice(-4)) {
+        const { cards: explained } = home.explain(id).shelves.find((shelf) => shelf.id === 'all');
+        assert.equal(explained.length, rows.size);
+        for (const { id: card, score, contributions } of explained) {
+          const row = rows.get(card);
+          assert.ok(Math.abs(score - row.reduce((sum, x, i) => sum + x * weights[i], -1)) < 1e-6, `${card} of ${size}`);
+          for (const { feature, value } of contributions) assert.equal(value, row[columns.indexOf(feature)]);
+        }
+      }
+      // History for the shelves of the device, outside of any page, so that no weight moves.
+      home.track({ type: 'finish', cardId: catalogue.ids[cards[0]], msPlayed: 100_000 });
+      clock.advance(1000);
+    }
+    assert.ok(local > 0);
+    assert.deepEqual(errors, []);
+    await home.close();
+  });
+
   test('features and catalogue may be views of one buffer, and are not changed', async () => {
     const { home } = createTestHome({ model: MODEL });
     await home.ready;

@@ -91,6 +91,7 @@ pub fn score_rows(rows: &[f32], pitch: usize, weights: &[f32], scores: &mut [f64
     // What the first number would add, ahead of the others.
     let start = f32x4::new([0.0 + std::mem::take(first), 0.0, 0.0, 0.0]);
     let (width, weights) = (weights.len(), weights.as_chunks::<4>().0);
+    debug_assert!(scores.is_empty() || rows.len() >= (scores.len() - 1) * pitch + width, "a row is too short");
     // Four rows at a time: a weight is read once for all of them, and their lanes are folded together.
     for (block, scores) in scores.chunks_mut(4).enumerate() {
         let row = |one: usize| {

@@ -105,15 +105,20 @@ fn rows_that_lie_and_rows_that_are_laid_are_the_same() {
 fn a_feature_that_is_no_number_is_named_whatever_its_weight() {
     let (mut ranker, shelves, cards) = ranker(PolicyKind::PlackettLuce, 5);
     let good = features(5, 0);
-    for at in [0, 4, 5, good.len() - 1] {
+    let untouched = ranker.snapshot();
+    // The third of five columns weighs nothing.
+    for at in [0, 2, 4, 5, 7, good.len() - 3, good.len() - 1] {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             let mut features = good.clone();
             features[at] = bad;
-            let page = Page::from_words(words(&shelves, &cards, 5, &features), ranker.catalogue()).unwrap();
+            let mut words = words(&shelves, &cards, 5, &features);
+            words[8] = 60.0;
+            let page = Page::from_words(words, ranker.catalogue()).unwrap();
             let error = ranker.rank(&page, day(0)).unwrap_err();
             assert_eq!(error.code(), "not_finite");
             let said = if bad.is_nan() { format!("NaN for c{}", at % 5) } else { format!("card {} column {}", at / 5, at % 5) };
             assert!(error.to_string().contains(&said), "{error} without {said}");
+            assert!(ranker.snapshot() == untouched, "nothing has changed");
         }
     }
     // Finite ones are ranked, however large.
