@@ -650,7 +650,7 @@ export interface ExplainedCard {
   readonly position: number;
   /** Log-odds of being played when seen. */
   readonly score: number;
-  /** Standard deviation of the score under what has been learned; absent far down a shelf. */
+  /** Standard deviation of the score under what is known by now; absent far down a shelf. */
   readonly sd?: number;
   /** Probability of this choice given everything placed before it. */
   readonly propensity: number;

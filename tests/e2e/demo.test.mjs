@@ -475,10 +475,11 @@ test('a finger does what a mouse does: play, the card menu, undo, a shelf that i
   const row = shelf.locator('.row');
   const box = await row.boundingBox();
   const devtools = await context.newCDPSession(page);
-  await devtools.send('Input.synthesizeScrollGesture', {
-    x: box.x + box.width / 2, y: box.y + box.height / 2, xDistance: -200, yDistance: 0, gestureSourceType: 'touch',
-  });
-  assert.ok(await row.evaluate((list) => list.scrollLeft) > 50, 'the shelf moved under the finger');
+  const finger = (type, x) => devtools.send('Input.dispatchTouchEvent', { type, touchPoints: x === undefined ? [] : [{ x, y: box.y + box.height / 2 }] });
+  await finger('touchStart', 330);
+  for (let x = 320; x >= 60; x -= 20) await finger('touchMove', x);
+  await finger('touchEnd');
+  await page.waitForFunction((list) => list.scrollLeft > 50, await row.elementHandle(), { timeout: 5_000 });
 
   await page.locator('#open-panel').tap();
   await page.locator('#tab-left').tap();
