@@ -313,15 +313,16 @@ fn tools(desk: &Desk) -> Outcome {
     all
 }
 
-/// Optimised like its program, so that what both stand on is compiled once.
+/// Optimised like its program, so that what both stand on is compiled once; the lab itself with the checks that optimised programs go without.
 fn lab_tests(desk: &Desk) -> Outcome {
-    desk.tests(cargo(&["test", "--release", "--tests", "--manifest-path", "lab/Cargo.toml"])).and(desk.examples(cargo(&[
-        "test",
-        "--release",
-        "--doc",
-        "--manifest-path",
-        "lab/Cargo.toml",
-    ])))
+    let of = |kind: &str| {
+        let mut tests = cargo(&["test", "--release", kind, "--manifest-path", "lab/Cargo.toml"]);
+        for check in ["overflow-checks", "debug-assertions"] {
+            tests.arg("--config").arg(format!("profile.release.package.ears-lab.{check}=true"));
+        }
+        tests
+    };
+    desk.tests(of("--tests")).and(desk.examples(of("--doc")))
 }
 
 /// With the way there, since both ways are tested together.
