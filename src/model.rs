@@ -151,18 +151,13 @@ impl RewardModel {
     /// As [`Head::score`]; beside a body, the margin's bits and an `f64` sum in order.
     #[must_use]
     pub fn score(&self, row: &[f32]) -> f64 {
-        self.score_by(&self.head, row, &mut Scratch::default())
-    }
-
-    /// The same with another state of the head.
-    pub(crate) fn score_by(&self, head: &Head, row: &[f32], scratch: &mut Scratch) -> f64 {
         if self.body == Body::Plain {
-            return head.score(row);
+            return self.head.score(row);
         }
-        head.score_of(self.input(row, scratch))
+        self.head.score_of(self.input(row, &mut Scratch::default()))
     }
 
-    /// The scores of `count` rows of `stride` values, as [`RewardModel::score_by`] gives each; from one row to the next are `pitch` values.
+    /// The scores of `count` rows of `stride` values, as [`RewardModel::score`] gives each under this head; from one row to the next are `pitch` values.
     pub(crate) fn scores_by(
         &self,
         head: &Head,

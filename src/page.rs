@@ -837,6 +837,8 @@ mod tests {
         assert_eq!(code(&changed(17, 3.0)), "page_format");
         assert_eq!(code(&changed(20, 9.0)), "unknown_card");
         assert_eq!(code(&changed(20, 1.0)), "duplicate_card");
+        let infinite = Page::from_words(changed(24, f32::INFINITY), &catalogue).unwrap();
+        assert_eq!(infinite.lacks_features().unwrap_err().code(), "not_finite");
         assert_eq!(code(&words(&[(0.0, &[0.0]), (0.0, &[1.0])], 0)), "duplicate_shelf");
         assert_eq!(code(&words(&[(0.0, &[0.0]), (1.0, &[])], 0)), "shelf_empty");
         assert_eq!(code(&words(&[], 0)), "page_empty");

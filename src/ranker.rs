@@ -50,9 +50,15 @@ const MAX_SCORE: f64 = 1e4;
 /// Whether this build can contribute at all.
 const CONTRIBUTES: bool = cfg!(feature = "contribute");
 
-/// Features of any size are legal; scores beyond this say no more and would make softmax undefined.
-fn bounded(score: f64) -> f64 {
-    if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) }
+/// Features of any size are legal; scores beyond [`MAX_SCORE`] say no more and would make softmax undefined. Whether one was, or was no number.
+fn bound(scores: &mut [f64]) -> bool {
+    let mut any = false;
+    for score in scores {
+        let kept = if score.is_nan() { -MAX_SCORE } else { score.clamp(-MAX_SCORE, MAX_SCORE) };
+        any |= kept != *score;
+        *score = kept;
+    }
+    any
 }
 
 /// What the listener agreed to.
@@ -421,12 +427,7 @@ impl Ranker {
             None => (Rows::laid(rows, &self.bundle.schema), Vec::new()),
         };
         let mut scores = model.scores_by(&head, rows.lying(), count, [rows.pitch(), stride], &mut scratch);
-        let mut any_bounded = false;
-        for score in &mut scores {
-            let kept = bounded(*score);
-            any_bounded |= kept != *score;
-            *score = kept;
-        }
+        let any_bounded = bound(&mut scores);
         let open = OpenDecision {
             id: DecisionId(0),
             at: now,

@@ -208,9 +208,7 @@ impl Ranker {
         if !way.shift.is_empty() {
             let head = self.working_head(open.at).shifted(&way.shift);
             shadow.scores = model.scores_by(&head, open.rows.lying(), count, [open.rows.pitch(), schema.stride()], &mut scratch);
-            for score in &mut shadow.scores {
-                *score = super::bounded(*score);
-            }
+            super::bound(&mut shadow.scores);
         }
         if way.settings.kind.needs_spread() {
             let head = self.working_head(open.at);
