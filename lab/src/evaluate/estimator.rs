@@ -308,7 +308,7 @@ pub(super) fn usual_limit(estimators: &[Estimator]) -> Option<f64> {
 /// Adds rows that were summed already to the weights and to the sums of the usual four estimators, as [`usual_limit`] knows them.
 pub(super) fn add_usual(of: &Usual, weights: &mut WeightSums, estimators: &mut [Accumulator]) {
     let [ips, snips, dr, switch] = estimators else { return };
-    let ([w, wr, corrected, switched], [ww, wr_wr, corrected_squares, switched_squares]) = (of.sums, of.squares);
+    let [w, wr, corrected, switched, ww, wr_wr, corrected_squares, switched_squares] = of.moments;
     let rows = of.rows();
     weights.add_summed([w, ww], of.largest, of.zeros, &of.histogram);
     ips.gram.add_sums(rows, ([wr], [wr_wr]));
@@ -498,8 +498,9 @@ mod tests {
         let (chance, reward, predicted, expected) = (column(0, 30.0), column(1, 3.0), column(2, 3.0), column(3, 3.0));
         let propensity: Vec<f64> = column(4, 40.0).iter().map(|x| (x + 0.125).min(1.0)).collect();
         let weight: Vec<f64> = chance.iter().zip(&propensity).map(|(chance, p)| chance / p).collect();
-        let rows =
-            Logged { propensity: &propensity, reward: &reward, predicted: &predicted, chance: &chance, expected: &expected };
+        let stored = [&propensity, &reward, &predicted, &chance, &expected].map(|column| [bytemuck::cast_slice(column)]);
+        let [p, r, q, c, d] = &stored;
+        let rows = Logged { propensity: p, reward: r, predicted: q, chance: c, expected: d };
         let mut slices = [Usual::default(); 2];
         assert!(add(&[0; 1_003], rows, 5.0, &mut slices));
         let usual = [Ips, Snips, DoublyRobust, SwitchDr(5.0)];

@@ -180,3 +180,6 @@ fn opened(paths: &[PathBuf]) -> Result<Vec<LogFile>, LabError> {
     let files: Vec<LogFile> = paths.iter().map(|path| LogFile::open(path)).collect::<Result<_, _>>()?;
     if files.is_empty() { Err(LabError::unreadable("expected a log file, got none")) } else { Ok(files) }
 }
+
+#[cfg(test)]
+mod tests;

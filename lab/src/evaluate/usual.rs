@@ -4,40 +4,42 @@
 //! depend on the processor.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{dispatch, f64x4};
+use fearless_simd::{dispatch, f64x4, f64x8, u8x32};
 
 use super::lanes::level;
 use super::weights::{BINS, bin};
+use crate::logs::parquet::Stored;
 
 /// Rows weighed side by side.
 const LANES: usize = 4;
 /// Rows weighed before their weights are counted.
 const CHUNK: usize = 64;
 
+/// A column, stretch after stretch, wherever each stands.
+pub type Stretches<'a> = &'a [&'a [Stored]];
+
 /// Columns of one length.
 #[derive(Clone, Copy, Debug)]
 pub struct Logged<'a> {
     /// P(logged action) under the logging policy.
-    pub propensity: &'a [f64],
+    pub propensity: Stretches<'a>,
     /// Rewards r.
-    pub reward: &'a [f64],
+    pub reward: Stretches<'a>,
     /// Predicted rewards q of the logged actions.
-    pub predicted: &'a [f64],
+    pub predicted: Stretches<'a>,
     /// P(logged action) under the target policy.
-    pub chance: &'a [f64],
+    pub chance: Stretches<'a>,
     /// Predicted rewards d of the target policy.
-    pub expected: &'a [f64],
+    pub expected: Stretches<'a>,
 }
 
 /// Sums over the rows of a slice, with weight w = chance / propensity.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-// A cache line never holds half of four sums.
-#[repr(align(32))]
+// All moments are one cache line.
+#[repr(align(64))]
 pub struct Usual {
-    /// Of w, of w r, of d + w (r - q), and of the same with weights above the limit taken as 0.
-    pub sums: [f64; 4],
-    /// Of their squares.
-    pub squares: [f64; 4],
+    /// Of w, of w r, of d + w (r - q), and of the same with weights above the limit taken as 0; then of their squares.
+    pub moments: [f64; 8],
     /// Of w r times w.
     pub product: f64,
     /// The largest weight.
@@ -83,26 +85,27 @@ fn walk<S: Simd>(simd: S, codes: &[u16], rows: Logged<'_>, limit: f64, slices: &
         largest_chance: f64x4::splat(simd, 0.0),
         least_weight: f64::INFINITY,
     };
-    let (codes, codes_left) = codes.as_chunks::<CHUNK>();
-    let (propensity, propensity_left) = rows.propensity.as_chunks::<CHUNK>();
-    let (reward, reward_left) = rows.reward.as_chunks::<CHUNK>();
-    let (predicted, predicted_left) = rows.predicted.as_chunks::<CHUNK>();
-    let (chance, chance_left) = rows.chance.as_chunks::<CHUNK>();
-    let (expected, expected_left) = rows.expected.as_chunks::<CHUNK>();
-    let columns = propensity.iter().zip(reward).zip(predicted).zip(chance).zip(expected);
-    for (codes, ((((propensity, reward), predicted), chance), expected)) in codes.iter().zip(columns) {
-        walk.chunk(simd, codes, [propensity, reward, predicted, chance, expected], slices);
-    }
-    if !codes_left.is_empty() {
-        let codes = filled(codes_left, last as u16);
-        let propensity = filled(propensity_left, 1.0);
-        let [reward, predicted] = [filled(reward_left, 0.0), filled(predicted_left, 0.0)];
-        let [chance, expected] = [filled(chance_left, 0.0), filled(expected_left, 0.0)];
-        walk.chunk(simd, &codes, [&propensity, &reward, &predicted, &chance, &expected], slices);
+    let columns = [rows.propensity, rows.reward, rows.predicted, rows.chance, rows.expected];
+    let mut later = columns.map(|column| column.iter().copied());
+    let mut current: [&[Stored]; 5] = [&[]; 5];
+    let mut codes = codes;
+    while !codes.is_empty() {
+        for (current, later) in current.iter_mut().zip(&mut later) {
+            while current.is_empty() {
+                let Some(next) = later.next() else { return false };
+                *current = next;
+            }
+        }
+        let count = current.iter().fold(codes.len(), |least, column| least.min(column.len()));
+        let (now, after) = codes.split_at(count);
+        let columns = current.map(|column| &column[..count]);
+        walk.stretch(simd, now, columns, slices);
+        current = current.map(|column| &column[count..]);
+        codes = after;
     }
     // What is no number, or infinite, makes d + w (r - q) so.
     let in_range = walk.least_propensity.reduce_min() > 0.0 && walk.largest_chance.reduce_max() <= 1.0;
-    in_range && walk.least_weight >= 0.0 && slices[..last].iter().all(|slice| slice.sums[2].is_finite())
+    in_range && walk.least_weight >= 0.0 && slices[..last].iter().all(|slice| slice.moments[2].is_finite())
 }
 
 /// What is left of a column, filled up.
@@ -123,13 +126,34 @@ struct Walk<S: Simd> {
 }
 
 impl<S: Simd> Walk<S> {
+    /// Rows that stand together in every column.
     #[inline(always)]
-    fn chunk(&mut self, simd: S, codes: &[u16; CHUNK], columns: [&[f64; CHUNK]; 5], slices: &mut [Usual]) {
+    fn stretch(&mut self, simd: S, codes: &[u16], columns: [&[Stored]; 5], slices: &mut [Usual]) {
+        let (codes, codes_left) = codes.as_chunks::<CHUNK>();
+        let [propensity, reward, predicted, chance, expected] = columns.map(|column| column.as_chunks::<CHUNK>());
+        let whole = propensity.0.iter().zip(reward.0).zip(predicted.0).zip(chance.0).zip(expected.0);
+        for (codes, ((((propensity, reward), predicted), chance), expected)) in codes.iter().zip(whole) {
+            self.chunk(simd, codes, [propensity, reward, predicted, chance, expected], slices);
+        }
+        if !codes_left.is_empty() {
+            let codes = filled(codes_left, (slices.len() - 1) as u16);
+            let propensity = filled(propensity.1, 1.0f64.to_ne_bytes());
+            let [reward, predicted, chance, expected] =
+                [reward, predicted, chance, expected].map(|column| filled(column.1, 0.0f64.to_ne_bytes()));
+            self.chunk(simd, &codes, [&propensity, &reward, &predicted, &chance, &expected], slices);
+        }
+    }
+
+    #[inline(always)]
+    fn chunk(&mut self, simd: S, codes: &[u16; CHUNK], columns: [&[Stored; CHUNK]; 5], slices: &mut [Usual]) {
         let zero = f64x4::splat(simd, 0.0);
         let (mut least, mut most) = (f64x4::splat(simd, f64::INFINITY), zero);
         let mut weights = [0.0; CHUNK];
         for (i, (codes, weights)) in codes.as_chunks::<LANES>().0.iter().zip(weights.as_chunks_mut::<LANES>().0).enumerate() {
-            let [p, r, q, chance, d] = columns.map(|column| f64x4::from_slice(simd, &column[LANES * i..LANES * (i + 1)]));
+            let four = |column: &[Stored; CHUNK]| {
+                f64x4::from_bytes(u8x32::from_slice(simd, column[LANES * i..LANES * (i + 1)].as_flattened()))
+            };
+            let [p, r, q, chance, d] = columns.map(four);
             let w = chance / p;
             w.store_slice(weights);
             (least, most) = (least.min(w), most.max(w));
@@ -146,8 +170,7 @@ impl<S: Simd> Walk<S> {
             let terms: [f64x4<S>; LANES] = [a.combine(e), b.combine(f), c.combine(g), d.combine(h)];
             for ((code, terms), product) in codes.iter().zip(terms).zip(product) {
                 let slice = &mut slices[usize::from(*code)];
-                (f64x4::from_slice(simd, &slice.sums) + terms).store_slice(&mut slice.sums);
-                (f64x4::from_slice(simd, &slice.squares) + terms * terms).store_slice(&mut slice.squares);
+                (f64x8::from_slice(simd, &slice.moments) + terms.combine(terms * terms)).store_slice(&mut slice.moments);
                 slice.product += product;
             }
         }
@@ -180,9 +203,14 @@ mod tests {
         [propensity, column(1, 3.0), column(2, 7.0), column(3, 50.0), column(4, 9.0)]
     }
 
-    fn logged([propensity, reward, predicted, chance, expected]: &[Vec<f64>; 5]) -> Logged<'_> {
-        Logged { propensity, reward, predicted, chance, expected }
+    /// The sums of columns cut into stretches of these lengths.
+    fn sums(codes: &[u16], columns: &[Vec<f64>; 5], lengths: [usize; 5], slices: &mut [Usual]) -> bool {
+        let cut = |k: usize| bytemuck::cast_slice::<f64, Stored>(&columns[k]).chunks(lengths[k]).collect::<Vec<_>>();
+        let [propensity, reward, predicted, chance, expected] = &[0, 1, 2, 3, 4].map(cut);
+        add(codes, Logged { propensity, reward, predicted, chance, expected }, LIMIT, slices)
     }
+
+    const WHOLE: [usize; 5] = [usize::MAX; 5];
 
     #[test]
     fn every_slice_has_the_bits_of_its_rows_one_by_one() {
@@ -195,17 +223,20 @@ mod tests {
                 let w = chance / p;
                 let terms = [w, w * r, d + w * (r - q), d + if w <= LIMIT { w } else { 0.0 } * (r - q)];
                 let slice = &mut expected[usize::from(*code)];
-                slice.sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-                slice.squares.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term * term);
+                let (sums, squares) = slice.moments.split_at_mut(4);
+                sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+                squares.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term * term);
                 slice.product += w * r * w;
                 slice.largest = slice.largest.max(w);
                 slice.zeros += u64::from(w == 0.0);
                 slice.histogram[bin(w)] += 1;
             }
-            let mut slices = [Usual::default(); 4];
-            assert!(add(&codes, logged(&columns), LIMIT, &mut slices), "{rows}");
-            assert_eq!(slices[..3], expected, "{rows}");
-            assert_eq!(slices.iter().take(3).map(Usual::rows).sum::<u64>(), u64::from(rows));
+            for lengths in [WHOLE, [100; 5], [1, 64, 65, 300, usize::MAX]] {
+                let mut slices = [Usual::default(); 4];
+                assert!(sums(&codes, &columns, lengths, &mut slices), "{rows}");
+                assert_eq!(slices[..3], expected, "{rows} {lengths:?}");
+                assert_eq!(slices.iter().take(3).map(Usual::rows).sum::<u64>(), u64::from(rows));
+            }
             assert!(rows < 1_000 || expected.iter().all(|slice| slice.largest > LIMIT && slice.zeros > 0));
         }
     }
@@ -226,10 +257,17 @@ mod tests {
                     let mut columns = fine.clone();
                     columns[column][at] = wrong;
                     let mut slices = [Usual::default(); 2];
-                    assert!(!add(&codes, logged(&columns), LIMIT, &mut slices), "{wrong} in column {column}, row {at}");
+                    assert!(!sums(&codes, &columns, WHOLE, &mut slices), "{wrong} in column {column}, row {at}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn columns_that_end_before_their_rows_are_refused() {
+        let mut columns = columns(100);
+        columns[3].pop();
+        assert!(!sums(&[0; 100], &columns, WHOLE, &mut [Usual::default(); 2]));
     }
 
     #[test]
@@ -238,7 +276,7 @@ mod tests {
         let codes: Vec<u16> = (0..1_003).map(|i| i % 2).collect();
         let largest = |from: f64| {
             let mut slices = [Usual::after(from); 3];
-            assert!(add(&codes, logged(&columns), LIMIT, &mut slices));
+            assert!(sums(&codes, &columns, WHOLE, &mut slices));
             [slices[0].largest, slices[1].largest]
         };
         let found = largest(0.0);

@@ -50,6 +50,7 @@ pub fn rows(
         numbers: own.iter().map(|name| (*name).to_owned()).chain(header.numbers.iter().cloned()).collect(),
         words: names.map(str::to_owned).chain(header.words.iter().cloned()).collect(),
         candidates: file.has_candidates(),
+        lent: Vec::new(),
     };
     for group in 0..file.groups() {
         file.read(group, &wanted, &mut |batch| {

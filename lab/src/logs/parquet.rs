@@ -1,12 +1,12 @@
 //! Reads and writes logs as Parquet, a few thousand rows at a time.
 //!
 //! The column reader of the `parquet` crate is used as it is, without Arrow: the columns are flat numbers, words and two lists. Pages of plain
-//! numbers without missing ones are copied past it.
+//! numbers without missing ones are copied past it, or lent where the file is mapped into memory.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use parquet::basic::Type as Physical;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
@@ -16,24 +16,33 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 
 use self::direct::Direct;
 use self::plain::{Next, Plain, copy, width};
+use self::source::{Mapped, Source};
 use super::{Place, SCHEMA_KEY, SCHEMA_VERSION};
 use crate::error::LabError;
 
 mod direct;
 mod plain;
+mod source;
 mod writer;
 
 pub use writer::{Packing, Writer};
 
 /// Rows that are read at a time.
 pub const BATCH: usize = 8_192;
+/// Rows that are read at a time where columns are lent, which takes no memory.
+pub const LENT_BATCH: usize = 4 * BATCH;
+/// Rows after which the memory of what was read is given back.
+const KEPT: u64 = 64 * BATCH as u64;
+
+/// A number of eight bytes as it stands in memory, wherever that is.
+pub type Stored = [u8; 8];
 
 /// One file of a log, opened.
 pub struct LogFile {
     path: PathBuf,
-    reader: SerializedFileReader<File>,
-    /// The same file, to read numbers from directly.
-    file: File,
+    reader: SerializedFileReader<Source>,
+    /// The same file in memory, where the system can do that.
+    mapped: Option<(Mapped, Bytes)>,
     /// Leaf columns by path.
     columns: BTreeMap<String, usize>,
     /// Rows before each row group.
@@ -47,9 +56,12 @@ impl LogFile {
     /// # Errors
     /// When it is no Parquet file, is cut short, has another schema version or lacks a column.
     pub fn open(path: &Path) -> Result<Self, LabError> {
-        let file = File::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
-        let direct = file.try_clone().map_err(|error| LabError::file(path, "a readable file", error))?;
-        let reader = SerializedFileReader::new(file).map_err(|error| LabError::file(path, "a whole Parquet file", error))?;
+        Self::over(path, Mapped::open(path).map(|mapped| (mapped.clone(), mapped.bytes())))
+    }
+
+    fn over(path: &Path, mapped: Option<(Mapped, Bytes)>) -> Result<Self, LabError> {
+        let source = Source::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+        let reader = SerializedFileReader::new(source).map_err(|error| LabError::file(path, "a whole Parquet file", error))?;
         let metadata = reader.metadata();
         let version = version(metadata);
         if version != Some(SCHEMA_VERSION) {
@@ -64,7 +76,7 @@ impl LogFile {
             starts.push(rows);
             rows += group.num_rows().max(0) as u64;
         }
-        let log = Self { path: path.to_path_buf(), reader, file: direct, columns, starts, rows };
+        let log = Self { path: path.to_path_buf(), reader, mapped, columns, starts, rows };
         for required in ["policy", "shelf_position", "position", "action", "propensity", "reward"] {
             log.leaf(required)?;
         }
@@ -204,9 +216,10 @@ impl LogFile {
         let row_group = self.reader.get_row_group(group).map_err(broken(start))?;
         let rows = (row_group.metadata().num_rows().max(0) as u64).min(most);
         let mut numbers = Vec::new();
-        for name in &wanted.numbers {
-            numbers.push(self.numbers(&*row_group, name, broken(start))?);
+        for (number, name) in wanted.numbers.iter().enumerate() {
+            numbers.push(self.numbers(&*row_group, name, wanted.lent.contains(&number), broken(start))?);
         }
+        let in_memory = numbers.iter().any(|reader| matches!(reader.reader, Reader::Direct(_)));
         let mut words = Vec::new();
         for name in &wanted.words {
             words.push(self.words(&*row_group, name, broken(start))?);
@@ -229,9 +242,10 @@ impl LogFile {
             candidates: List::default(),
             probabilities: List::default(),
         };
+        let most = if wanted.lent.is_empty() { BATCH } else { LENT_BATCH };
         let mut done = 0;
         while done < rows {
-            let count = (rows - done).min(BATCH as u64) as usize;
+            let count = (rows - done).min(most as u64) as usize;
             let at = start + done;
             batch.first = at;
             batch.rows = count;
@@ -246,14 +260,27 @@ impl LogFile {
             }
             take(&batch)?;
             done += count as u64;
+            if in_memory && (done == rows || done.is_multiple_of(KEPT)) {
+                batch.numbers.iter_mut().for_each(|column| column.lent.clear());
+                self.release(group);
+            }
         }
         Ok(())
+    }
+
+    /// Gives back the memory of what was read of a row group.
+    fn release(&self, group: usize) {
+        let Some((mapped, _)) = &self.mapped else { return };
+        let ranges = self.reader.metadata().row_group(group).columns().iter().map(|chunk| chunk.byte_range());
+        let (start, end) = ranges.fold((u64::MAX, 0), |(start, end), (at, length)| (start.min(at), end.max(at + length)));
+        mapped.release(start..end);
     }
 
     fn numbers(
         &self,
         group: &dyn RowGroupReader,
         name: &str,
+        lend: bool,
         broken: impl Fn(ParquetError) -> LabError,
     ) -> Result<NumberReader, LabError> {
         let leaf = self.leaf(name)?;
@@ -262,11 +289,12 @@ impl LogFile {
             return Err(LabError::file(&self.path, &format!("numbers in column {name}"), column.physical_type()));
         }
         let (physical, full) = (column.physical_type(), column.max_def_level());
-        let reader = match Direct::open(&self.file, group.metadata().column(leaf)) {
+        let direct = self.mapped.as_ref().and_then(|(_, bytes)| Direct::open(bytes, group.metadata().column(leaf)));
+        let reader = match direct {
             Some(direct) => Reader::Direct(direct),
             None => Reader::Plain(Plain::new(column, group.get_column_page_reader(leaf).map_err(broken)?)),
         };
-        Ok(NumberReader { reader, physical, full, name: name.to_owned(), scratch: Scratch::default() })
+        Ok(NumberReader { reader, physical, full, lend, name: name.to_owned(), scratch: Scratch::default() })
     }
 
     fn words(
@@ -300,18 +328,37 @@ pub struct Wanted {
     pub words: Vec<String>,
     /// The lists of candidates and their probabilities.
     pub candidates: bool,
+    /// Which of `numbers` may stay where the file has them, for [`Column::stretches`].
+    pub lent: Vec<usize>,
 }
 
 /// A column of numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Column {
-    /// One for each row; not a number where missing.
+    /// One for each row; not a number where missing. None at all where they are lent.
     pub values: Vec<f64>,
     /// Whether each row is missing; empty when none can be.
     pub missing: Vec<bool>,
+    /// The values where the file has them, one stretch after the other.
+    lent: Vec<Bytes>,
 }
 
 impl Column {
+    /// The values in stretches, wherever they stand.
+    #[must_use]
+    pub fn stretches(&self) -> Vec<&[Stored]> {
+        if self.lent.is_empty() {
+            return vec![bytemuck::cast_slice(&self.values)];
+        }
+        self.lent.iter().map(|bytes| bytes.as_chunks().0).collect()
+    }
+
+    /// Copies what is lent to `values`.
+    fn own(&mut self) {
+        let lent = std::mem::take(&mut self.lent);
+        self.values.extend(lent.iter().flat_map(|bytes| bytes.as_chunks().0).map(|x| f64::from_ne_bytes(*x)));
+    }
+
     /// Marks the rows up to the last one, as far as they are not marked yet, once any row is missing.
     fn extend_missing(&mut self, missing: bool) {
         if missing || !self.missing.is_empty() {
@@ -408,6 +455,14 @@ impl Batch {
         self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
+    /// The same, with nothing lent.
+    #[must_use]
+    pub fn owned(&self) -> Self {
+        let mut batch = self.clone();
+        batch.numbers.iter_mut().for_each(Column::own);
+        batch
+    }
+
     /// Number of a row within its file, from 0.
     #[must_use]
     pub fn number(&self, row: usize) -> u64 {
@@ -437,6 +492,8 @@ struct NumberReader {
     reader: Reader,
     physical: Physical,
     full: i16,
+    /// Whether values may stay where the file has them.
+    lend: bool,
     name: String,
     scratch: Scratch,
 }
@@ -468,8 +525,9 @@ fn fill<T: DataType>(
 impl NumberReader {
     fn read(&mut self, count: usize, column: &mut Column) -> Result<(), ParquetError> {
         if let Reader::Direct(direct) = &mut self.reader {
-            return if direct.read(count, column)? { Ok(()) } else { Err(short(&self.name)) };
+            return if direct.read(count, self.lend, column) { Ok(()) } else { Err(short(&self.name)) };
         }
+        column.lent.clear();
         column.values.clear();
         column.missing.clear();
         while column.values.len() < count {

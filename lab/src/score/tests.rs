@@ -66,7 +66,7 @@ fn what_is_written_is_what_was_logged_and_what_the_policies_would_do() {
             .map(str::to_owned)
             .to_vec(),
         words: vec!["decision".to_owned(), "ctx_tier".to_owned()],
-        candidates: false,
+        ..Wanted::default()
     };
     let mut rows = Vec::new();
     LogFile::open(&file)

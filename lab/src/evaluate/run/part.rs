@@ -16,7 +16,7 @@ use crate::evaluate::target::Target;
 use crate::evaluate::usual::{self, Logged, Usual};
 use crate::logs::Place;
 use crate::logs::check::Findings;
-use crate::logs::parquet::{Batch, LogFile};
+use crate::logs::parquet::{Batch, LogFile, Stored};
 
 /// What one thread adds up.
 pub(super) struct Part {
@@ -102,10 +102,15 @@ impl Part {
         batch: &Batch,
         room: &mut Room,
     ) -> Result<(), LabError> {
-        room.good.clear();
-        room.good.extend(0..batch.rows as u32);
+        // Good rows stand in their order: so many of them, up to the last, are all.
+        let rows = batch.rows as u32;
+        if room.good.len() != batch.rows || room.good.last() != rows.checked_sub(1).as_ref() {
+            room.good.clear();
+            room.good.extend(0..rows);
+        }
         let fine = doubled.is_empty() && plan.all_known(batch) && self.sum_usual(plan, limit, batch, room);
         if !fine {
+            let batch = &batch.owned();
             self.keep_good(plan, doubled, batch, &mut room.good);
             self.sum_usual(plan, limit, batch, room);
         }
@@ -123,27 +128,35 @@ impl Part {
         room.sorted.code(plan, batch, &room.good);
         let sorted = &room.sorted;
         let places: Vec<Option<usize>> = sorted.slices.iter().map(|(first, _)| self.known(plan, batch, *first)).collect();
-        let of = |column: usize| &batch.numbers[column].values[..];
-        let propensity = sorted.column(of(PROPENSITY), &mut room.propensity);
-        let reward = sorted.column(of(REWARD), &mut room.reward);
-        let predicted = plan.predicted.map_or(&[][..], |column| sorted.column(of(column), &mut room.predicted));
+        let of = |column: usize| &batch.numbers[column];
+        let propensity = sorted.stretches(of(PROPENSITY), &mut room.propensity);
+        let reward = sorted.stretches(of(REWARD), &mut room.reward);
+        let predicted = plan.predicted.map(|column| sorted.stretches(of(column), &mut room.predicted)).unwrap_or_default();
         room.usual.resize_with(plan.scored.len(), Vec::new);
         let mut fine = true;
         for (number, (slices, (chance, expected))) in room.usual.iter_mut().zip(&plan.scored).enumerate() {
-            let chance = chance.map_or(propensity, |column| sorted.column(of(column), &mut room.chance));
+            let chance = match chance {
+                Some(column) => sorted.stretches(of(*column), &mut room.chance),
+                None => propensity.clone(),
+            };
             let expected = match expected {
-                Some(column) => sorted.column(of(*column), &mut room.expected),
-                // Its estimate from the logged action, as in `add_sorted`.
+                Some(column) => sorted.stretches(of(*column), &mut room.expected),
                 None => {
-                    lanes::map3(&mut room.expected, [chance, propensity, predicted], |chance, p, q| chance / p * q);
-                    &room.expected
+                    // Its estimate from the logged action, as in `add_sorted`.
+                    let all = |stretches: &[&[Stored]]| stretches.concat().into_iter().map(f64::from_ne_bytes);
+                    let rows = all(&chance).zip(all(&propensity)).zip(all(&predicted));
+                    room.expected.clear();
+                    room.expected.extend(rows.map(|((chance, propensity), predicted)| chance / propensity * predicted));
+                    vec![bytemuck::cast_slice(&room.expected)]
                 }
             };
             let largest = |place: &Option<usize>| place.map_or(0.0, |place| self.sums[place][number].weights.max());
             slices.clear();
             slices.extend(places.iter().map(|place| Usual::after(largest(place))));
             slices.push(Usual::default());
-            fine &= usual::add(&sorted.codes, Logged { propensity, reward, predicted, chance, expected }, limit, slices);
+            let logged =
+                Logged { propensity: &propensity, reward: &reward, predicted: &predicted, chance: &chance, expected: &expected };
+            fine &= usual::add(&sorted.codes, logged, limit, slices);
         }
         fine
     }

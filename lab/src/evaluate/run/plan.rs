@@ -158,6 +158,10 @@ impl<'a> Plan<'a> {
         };
         let columns = predicted.is_some() && !settings.blocks && settings.targets.iter().all(|target| plan.is_plain(target));
         plan.usual = usual_limit(&plan.estimators).filter(|_| columns);
+        if plan.usual.is_some() {
+            let scored = plan.scored.iter().flat_map(|(chance, expected)| [*chance, *expected]);
+            plan.wanted.lent = [Some(PROPENSITY), Some(REWARD), predicted].into_iter().chain(scored).flatten().collect();
+        }
         Ok(plan)
     }
 
@@ -199,7 +203,7 @@ impl<'a> Plan<'a> {
         let wanted = Wanted {
             numbers: vec!["shelf_position".to_owned(), "position".to_owned()],
             words: vec!["decision".to_owned()],
-            candidates: false,
+            ..Wanted::default()
         };
         let rows: u64 = files.iter().map(LogFile::rows).sum();
         let passes = rows.div_ceil(KEYS as u64).max(1);

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use super::plan::{Plan, hashed};
 use crate::evaluate::lanes;
-use crate::logs::parquet::Batch;
+use crate::logs::parquet::{Batch, Column, Stored};
 
 /// Which rows of a batch count, by slice. Slices are numbered as the batch meets them, so that nothing depends on other batches.
 #[derive(Default)]
 pub(super) struct Sorted {
-    /// Rows of the batch that count, in their order, once sorted slice by slice.
+    /// Rows of the batch that count, once sorted: slice by slice.
     pub(super) rows: Vec<u32>,
     /// By slice: the first row of the batch that is in it, and where its rows stand in `rows` once they are sorted.
     pub(super) slices: Vec<(usize, Range<usize>)>,
@@ -29,8 +29,10 @@ impl Sorted {
         self.slices.clear();
         self.codes.clear();
         self.rows.clear();
-        self.rows.extend_from_slice(good);
         self.as_they_stand = good.len() == batch.rows;
+        if !self.as_they_stand {
+            self.rows.extend_from_slice(good);
+        }
         if good.is_empty() {
             return;
         }
@@ -49,6 +51,8 @@ impl Sorted {
         self.code(plan, batch, good);
         if let [(_, range)] = &mut self.slices[..] {
             *range = 0..good.len();
+            self.rows.clear();
+            self.rows.extend_from_slice(good);
             return;
         }
         self.as_they_stand = false;
@@ -132,6 +136,11 @@ impl Sorted {
             };
             self.codes.push(code);
         }
+    }
+
+    /// The same in stretches, where rows stay in their order.
+    pub(super) fn stretches<'a>(&self, column: &'a Column, room: &'a mut Vec<f64>) -> Vec<&'a [Stored]> {
+        if self.as_they_stand { column.stretches() } else { vec![bytemuck::cast_slice(self.column(&column.values, room))] }
     }
 
     /// A column of the batch in this order: itself where nothing moved, otherwise copied to `room`.

@@ -1,33 +1,26 @@
-//! Numbers that stand in the file as they are in memory, uncompressed, plain and none missing: read from there into place.
+//! Numbers that stand in the file as they are in memory, uncompressed, plain and none missing: read from there, or lent.
 //!
 //! Page headers are looked at beforehand; a column of which any page is something else is not read here.
 
-use std::fs::File;
-use std::io;
-
+use bytes::Bytes;
 use parquet::basic::{Compression, Type as Physical};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::Column;
 use super::plain::{copy, the_only_level, width};
 
-/// Bytes in which a page's header and levels usually end, and in which they must.
-const HEADS: [u64; 2] = [128, 4_096];
-
 /// What is left of a column chunk.
 pub(super) struct Direct {
-    file: File,
+    chunk: Bytes,
     physical: Physical,
     width: usize,
     /// Where the values of each page start, and how many there are, last page first.
-    pages: Vec<(u64, usize)>,
-    bytes: Vec<u8>,
+    pages: Vec<(usize, usize)>,
 }
 
 impl Direct {
     /// Looks at the pages of a chunk; nothing when one is not plain, so that another reader has to.
-    pub(super) fn open(file: &File, chunk: &ColumnChunkMetaData) -> Option<Self> {
+    pub(super) fn open(file: &Bytes, chunk: &ColumnChunkMetaData) -> Option<Self> {
         let physical = chunk.column_type();
         let width = width(physical)?;
         let optional = match (chunk.column_descr().max_def_level(), chunk.column_descr().max_rep_level()) {
@@ -41,69 +34,48 @@ impl Direct {
         {
             return None;
         }
-        let file = file.try_clone().ok()?;
-        let (mut at, length) = chunk.byte_range();
-        let end = at.checked_add(length)?;
-        let (mut pages, mut rows) = (Vec::new(), 0u64);
-        let mut head = Vec::new();
-        while rows < u64::try_from(chunk.num_values()).ok()? {
-            let (page, start, levels) = HEADS.iter().find_map(|most| {
-                head.resize((*most).min(end.checked_sub(at)?) as usize, 0);
-                read_at(&file, &mut head, at).ok()?;
-                let (page, rest) = PageHead::read(&head)?;
-                let levels = levels(optional, page.rows, rest)?;
-                Some((page, at + (head.len() - rest.len()) as u64, levels as u64))
-            })?;
-            at = start.checked_add(page.bytes)?;
-            let values = start + levels;
-            if values.checked_add((page.rows as u64).checked_mul(width as u64)?)? > at || at > end {
-                return None;
-            }
-            rows += page.rows as u64;
-            pages.push((values, page.rows));
+        let (start, length) = chunk.byte_range();
+        let (start, end) = (usize::try_from(start).ok()?, usize::try_from(start.checked_add(length)?).ok()?);
+        let bytes = file.get(start..end).map(|_| file.slice(start..end))?;
+        let (mut pages, mut rows, mut at) = (Vec::new(), 0usize, 0usize);
+        while rows < usize::try_from(chunk.num_values()).ok()? {
+            let (page, rest) = PageHead::read(bytes.get(at..)?)?;
+            let (start, body) = (bytes.len() - rest.len(), rest.get(..page.bytes)?);
+            let levels = levels(optional, page.rows, body)?;
+            body.get(levels..)?.get(..page.rows.checked_mul(width)?)?;
+            at = start + page.bytes;
+            rows += page.rows;
+            pages.push((start + levels, page.rows));
         }
         pages.reverse();
-        Some(Self { file, physical, width, pages, bytes: Vec::new() })
+        Some(Self { chunk: bytes, physical, width, pages })
     }
 
-    /// Makes `column` the next `count` rows; says no where there are fewer.
-    pub(super) fn read(&mut self, count: usize, column: &mut Column) -> Result<bool, ParquetError> {
+    /// Makes `column` the next `count` rows, lent where they may be; says no where there are fewer.
+    pub(super) fn read(&mut self, count: usize, lend: bool, column: &mut Column) -> bool {
         column.missing.clear();
+        column.lent.clear();
+        let lend = lend && self.physical == Physical::DOUBLE;
         // Old values are written over: a column that keeps its length is not filled twice.
-        column.values.resize(count, 0.0);
+        column.values.resize(if lend { 0 } else { count }, 0.0);
         let mut done = 0;
         while done < count {
-            let Some((at, left)) = self.pages.last_mut() else { return Ok(false) };
+            let Some((at, left)) = self.pages.last_mut() else { return false };
             let rows = (*left).min(count - done);
-            let into = &mut column.values[done..done + rows];
-            if self.physical == Physical::DOUBLE {
-                read_at(&self.file, bytemuck::cast_slice_mut(into), *at)?;
+            let end = *at + rows * self.width;
+            if lend {
+                column.lent.push(self.chunk.slice(*at..end));
             } else {
-                self.bytes.resize(rows * self.width, 0);
-                read_at(&self.file, &mut self.bytes, *at)?;
-                copy(self.physical, &self.bytes, into);
+                copy(self.physical, &self.chunk[*at..end], &mut column.values[done..done + rows]);
             }
-            *at += (rows * self.width) as u64;
-            *left -= rows;
+            (*at, *left) = (end, *left - rows);
             if *left == 0 {
                 self.pages.pop();
             }
             done += rows;
         }
-        Ok(true)
+        true
     }
-}
-
-/// Fills `bytes` from a place in a file, in one call where the system has it.
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(not(unix))]
-fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    io::Seek::seek(&mut file, io::SeekFrom::Start(at))?;
-    io::Read::read_exact(&mut file, bytes)
 }
 
 /// Bytes of the levels with which a page begins, where they say that no row is missing.
@@ -118,7 +90,7 @@ fn levels(optional: bool, rows: usize, page: &[u8]) -> Option<usize> {
 
 /// What a page's header says, of a data page with plain values and levels in runs.
 struct PageHead {
-    bytes: u64,
+    bytes: usize,
     rows: usize,
 }
 
@@ -158,7 +130,7 @@ impl PageHead {
         }
         let (rows, encoding, levels) = data?;
         let fits = kind? == DATA_PAGE && encoding == PLAIN && levels == RLE && rows > 0;
-        let of = Self { bytes: u64::try_from(packed?).ok()?, rows: usize::try_from(rows).ok()? };
+        let of = Self { bytes: usize::try_from(packed?).ok()?, rows: usize::try_from(rows).ok()? };
         fits.then_some((of, thrift.0))
     }
 }

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::sync::Arc;
 
 use parquet::file::metadata::KeyValue;
@@ -140,6 +141,26 @@ fn plain_files_are_read_as_packed_ones_are() {
         read.push(columns);
     }
     assert_eq!(read[0], read[1]);
+    // Lent, where the file is in memory, and read where it is not.
+    let mapped = LogFile::open(&plain).unwrap();
+    let unmapped = LogFile { mapped: None, ..LogFile::open(&plain).unwrap() };
+    for (file, stretches) in [(&mapped, 2), (&unmapped, 1)] {
+        let wanted = Wanted { numbers: vec!["propensity".to_owned(), "ctx_d".to_owned()], lent: vec![0], ..Wanted::default() };
+        let (mut lent, mut most) = (Vec::new(), 0);
+        for group in 0..2 {
+            let mut add = |batch: &Batch| {
+                most = most.max(batch.numbers[0].stretches().len());
+                lent.extend(batch.numbers[0].stretches().concat().into_iter().map(f64::from_ne_bytes));
+                let owned = batch.owned();
+                assert_eq!(owned.numbers[0].values, lent[lent.len() - batch.rows..]);
+                assert_eq!(owned.numbers[1], batch.numbers[1]);
+                Ok(())
+            };
+            file.read(group, &wanted, &mut add).unwrap();
+        }
+        assert!(most >= stretches, "{most}");
+        assert!(lent.iter().zip(&rows).all(|(x, row)| *x == row.propensity) && lent.len() == rows.len());
+    }
     for (i, row) in rows.iter().enumerate() {
         let of = |column: usize| read[0][column][i];
         assert_eq!((of(0), of(1), of(2)), (Some(f64::from(row.position)), Some(row.propensity), row.reward));
