@@ -512,6 +512,7 @@ impl Ranker {
                 }
             })
             .collect();
+        self.log.quiet_until = self.log.quiet_until.min(learn::final_at(open.at));
         self.log.push(DecisionRecord {
             id: open.id,
             at: open.at,
