@@ -229,6 +229,8 @@ function packed(
   return true;
 }
 
+const NO_SHELVES: readonly RankedLocalShelf[] = Object.freeze([]);
+
 /** What the core answers, in columns. It is asked for nothing before all is read: its memory may grow then. */
 function read(places: number, engine: Engine, words: Float64Array): PackedRanking {
   const count = words[1]!;
@@ -298,7 +300,7 @@ function read(places: number, engine: Engine, words: Float64Array): PackedRankin
     randomized,
     probe,
     shelves, shelfPropensities, cards, propensities, starts,
-    local: Object.freeze(local.map((make) => make())),
+    local: local.length > 0 ? Object.freeze(local.map((make) => make())) : NO_SHELVES,
     [TOLD]: tell,
   };
   return Object.freeze(ranking);
@@ -322,6 +324,6 @@ function serverOrder({ shelves: _, repeats: __, ...rest }: RankedPage, page: Pac
     cards: Uint32Array.from({ length: places }, (_place, i) => i),
     propensities: new Float64Array(places).fill(1),
     starts,
-    local: Object.freeze([]),
+    local: NO_SHELVES,
   });
 }
