@@ -91,8 +91,8 @@ export function guardedCore(core: Core, trapped: (error: HomeError) => void): Co
   let trap: HomeError | undefined;
   const methods = core as unknown as Record<string, (...values: unknown[]) => unknown>;
   const guarded: typeof methods = {};
-  // What its class gives it, and what it has of its own. Not a proxy, which makes a function of each call.
-  for (const name of [...Object.getOwnPropertyNames(Object.getPrototypeOf(core)), ...Object.keys(core)]) {
+  // Not a proxy, which makes a function of each call.
+  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(core))) {
     guarded[name] = (...values) => {
       if (trap) throw trap;
       try {
