@@ -136,7 +136,7 @@ fn scores() -> Work {
 
 fn order() -> Work {
     let pairs: Vec<(f64, u32)> = numbers(CARDS, 3).into_iter().zip(0..).map(|(value, at)| (f64::from(value), at)).collect();
-    Box::new(move || f64::from(falling(&pairs)[0]))
+    Box::new(move || f64::from(falling(pairs.clone())[0]))
 }
 
 fn network() -> Work {

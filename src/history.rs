@@ -301,7 +301,7 @@ impl<T: Default + Copy> Table<T> {
     /// Keeps the `keep` entries with the largest `age` (ties: smaller key), in their present order.
     fn keep_latest(&mut self, keep: usize, age: impl Fn(&T) -> f64) -> Vec<u32> {
         let ages: Vec<(f64, u32)> = self.iter().map(|(key, value)| (age(value), key)).collect();
-        let dropped: Vec<u32> = falling(&ages).into_iter().skip(keep).collect();
+        let dropped: Vec<u32> = falling(ages).into_iter().skip(keep).collect();
         let mut gone = vec![false; self.slots.len()];
         for key in &dropped {
             gone[*key as usize] = true;

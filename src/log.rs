@@ -8,7 +8,7 @@ use crate::page::{CardHandle, ShelfHandle};
 
 /// Most decisions kept; the oldest go first.
 pub const MAX_DECISIONS: usize = 200;
-/// Most placed cards kept over all decisions.
+/// Most placed cards and impressions kept over all decisions.
 pub const MAX_LOGGED_CARDS: usize = 12_000;
 /// Most impressions kept of one decision.
 pub const MAX_IMPRESSIONS: usize = 400;
@@ -125,20 +125,23 @@ impl DecisionRecord {
 #[derive(Clone, Debug, Default)]
 pub struct DecisionLog {
     pub(crate) records: VecDeque<DecisionRecord>,
-    /// Placed cards in all records.
-    placed: usize,
+    /// Placed cards and impressions in all records.
+    pub(crate) held: usize,
+    /// Before then no impression is pending and no decision becomes final; 0 where that is not known. So that ranking a page need not go through
+    /// all records.
+    pub(crate) quiet_until: Timestamp,
 }
 
 impl DecisionLog {
     pub(crate) fn push(&mut self, record: DecisionRecord) {
-        let placed = |record: &DecisionRecord| record.shelves.iter().map(|s| s.cards.len()).sum::<usize>();
-        self.placed += placed(&record);
+        let holds =
+            |record: &DecisionRecord| record.impressions.len() + record.shelves.iter().map(|s| s.cards.len()).sum::<usize>();
+        self.held += holds(&record);
         self.records.push_back(record);
-        let mut seen: usize = self.records.iter().map(|record| record.impressions.len()).sum();
-        while self.records.len() > MAX_DECISIONS || (self.placed + seen > MAX_LOGGED_CARDS && self.records.len() > 1) {
+        debug_assert_eq!(self.held, self.records.iter().map(holds).sum::<usize>());
+        while self.records.len() > MAX_DECISIONS || (self.held > MAX_LOGGED_CARDS && self.records.len() > 1) {
             if let Some(gone) = self.records.pop_front() {
-                self.placed -= placed(&gone);
-                seen -= gone.impressions.len();
+                self.held -= holds(&gone);
             }
         }
     }

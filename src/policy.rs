@@ -379,7 +379,7 @@ impl PagePolicy {
     }
 
     fn walk(&self, candidates: &Candidates, choose: &mut dyn Choose) -> Result<Slate, Error> {
-        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), other: Vec::new(), choose };
+        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), mixed: Vec::new(), choose };
         let mut slate = Slate::default();
         slate.cards.reserve(candidates.card_logits.len());
         let mut shown = candidates.before.clone();
@@ -421,23 +421,27 @@ struct Step<'a> {
     /// Posterior chance that this page is the rule's own.
     of_rule: f64,
     pmf: Vec<f64>,
-    other: Vec<f64>,
+    mixed: Vec<f64>,
     choose: &'a mut dyn Choose,
 }
 
 impl Step<'_> {
-    /// Fills `pmf` with the chances of the open candidates; `other` with those of the other rule, if it has a say.
+    /// Fills `pmf` with the chances of the open candidates under the rule; `mixed` with those of the mixture, if the other rule has a say.
     fn fill(&mut self, level: Level, places: &mut Places<'_>) {
         self.policy.rule.fill(level, places, &mut self.pmf);
-        self.other.clear();
-        if self.of_rule < 1.0 {
-            self.policy.other.fill(level, places, &mut self.other);
+        self.mixed.clear();
+        let q = self.of_rule;
+        if q < 1.0 {
+            self.policy.other.fill(level, places, &mut self.mixed);
+            for (other, p) in self.mixed.iter_mut().zip(&self.pmf) {
+                *other = q * p + (1.0 - q) * *other;
+            }
         }
     }
 
-    fn mixed(&self) -> Vec<f64> {
-        let q = self.of_rule;
-        self.pmf.iter().zip(&self.other).map(|(p, other)| q * p + (1.0 - q) * other).collect()
+    /// The chances of the open candidates, once they are filled in.
+    fn chances(&self) -> &[f64] {
+        if self.mixed.is_empty() { &self.pmf } else { &self.mixed }
     }
 
     fn place(
@@ -456,17 +460,12 @@ impl Step<'_> {
                 return Ok(Placed { index: places.open.remove(0), propensity: 1.0 });
             }
             self.fill(level, places);
-            let (pick, propensity) = if self.other.is_empty() {
-                let pick = self.choose.pick(level, shelf, position, &places.open, &self.pmf)?;
-                (pick, self.pmf[pick])
-            } else {
-                let mixed = self.mixed();
-                let pick = self.choose.pick(level, shelf, position, &places.open, &mixed)?;
-                if mixed[pick] > 0.0 {
-                    self.of_rule *= self.pmf[pick] / mixed[pick];
-                }
-                (pick, mixed[pick])
-            };
+            let chances = if self.mixed.is_empty() { &self.pmf } else { &self.mixed };
+            let pick = self.choose.pick(level, shelf, position, &places.open, chances)?;
+            let propensity = chances[pick];
+            if !self.mixed.is_empty() && propensity > 0.0 {
+                self.of_rule *= self.pmf[pick] / propensity;
+            }
             return Ok(Placed { index: places.take(pick), propensity: propensity.min(1.0) });
         }
         places.next_of_tail().map(|index| Placed { index, propensity: 1.0 }).ok_or_else(|| {
@@ -487,7 +486,7 @@ impl Policy for PagePolicy {
     fn first_card_marginals(&self, candidates: &Candidates) -> Vec<f64> {
         let mut marginals = vec![0.0; candidates.card_logits.len()];
         let mut nobody = Follow { slate: &Slate::default() };
-        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), other: Vec::new(), choose: &mut nobody };
+        let mut step = Step { policy: self, of_rule: 1.0 - self.share, pmf: Vec::new(), mixed: Vec::new(), choose: &mut nobody };
         let mut shelves = places::of_shelves(candidates);
         // (shelf, its chance, posterior chance that the page is the rule's)
         let mut first = Vec::new();
@@ -495,8 +494,7 @@ impl Policy for PagePolicy {
             first.push((shelf, 1.0, step.of_rule));
         } else {
             step.fill(Level::Shelf, &mut shelves);
-            let mixed = if step.other.is_empty() { step.pmf.clone() } else { step.mixed() };
-            for ((&shelf, &own), &p) in shelves.open.iter().zip(&step.pmf).zip(&mixed) {
+            for ((&shelf, &own), &p) in shelves.open.iter().zip(&step.pmf).zip(step.chances()) {
                 first.push((shelf, p, if p > 0.0 { step.of_rule * own / p } else { 0.0 }));
             }
         }
@@ -513,8 +511,7 @@ impl Policy for PagePolicy {
             } else {
                 along::adjust(candidates, &candidates.before, &mut cards);
                 step.fill(Level::Card, &mut cards);
-                let mixed = if step.other.is_empty() { step.pmf.clone() } else { step.mixed() };
-                for (&card, p) in cards.open.iter().zip(&mixed) {
+                for (&card, p) in cards.open.iter().zip(step.chances()) {
                     marginals[start + card as usize] += chance * p;
                 }
             }

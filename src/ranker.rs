@@ -6,9 +6,8 @@ use rand_core::Rng;
 
 use crate::bundle::{Bundle, PolicyKind, PolicySettings};
 use crate::clock::Timestamp;
-use crate::context::Context;
 use crate::error::Error;
-use crate::features::{FeatureMaker, FeatureSchema};
+use crate::features::FeatureSchema;
 use crate::feedback::OpenPlay;
 use crate::history::History;
 use crate::log::{DecisionId, DecisionLog, DecisionRecord, LoggedCard, LoggedShelf};
@@ -88,8 +87,8 @@ struct OpenDecision {
     values: Vec<f64>,
     /// The listener's willingness for the kind of each shelf, as the page was drawn.
     willingness: Vec<f64>,
-    /// The card of each shelf with the best score, of those that are not hidden.
-    best: Vec<Option<usize>>,
+    /// The card of each shelf with the best score, of those that are not hidden, and the chance that any of the shelf is played.
+    best: Vec<Option<(usize, f64)>>,
     candidates: Candidates,
     slate: Slate,
     /// Whether this visit carries the week's probe, one that changes the page: not while a vote is under way.
@@ -107,7 +106,7 @@ struct OpenDecision {
     policy: PagePolicy,
     /// Standard deviation of each score, where the policy needs it; else empty.
     spread: Vec<f64>,
-    /// What the page shows, earlier parts included, once it is drawn; before that the earlier parts.
+    /// What the earlier parts of the page show.
     above: Above,
 }
 
@@ -125,15 +124,16 @@ impl OpenDecision {
         (!weights.is_empty()).then(|| topmost.map_or((0.0, false), |(_, weight)| (*weight, true)))
     }
 
-    /// Adds this page's visible shelves and cards to what is shown above the next part.
-    fn add_above(&mut self) {
-        let visible = self.candidates.visible;
+    /// The shelves and cards that are visible, those of earlier parts included.
+    fn shown(&self) -> Above {
+        let (visible, mut shown) = (self.candidates.visible, self.above.clone());
         for placed in self.slate.shelves.iter().take(visible.shelves) {
-            self.above.shelves.push(self.shelves[placed.placed.index as usize]);
+            shown.shelves.push(self.shelves[placed.placed.index as usize]);
             let start = self.candidates.cards_of(placed.placed.index).start;
             let cards = self.slate.cards[placed.cards.clone()].iter().take(visible.cards);
-            self.above.cards.extend(cards.map(|card| self.cards[start + card.index as usize]));
+            shown.cards.extend(cards.map(|card| self.cards[start + card.index as usize]));
         }
+        shown
     }
 
     /// The feature row of a card; on the named shelf, or on the first that has it.
@@ -332,7 +332,6 @@ impl Ranker {
         let mut rng = self.seed.stream(purpose, *decisions);
         open.id = DecisionId::drawn(rng.next_u64(), private);
         open.slate = open.policy.draw(&open.candidates, &mut rng)?;
-        open.add_above();
         *decisions += 1;
         if let Some(probe) = probe {
             self.start_watching(&probe, open.id, now);
@@ -377,55 +376,32 @@ impl Ranker {
     ) -> (OpenDecision, bool) {
         let stride = self.bundle.schema.stride();
         let count = page.cards.len() + local.iter().map(|shelf| shelf.cards.len()).sum::<usize>();
-        let mut rows = std::mem::take(&mut self.spare);
-        let context = Context::new(now, page.utc_offset_minutes, page.context.clone());
-        let maker = FeatureMaker::new(&self.bundle.schema, &self.history, &self.catalogue, &context);
         let mut cards = Vec::with_capacity(count);
         let mut starts = Vec::with_capacity(page.shelves.len() + local.len() + 1);
         starts.push(0u32);
         let mut ids = Vec::with_capacity(page.shelves.len() + local.len());
+        cards.extend(page.cards.iter().map(|place| place.card));
+        for shelf in &page.shelves {
+            starts.push(shelf.cards.end as u32);
+            ids.push(shelf.shelf);
+        }
+        for shelf in &local {
+            cards.extend_from_slice(&shelf.cards);
+            starts.push(cards.len() as u32);
+            ids.push(self.local_shelves[shelf.kind.bit() as usize]);
+        }
+        let lends = self.bundle.schema.is_given() && !settings.kind.needs_spread() && local.is_empty();
+        let spare = std::mem::take(&mut self.spare);
+        let lent = if lends { page.lent() } else { None };
+        let (rows, spare) = match lent {
+            Some((words, first)) => (Rows::lent(words, first, page.given), spare),
+            None => (self.laid(page, &ids, &starts, &cards, now, spare), Vec::new()),
+        };
         let mut head = self.working_head(now);
         if CONTRIBUTES && !shift.is_empty() {
             head = std::borrow::Cow::Owned(head.shifted(shift));
         }
         let (model, mut scratch) = (&self.bundle.model, Scratch::default());
-        let given = page.features();
-        let given_of = |at: usize| &given[at * page.given..(at + 1) * page.given];
-        let lends = self.bundle.schema.is_given() && !settings.kind.needs_spread() && local.is_empty();
-        let lent = if lends { page.lent() } else { None };
-        if lent.is_none() {
-            rows.resize(count * stride, 0.0);
-        }
-        let mut next = rows.chunks_exact_mut(stride);
-        for shelf in &page.shelves {
-            cards.extend(page.cards[shelf.cards.clone()].iter().map(|place| place.card));
-            starts.push(cards.len() as u32);
-            ids.push(shelf.shelf);
-            if lent.is_none() {
-                let kind = self.catalogue.shelf(shelf.shelf).kind;
-                for (at, row) in shelf.cards.clone().zip(&mut next) {
-                    maker.write(cards[at], kind, given_of(at), row);
-                }
-            }
-        }
-        for shelf in &local {
-            let id = self.local_shelves[shelf.kind.bit() as usize];
-            let kind = self.catalogue.shelf(id).kind;
-            for &card in &shelf.cards {
-                // What the app gave with the card elsewhere on the page holds here too.
-                let given = if page.given == 0 { None } else { page.cards.iter().position(|place| place.card == card) };
-                if let Some(row) = next.next() {
-                    maker.write(card, kind, given.map_or(&[][..], given_of), row);
-                }
-                cards.push(card);
-            }
-            starts.push(cards.len() as u32);
-            ids.push(id);
-        }
-        let (rows, spare) = match lent {
-            Some((words, first)) => (Rows::lent(words, first, page.given), rows),
-            None => (Rows::laid(rows, &self.bundle.schema), Vec::new()),
-        };
         let mut scores = model.scores_by(&head, rows.lying(), count, [rows.pitch(), stride], &mut scratch);
         let any_bounded = bound(&mut scores);
         let open = OpenDecision {
@@ -512,6 +488,7 @@ impl Ranker {
                 }
             })
             .collect();
+        self.log.quiet_until = self.log.quiet_until.min(learn::final_at(open.at));
         self.log.push(DecisionRecord {
             id: open.id,
             at: open.at,

@@ -99,7 +99,7 @@ pub(crate) fn contributions(
 ) -> Vec<Contribution> {
     let sizes: Vec<(f64, u32)> =
         additions.iter().zip(0..).map(|(adds, index)| (adds.abs(), index)).filter(|size| size.0 > 0.0).collect();
-    falling(&sizes)
+    falling(sizes)
         .into_iter()
         .take(limit)
         .map(|index| {

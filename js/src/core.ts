@@ -26,7 +26,10 @@ export interface Core {
   };
   /** Room for a page of so many words, to be written whole before `rank`. Valid until the next call. */
   room(words: number): Float32Array<ArrayBuffer>;
-  /** The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. */
+  /**
+   * The page as words (`rehydrate.ts`), with all its cards told of or only those that were drawn. More may stand behind them. Valid until the
+   * next call.
+   */
   rank(now: number, after: string | undefined, all: boolean): Float64Array;
   explain(decisionId: string): CoreExplanation;
   marginals(decisionId: string): Float64Array;
@@ -86,24 +89,24 @@ export type CoreParts = 'small' | 'full';
  */
 export function guardedCore(core: Core, trapped: (error: HomeError) => void): Core {
   let trap: HomeError | undefined;
-  return new Proxy(core, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== 'function') return member;
-      return (...values: unknown[]): unknown => {
-        if (trap) throw trap;
-        try {
-          return Reflect.apply(member, target, values);
-        } catch (thrown) {
-          const code = codeOf(thrown);
-          if (code !== undefined) throw toHomeError(thrown, code);
-          trap = new HomeError('panic', `the core stopped: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
-          trapped(trap);
-          throw trap;
-        }
-      };
-    },
-  });
+  const methods = core as unknown as Record<string, (...values: unknown[]) => unknown>;
+  const guarded: typeof methods = {};
+  // Not a proxy, which makes a function of each call.
+  for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(core))) {
+    guarded[name] = (...values) => {
+      if (trap) throw trap;
+      try {
+        return methods[name]!(...values);
+      } catch (thrown) {
+        const code = codeOf(thrown);
+        if (code !== undefined) throw toHomeError(thrown, code);
+        trap = new HomeError('panic', `the core stopped: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { cause: thrown });
+        trapped(trap);
+        throw trap;
+      }
+    };
+  }
+  return guarded as unknown as Core;
 }
 
 /** Between the fields of one entry of a string table. */

@@ -5,7 +5,7 @@ import type { CompleteEvent } from './events.js';
 import { PACKED, type PackedWay } from './packed-way.js';
 import { columnsOf, Packer, type Columns } from './packer.js';
 import { Registry } from './registry.js';
-import { POLICY, Rehydrator } from './rehydrate.js';
+import { LENGTH, POLICY, Rehydrator } from './rehydrate.js';
 import type { CardInput, Context, Explanation, PageInput, RankedPage } from './types.js';
 
 export class Engine {
@@ -40,21 +40,23 @@ export class Engine {
     try {
       if (page[PACKED]) return page[PACKED](this, now, context, utcOffsetMinutes) as RankedPage;
       this.#packer.pack(page, context, utcOffsetMinutes);
-      const words = this.ranked(page, now, true);
-      return this.rehydrator.page(words, page, this.policy(words));
+      const answer = this.ranked(page, now, true);
+      // A copy: while it is read the core is asked for names, and its memory may grow.
+      const words = answer.slice(0, answer[LENGTH]);
+      return this.rehydrator.page(words, page, this.policy(words[POLICY]!));
     } finally {
       this.#busy = false;
     }
   }
 
-  /** Ranks what was packed. */
+  /** Ranks what was packed. Valid until the next call of the core. */
   ranked(page: Pick<PageInput, 'after'>, now: number, all: boolean): Float64Array {
     return this.core.rank(now, page.after === undefined ? undefined : String(page.after), all);
   }
 
-  /** Name of the policy that ranked what `words` answer. */
-  policy(words: Float64Array): string {
-    return this.#policies[words[POLICY]!] ??= this.core.policyName(words[POLICY]!);
+  /** Name of the policy with this number. */
+  policy(number: number): string {
+    return this.#policies[number] ??= this.core.policyName(number);
   }
 
   /** Makes the cards of a page known that was shown without being ranked. */

@@ -2,7 +2,6 @@
 import type { CoreModule, CoreParts, CoreProgram } from './core.js';
 import { HomeError } from './errors.js';
 import type { glue as Glue } from './glue.js';
-import { LENGTH } from './rehydrate.js';
 import type { HomeOptions } from './types.js';
 
 /** The smallest module there is. Where even this is refused, a Content-Security-Policy is at work. */
@@ -52,10 +51,8 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
             return new Float32Array(memory.buffer as ArrayBuffer, at, words);
           },
           rank(now: number, after: string | undefined, all: boolean) {
-            const at = rank(now, after, all) / 8;
-            const numbers = new Float64Array(memory.buffer as ArrayBuffer);
-            // A copy: while the answer is read the core is asked for names, and its memory may grow.
-            return numbers.slice(at, at + numbers[at + LENGTH]!);
+            const at = rank(now, after, all);
+            return new Float64Array(memory.buffer as ArrayBuffer, at);
           },
         });
       },

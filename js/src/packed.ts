@@ -6,7 +6,7 @@ import { PACKED, type PackedWay } from './packed-way.js';
 import { begun, FIXED, MAX_CARDS, MAX_SHELVES, written } from './packer.js';
 import { reason } from './reasons.js';
 import { checkId, text, UNREGISTERED, type Registry } from './registry.js';
-import { CARD_WORDS, decisionId, HEADER_WORDS, SHELF_WORDS } from './rehydrate.js';
+import { CARD_WORDS, decisionId, HEADER_WORDS, POLICY, SHELF_WORDS } from './rehydrate.js';
 import type { Context, Home, PageInput, RankedLocalShelf, RankedPage, Reason, ShelfInput } from './types.js';
 
 /** Cards as columns, one line for each: what `CardInput` says of it. Where a list is given, it has as many entries as `ids`. */
@@ -83,24 +83,24 @@ export function createCatalogue(input: CatalogueInput): Catalogue {
  * throws and never waits; before `ready`, and after any failure, the server's order with `error`. Each call is a new decision.
  */
 export function rankPacked(home: Home, page: PackedPage, context?: Context): PackedRanking {
-  const way: PackedWay & Pick<PageInput, 'after'> = {
-    [PACKED]: (engine, now, given, utcOffsetMinutes) => {
-      checked(page);
-      const lines = page.catalogue as Lines;
-      const shelves = page.shelves.map((shelf) => engine.registry.shelf(shelf as unknown as ShelfInput));
-      registered(engine.registry);
-      if (now === undefined) return void lines.register(engine, page.cards);
-      const pack = (): boolean => written(
-        (length) => engine.core.room(length), (room) => packed(page, engine, room, lines.handles(engine), shelves, given, utcOffsetMinutes!),
-      );
-      if (!pack()) {
-        lines.register(engine, page.cards);
-        // Else the core would rank what is left of the page before.
-        if (!pack()) throw new HomeError('page_invalid', 'expected cards that stay as they are, got others');
-      }
-      return read(engine.ranked(page, now, false), engine, page);
-    },
+  const rank: PackedWay[typeof PACKED] = (engine, now, given, utcOffsetMinutes) => {
+    checked(page);
+    const lines = page.catalogue as Lines;
+    const shelves = page.shelves.map((shelf) => engine.registry.shelf(shelf as unknown as ShelfInput));
+    registered(engine.registry);
+    if (now === undefined) return void lines.register(engine, page.cards);
+    const pack = (): boolean => written(
+      (length) => engine.core.room(length), (room) => packed(page, engine, room, lines.handles(engine), shelves, given, utcOffsetMinutes!),
+    );
+    if (!pack()) {
+      lines.register(engine, page.cards);
+      // Else the core would rank what is left of the page before.
+      if (!pack()) throw new HomeError('page_invalid', 'expected cards that stay as they are, got others');
+    }
+    return read(page.cards.length, engine, engine.ranked(page, now, false));
   };
+  // It has its name already: to name it by a symbol takes a third of a microsecond.
+  const way: PackedWay = { [PACKED]: rank };
   const ranked = home.rankSync(way as unknown as PageInput, context) as unknown as PackedRanking | RankedPage;
   return ranked.source === 'policy' ? ranked as PackedRanking : serverOrder(ranked as RankedPage, page);
 }
@@ -110,10 +110,12 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
  * the ranking is one of the last four, as `home.explain` does; later nothing stands out.
  */
 export function reasonAt(ranking: PackedRanking, position: number, at?: number): Reason {
-  return SEEN.get(ranking)?.(position, at) ?? reason('server_order');
+  return (ranking as Partial<Told>)[TOLD]?.(position, at) ?? reason('server_order');
 }
 
-const SEEN = new WeakMap<PackedRanking, (position: number, at?: number) => Reason>();
+/** What tells a ranking's reasons, in the ranking itself: an entry of a weak map would take a microsecond, and as much of the collector. */
+const TOLD = Symbol('told');
+interface Told { readonly [TOLD]: (position: number, at?: number) => Reason }
 
 class Lines implements Catalogue {
   readonly ids: readonly string[];
@@ -227,75 +229,81 @@ function packed(
   return true;
 }
 
-/** What the core answers, in columns. */
-function read(words: Float64Array, engine: Engine, page: PackedPage): PackedRanking {
+const NO_SHELVES: readonly RankedLocalShelf[] = Object.freeze([]);
+
+/** What the core answers, in columns. It is asked for nothing before all is read: its memory may grow then. */
+function read(places: number, engine: Engine, words: Float64Array): PackedRanking {
   const count = words[1]!;
-  const places = page.cards.length;
   const shelves = new Int32Array(count);
   const shelfPropensities = new Float64Array(count);
   const starts = new Uint32Array(count + 1);
   const cards = new Uint32Array(places);
   const propensities = new Float64Array(places).fill(1);
-  /** Where in `words` each shelf's cards begin. */
-  const from = new Uint32Array(count);
-  const local: RankedLocalShelf[] = [];
+  const id = decisionId(words[3]!, words[4]!);
+  const probe = words[5] === 1;
+  const randomized = words[6] === 1;
+  const policy = words[POLICY]!;
+  /** Code and argument of each reason: a shelf's, then those of its cards that are told of. */
+  const reasons: number[] = [];
+  /** Where those of each shelf begin. */
+  const from: number[] = [];
+  const local: (() => RankedLocalShelf)[] = [];
   const { core, registry, rehydrator } = engine;
   let next = 0;
   let word = HEADER_WORDS + SHELF_WORDS * count;
-  for (let position = 0; position < count; position++) {
-    const at = HEADER_WORDS + SHELF_WORDS * position;
+  for (let position = 0, at = HEADER_WORDS; position < count; position++, at += SHELF_WORDS) {
     const source = words[at]!;
+    const propensity = words[at + 1]!;
+    const code = words[at + 2]!;
+    const argument = words[at + 3]!;
     const size = words[at + 4]!;
-    const told = words[at + 5]!;
-    shelfPropensities[position] = words[at + 1]!;
+    const end = word + size + CARD_WORDS * words[at + 5]!;
+    shelfPropensities[position] = propensity;
     starts[position] = next;
-    from[position] = word;
+    from[position] = reasons.length;
+    reasons.push(code, argument);
+    for (let told = word + size; told < end; told += CARD_WORDS) reasons.push(words[told + 1]!, words[told + 2]!);
     if (source < 0) {
       shelves[position] = -1 - local.length;
-      const placed = { position, propensity: words[at + 1]!, reason: rehydrator.reason(words[at + 2]!, words[at + 3]!) };
-      local.push(rehydrator.localShelf(words, word, size, -1 - source, words[at + 3]!, placed));
+      const part = words.slice(word, end);
+      local.push(() => rehydrator.localShelf(part, 0, size, -1 - source, argument, { position, propensity, reason: rehydrator.reason(code, argument) }));
     } else {
       shelves[position] = source;
-      for (let i = 0; i < told; i++) propensities[next + i] = words[word + size + CARD_WORDS * i]!;
+      for (let i = next, told = word + size; told < end; told += CARD_WORDS) propensities[i++] = words[told]!;
       // A copy between types of numbers takes twice the time of a loop.
       for (let i = 0; i < size; i++) cards[next++] = words[word + i]!;
     }
-    word += size + CARD_WORDS * told;
+    word = end;
   }
   starts[count] = next;
-  const id = decisionId(words[3]!, words[4]!);
-  const ranking: PackedRanking = Object.freeze({
-    decisionId: id,
-    source: 'policy',
-    policy: engine.policy(words),
-    modelVersion: engine.modelVersion,
-    randomized: words[6] === 1,
-    probe: words[5] === 1,
-    shelves, shelfPropensities, cards, propensities, starts,
-    local: Object.freeze(local),
-  });
   const { epoch } = registry;
   let explained: CoreExplanation | undefined;
-  SEEN.set(ranking, (position, index) => {
-    const shelf = HEADER_WORDS + SHELF_WORDS * position;
-    const place = index === undefined ? -1 : index - starts[position]!;
-    let at = shelf + 2;
-    if (index !== undefined) {
-      if (place >= words[shelf + 5]!) {
-        try {
-          explained ??= core.explain(registry.epoch === epoch ? id : '');
-          const card = explained.shelves[position]!.cards[place]!;
-          return rehydrator.reason(card.reason, card.argument);
-        } catch {
-          return reason('general');
-        }
+  const tell: Told[typeof TOLD] = (position, index) => {
+    const at = from[position]! + (index === undefined ? 0 : 2 * (1 + index - starts[position]!));
+    if (at >= (from[position + 1] ?? reasons.length)) {
+      try {
+        explained ??= core.explain(registry.epoch === epoch ? id : '');
+        const card = explained.shelves[position]!.cards[index! - starts[position]!]!;
+        return rehydrator.reason(card.reason, card.argument);
+      } catch {
+        return reason('general');
       }
-      at = from[position]! + words[shelf + 4]! + CARD_WORDS * place + 1;
     }
     // A handle of before says nothing now: the sentence then names nobody.
-    return rehydrator.reason(words[at]!, registry.epoch === epoch ? words[at + 1]! : null);
-  });
-  return ranking;
+    return rehydrator.reason(reasons[at]!, registry.epoch === epoch ? reasons[at + 1]! : null);
+  };
+  const ranking: PackedRanking & Told = {
+    decisionId: id,
+    source: 'policy',
+    policy: engine.policy(policy),
+    modelVersion: engine.modelVersion,
+    randomized,
+    probe,
+    shelves, shelfPropensities, cards, propensities, starts,
+    local: local.length > 0 ? Object.freeze(local.map((make) => make())) : NO_SHELVES,
+    [TOLD]: tell,
+  };
+  return Object.freeze(ranking);
 }
 
 /** The page in the server's order. Never throws, whatever `page` is. */
@@ -316,6 +324,6 @@ function serverOrder({ shelves: _, repeats: __, ...rest }: RankedPage, page: Pac
     cards: Uint32Array.from({ length: places }, (_place, i) => i),
     propensities: new Float64Array(places).fill(1),
     starts,
-    local: Object.freeze([]),
+    local: NO_SHELVES,
   });
 }

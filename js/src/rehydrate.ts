@@ -138,7 +138,7 @@ export class Rehydrator {
 
 /** The id as the app sees it: 16 hex digits. */
 export function decisionId(high: number, low: number): string {
-  return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');
+  return (BigInt(high) << 32n | BigInt(low)).toString(16).padStart(16, '0');
 }
 
 function flat(page: PageInput): readonly CardInput[] {

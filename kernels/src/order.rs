@@ -6,22 +6,21 @@ const FEW: u32 = 40;
 /// The numbers of `pairs` by falling value; equal values by rising number. No value may be NaN.
 #[must_use]
 #[inline(never)]
-pub fn falling(pairs: &[(f64, u32)]) -> Vec<u32> {
-    let mut sorted = pairs.to_vec();
+pub fn falling(mut pairs: Vec<(f64, u32)>) -> Vec<u32> {
     if pairs.len() > FEW as usize {
-        spread(&mut sorted);
+        spread(&mut pairs);
     }
     // Little is left to do.
-    for end in 1..sorted.len() {
-        let one = sorted[end];
+    for end in 1..pairs.len() {
+        let one = pairs[end];
         let mut at = end;
-        while at > 0 && is_before(one, sorted[at - 1]) {
-            sorted[at] = sorted[at - 1];
+        while at > 0 && is_before(one, pairs[at - 1]) {
+            pairs[at] = pairs[at - 1];
             at -= 1;
         }
-        sorted[at] = one;
+        pairs[at] = one;
     }
-    sorted.into_iter().map(|pair| pair.1).collect()
+    pairs.into_iter().map(|pair| pair.1).collect()
 }
 
 fn is_before(one: (f64, u32), other: (f64, u32)) -> bool {
@@ -103,8 +102,8 @@ mod tests {
     #[test]
     fn orders_by_value_then_number() {
         let pairs = [(1.0, 4), (f64::INFINITY, 9), (-2.0, 1), (1.0, 2), (0.0, 3), (f64::NEG_INFINITY, 0)];
-        assert_eq!(falling(&pairs), [9, 2, 4, 3, 1, 0]);
-        assert!(falling(&[]).is_empty());
+        assert_eq!(falling(pairs.to_vec()), [9, 2, 4, 3, 1, 0]);
+        assert!(falling(Vec::new()).is_empty());
     }
 
     /// One by one this would take minutes.
@@ -120,7 +119,7 @@ mod tests {
         ];
         for value in values {
             let pairs: Vec<(f64, u32)> = (0..n).map(|i| (value(i), i)).collect();
-            let order = falling(&pairs);
+            let order = falling(pairs.clone());
             assert_eq!(order.len(), n as usize);
             assert!(order.is_sorted_by(|a, b| !is_before(pairs[*b as usize], pairs[*a as usize])));
         }
@@ -156,7 +155,7 @@ mod tests {
                     let pairs: Vec<(f64, u32)> = (0..n).map(|i| (value(i), number(i, n))).collect();
                     let mut want = pairs.clone();
                     want.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-                    assert_eq!(falling(&pairs), want.iter().map(|pair| pair.1).collect::<Vec<u32>>());
+                    assert_eq!(falling(pairs), want.iter().map(|pair| pair.1).collect::<Vec<u32>>());
                 }
             }
         }

@@ -129,8 +129,9 @@ pub(crate) fn folded_together(sums: [f32x4; 4]) -> f32x4 {
 #[must_use]
 #[inline(never)]
 pub fn largest_product(row: &[f32], weights: &[f64], least: f32) -> u32 {
+    let (row, weights) = (row.get(1..).unwrap_or_default(), weights.get(1..).unwrap_or_default());
     let mut best = (least, 0);
-    for ((x, weight), at) in row.iter().zip(weights).zip(0..).skip(1) {
+    for ((x, weight), at) in row.iter().zip(weights).zip(1..) {
         let product = x * *weight as f32;
         if product > best.0 {
             best = (product, at);

@@ -125,7 +125,7 @@ impl Facts {
                 .map(|(fact, place)| (fact.at.ms() as f64, place))
                 .collect();
             let mut gone = vec![false; self.ring.len()];
-            for place in falling(&times).into_iter().skip(most - most / 8) {
+            for place in falling(times).into_iter().skip(most - most / 8) {
                 gone[place as usize] = true;
             }
             let mut gone = gone.into_iter();

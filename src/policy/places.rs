@@ -151,10 +151,10 @@ impl<'a> Places<'a> {
     /// All candidates that have no place yet, in that order.
     pub(super) fn rest(&mut self) -> &mut std::vec::IntoIter<u32> {
         self.tail.get_or_insert_with(|| {
-            let mut order = Vec::new();
-            for group in [&mut self.open, &mut self.shown, &mut self.barred] {
-                let pairs: Vec<(f64, u32)> = group.drain(..).map(|i| (self.logits[i as usize], i)).collect();
-                order.append(&mut falling(&pairs));
+            let by_logit = |group: &mut Vec<u32>| falling(group.drain(..).map(|i| (self.logits[i as usize], i)).collect());
+            let mut order = by_logit(&mut self.open);
+            for group in [&mut self.shown, &mut self.barred] {
+                order.append(&mut by_logit(group));
             }
             order.into_iter()
         })

@@ -138,7 +138,7 @@ impl Draws {
         // The k-th best value lies above the k-th largest lower end, whatever is placed before.
         let lows: Vec<(f64, u32)> = arms.iter().zip(0..).map(|((_, arm), index)| (arm.range().0, index)).collect();
         let last = places.clamp(1, arms.len().max(1)) - 1;
-        let low = falling(&lows).get(last).map_or(0.0, |index| lows[*index as usize].0);
+        let low = falling(lows.clone()).get(last).map_or(0.0, |index| lows[*index as usize].0);
         arms.retain(|(_, arm)| arm.range().1 >= low);
         let high = arms.iter().map(|(_, arm)| arm.range().1).fold(low, f64::max);
         let bounds: Vec<(f64, f64, f64)> = arms.iter().map(|(_, arm)| (arm.range().0, arm.range().1, arm.scale())).collect();

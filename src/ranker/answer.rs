@@ -238,7 +238,8 @@ impl Ranker {
         }
         // A shelf stands for its best card.
         let visible = position < candidates.visible.shelves;
-        open.best[shelf].map_or(Reason::plain(ReasonCode::General), |at| self.score_reason(open, at, visible, &mut Vec::new()))
+        open.best[shelf]
+            .map_or(Reason::plain(ReasonCode::General), |(at, _)| self.score_reason(open, at, visible, &mut Vec::new()))
     }
 
     /// Why the cards at some places of the shelf at `position` stand there.

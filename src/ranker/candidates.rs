@@ -36,7 +36,7 @@ impl Ranker {
     /// What the page that grows from decision `id` shows already.
     pub(super) fn above(&self, id: DecisionId) -> Result<Above, Error> {
         if let Some(open) = self.open.iter().rev().find(|open| open.id == id) {
-            return Ok(open.above.clone());
+            return Ok(open.shown());
         }
         let record = self.log.find(id).ok_or_else(|| {
             Error::event("unknown_decision", "expected the decision that the page grows from, got one that is not in the log")
@@ -102,32 +102,39 @@ impl Ranker {
             candidates.family = cards().map(|card| self.catalogue.registered(*card).family).collect();
         }
         open.values = lists.values;
-        open.best = lists.best.iter().map(|best| best.map(|(at, _)| at)).collect();
+        open.best = lists.best;
     }
 
     fn lists(&self, kind: PolicyKind, settings: &PolicySettings, open: &OpenDecision, barred: &[bool]) -> Lists {
         let visible = open.candidates.visible.cards;
         let popularity = |card: &CardHandle| f64::from(self.catalogue.card(*card).popularity.unwrap_or(0.0));
-        let mut values = match kind {
-            PolicyKind::LinUcb => open.scores.iter().zip(&open.spread).map(|(score, sd)| score + settings.alpha * sd).collect(),
-            PolicyKind::Popularity => open.cards.iter().map(popularity).collect(),
-            _ => open.scores.clone(),
+        // What chances are made of, where it is not the scores.
+        let mut values: Option<Vec<f64>> = match kind {
+            PolicyKind::LinUcb => {
+                Some(open.scores.iter().zip(&open.spread).map(|(score, sd)| score + settings.alpha * sd).collect())
+            }
+            PolicyKind::Popularity => Some(open.cards.iter().map(popularity).collect()),
+            _ => None,
         };
-        let mut lists = Lists { shelves: Vec::new(), cards: values.clone(), values: Vec::new(), best: Vec::new() };
+        let cards = values.as_ref().unwrap_or(&open.scores).clone();
+        let mut lists = Lists { shelves: Vec::new(), cards, values: Vec::new(), best: Vec::new() };
         if matches!(kind, PolicyKind::PlackettLuce | PolicyKind::Softmax | PolicyKind::SquareCb) {
             for value in &mut lists.cards {
                 *value = kind.card_logit(*value, settings.temperature);
             }
         }
         // What cannot be drawn counts for nothing.
-        let mut scores = Cow::Borrowed(open.scores.as_slice());
+        let mut scores = Cow::Borrowed(&open.scores);
         if !barred.is_empty() {
-            for ((score, value), barred) in scores.to_mut().iter_mut().zip(&mut values).zip(barred) {
-                if *barred {
-                    (*score, *value) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+            for values in [Some(scores.to_mut()), values.as_mut()].into_iter().flatten() {
+                for (value, barred) in values.iter_mut().zip(barred) {
+                    if *barred {
+                        *value = f64::NEG_INFINITY;
+                    }
                 }
             }
         }
+        let values = values.as_ref().unwrap_or(&scores);
         // Chances grow with what stands here, so that only the largest need to become chances.
         let chance = |value: f64| if kind == PolicyKind::Popularity { value } else { sigmoid(value) };
         for s in 0..open.shelves.len() {
@@ -179,8 +186,7 @@ fn largest(values: &[f64], most: usize) -> Vec<f64> {
         }
     } else {
         let pairs = values.iter().copied().zip(0..).filter(|(value, _)| *value > f64::NEG_INFINITY);
-        let pairs: Vec<(f64, u32)> = pairs.collect();
-        best.extend(falling(&pairs).into_iter().take(most).map(|index| values[index as usize]));
+        best.extend(falling(pairs.collect()).into_iter().take(most).map(|index| values[index as usize]));
     }
     best
 }

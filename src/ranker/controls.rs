@@ -184,6 +184,7 @@ impl Ranker {
         for record in &mut self.log.records {
             let before = record.impressions.len();
             record.impressions.retain(|impression| !gone(impression.card));
+            self.log.held -= before - record.impressions.len();
             record.closed &= before == record.impressions.len() || !record.impressions.is_empty();
         }
         self.unteach(&|lesson| lesson.card.is_some_and(gone), true, false);
@@ -254,6 +255,7 @@ impl Ranker {
     /// - `thorough`: also when nothing is named, if the head has learned more than is kept and could hold any of it.
     /// - `pending`: the cards were seen all the same, and what comes of them is open again.
     fn unteach(&mut self, gone: &dyn Fn(&Lesson) -> bool, thorough: bool, pending: bool) {
+        self.log.quiet_until = Timestamp::default();
         let known = self.history.lessons.iter().filter(|lesson| !lesson.row.is_empty()).count() as u64;
         let unknown = thorough && self.bundle.model.head().updates() > known;
         if !unknown && !self.history.lessons.iter().any(gone) {
@@ -306,6 +308,7 @@ impl Ranker {
         } else {
             record.impressions.remove(at);
             record.closed &= !record.impressions.is_empty();
+            self.log.held -= 1;
         }
     }
 }

@@ -26,6 +26,11 @@ pub struct Summary {
     pub registered: usize,
 }
 
+/// When what was shown at `at` is final.
+pub(super) fn final_at(at: Timestamp) -> Timestamp {
+    at.plus_ms(ATTRIBUTION_WINDOW_MS)
+}
+
 impl Ranker {
     /// Takes in one event.
     ///
@@ -213,6 +218,8 @@ impl Ranker {
         let open = self.open.iter().rev().find(|open| open.id == id);
         let Some((shelf, features)) = open.and_then(|open| open.row(shelf, card, &self.bundle.schema)) else { return false };
         record.impressions.push(Impression { shelf, card, seen_at: at, features, reward: None });
+        self.log.held += 1;
+        self.log.quiet_until = Timestamp::default();
         true
     }
 
@@ -282,9 +289,22 @@ impl Ranker {
     /// Makes pending impressions final that are at least `age` milliseconds old, with reward 0, and closes decisions that are final.
     /// An age of 0 means all of them, whatever the clock says.
     fn finish(&mut self, age: i64, now: Timestamp) {
+        if age > 0 && now < self.log.quiet_until {
+            return;
+        }
         let over = |at: Timestamp| age == 0 || now.since(at) >= age;
         let playing = self.open_play.map(|play| (play.decision, play.card));
-        let ids: Vec<DecisionId> = self.log.records().filter(|r| !r.closed && over(r.at)).map(|r| r.id).collect();
+        let mut ids = Vec::new();
+        let mut quiet_until = Timestamp::clamped(i64::MAX);
+        for record in self.log.records().filter(|record| !record.closed) {
+            let is_over = over(record.at);
+            if is_over {
+                ids.push(record.id);
+            }
+            let quiet = if is_over || !record.impressions.is_empty() { Timestamp::default() } else { final_at(record.at) };
+            quiet_until = quiet_until.min(quiet);
+        }
+        self.log.quiet_until = quiet_until;
         for id in ids {
             self.assume_seen(id, now);
             self.learn_unreported(id, now);

@@ -24,6 +24,9 @@ impl Ranker {
         let model = &self.bundle.model;
         let feedback = &self.bundle.feedback;
         let mut expected = Vec::new();
+        if self.log.quiet_until > Timestamp::default() {
+            return model.working(now.ms(), &expected);
+        }
         for record in self.log.records.iter().rev().filter(|record| !record.closed) {
             for i in record.impressions.iter().rev() {
                 if i.reward.is_some() || i.features.is_empty() || expected.len() == MAX_PENDING_USED {

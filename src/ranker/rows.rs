@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::features::FeatureSchema;
+use super::Ranker;
+use crate::clock::Timestamp;
+use crate::context::Context;
+use crate::features::{FeatureMaker, FeatureSchema};
+use crate::page::{CardHandle, Page, ShelfHandle};
 
 /// Rows that lie at equal distances, each longer than it or with what follows it behind.
 #[derive(Clone, Debug, Default)]
@@ -14,11 +18,6 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Rows of [`FeatureSchema::stride`] numbers, one after the other.
-    pub(super) fn laid(rows: Vec<f32>, schema: &FeatureSchema) -> Self {
-        Self { numbers: Arc::new(rows), start: 0, pitch: schema.stride() }
-    }
-
     /// Columns that lie as the page gave them, `pitch` for each card. A number before the first row stands for its bias, and three at least
     /// stand behind the last; neither counts, nor do those that a row's neighbours lend it.
     pub(super) fn lent(numbers: Arc<Vec<f32>>, first: usize, pitch: usize) -> Self {
@@ -59,5 +58,42 @@ impl Rows {
     /// The memory, if nobody else reads it.
     pub(super) fn freed(self) -> Vec<f32> {
         Arc::into_inner(self.numbers).unwrap_or_default()
+    }
+}
+
+impl Ranker {
+    /// Rows of [`FeatureSchema::stride`] numbers, one after the other.
+    ///
+    /// - `shelves`, `starts`, `cards`: the candidates, the page's before those of the local shelves.
+    /// - `memory`: for the rows.
+    pub(super) fn laid(
+        &self,
+        page: &Page,
+        shelves: &[ShelfHandle],
+        starts: &[u32],
+        cards: &[CardHandle],
+        now: Timestamp,
+        mut memory: Vec<f32>,
+    ) -> Rows {
+        let schema = &self.bundle.schema;
+        let context = Context::new(now, page.utc_offset_minutes, page.context.clone());
+        let maker = FeatureMaker::new(schema, &self.history, &self.catalogue, &context);
+        let given = page.features();
+        memory.resize(cards.len() * schema.stride(), 0.0);
+        let mut rows = memory.chunks_exact_mut(schema.stride());
+        for (shelf, ends) in shelves.iter().zip(starts.windows(2)) {
+            let kind = self.catalogue.shelf(*shelf).kind;
+            for (at, row) in (ends[0] as usize..ends[1] as usize).zip(&mut rows) {
+                // What the app gave with a card elsewhere on the page holds on a local shelf too.
+                let place = if at < page.cards.len() || given.is_empty() {
+                    Some(at)
+                } else {
+                    page.cards.iter().position(|place| place.card == cards[at])
+                };
+                let given = place.map_or(&[][..], |at| given.get(at * page.given..(at + 1) * page.given).unwrap_or_default());
+                maker.write(cards[at], kind, given, row);
+            }
+        }
+        Rows { numbers: Arc::new(memory), start: 0, pitch: schema.stride() }
     }
 }

@@ -265,7 +265,7 @@ impl Ranker {
         journal::save_facts(tape, mentions, &history.facts, halvings);
         let age = |liked_or_hidden: bool, touched: i64| if liked_or_hidden { f64::INFINITY } else { touched as f64 };
         let ages: Vec<(f64, u32)> = history.cards.iter().map(|(card, s)| (age(s.liked || s.hidden, s.touched), card)).collect();
-        let latest = falling(&ages);
+        let latest = falling(ages);
         let most = (2 * MAX_AGGREGATES) >> halvings;
         let kept = latest.len().min(most);
         tape.count(kept);
@@ -285,9 +285,9 @@ impl Ranker {
 
     fn save_log(&self, tape: &mut Tape, mentions: &mut Mentions, halvings: u32) {
         let records = &self.log.records;
-        let kept = records.len().min(MAX_DECISIONS >> halvings);
-        tape.count(kept);
-        for record in records.iter().skip(records.len() - kept) {
+        let first = records.len() - records.len().min(MAX_DECISIONS >> halvings);
+        tape.count(records.len() - first);
+        for record in records.iter().skip(first) {
             tape.whole(record.id.0);
             tape.time(record.at);
             for flag in [record.randomized, record.probe, record.viewport, record.closed] {
@@ -445,7 +445,7 @@ fn rows<'a>(log: &'a mut DecisionLog, history: &'a mut History) -> impl Iterator
 /// The `most` entries with the largest `age`.
 fn save_entries<T: Stats>(tape: &mut Tape, names: &mut Numbering, table: &Table<T>, most: usize, age: impl Fn(&T) -> f64) {
     let ages: Vec<(f64, u32)> = table.iter().map(|(number, stats)| (age(stats), number)).collect();
-    let latest = falling(&ages);
+    let latest = falling(ages);
     let kept = latest.len().min(most);
     tape.count(kept);
     for number in &latest[..kept] {
