@@ -253,7 +253,7 @@ impl Catalogue {
     /// # Errors
     /// `bad_card` for an empty or overlong id, a popularity outside [0, 1] or a non-finite embedding; `embedding_size` when the
     /// embedding has another number of dimensions than the first one; `catalogue_full` beyond [`MAX_REGISTERED`].
-    pub fn register(&mut self, card: Card) -> Result<CardHandle, Error> {
+    pub fn register(&mut self, mut card: Card) -> Result<CardHandle, Error> {
         if card.id.is_empty() || card.id.len() > MAX_TEXT_BYTES {
             return Err(Error::page(
                 "bad_card",
@@ -273,40 +273,36 @@ impl Catalogue {
         if card.embedding.iter().any(|v| !v.is_finite()) {
             return Err(Error::page("bad_card", "an embedding must hold finite numbers only"));
         }
-        let (card, embedding) = self.checked(card);
+        let embedding = self.checked(&mut card);
         let artist = self.artists.number(&card.artist);
         let family = self.families.number(&card.family);
-        if let Some(handle) = self.card_ids.find(&card.id) {
-            let known = &mut self.cards[handle as usize];
-            let start = if embedding.is_empty() {
-                known.embedding
-            } else if known.embedding != u32::MAX {
-                let start = known.embedding as usize;
-                self.units[start..start + embedding.len()].copy_from_slice(&embedding);
-                known.embedding
-            } else {
-                let start = self.units.len() as u32;
-                self.units.extend_from_slice(&embedding);
-                start
-            };
-            *known = Registered { card, artist, family, embedding: start };
-            return Ok(CardHandle(handle));
-        }
-        if self.cards.len() >= MAX_REGISTERED {
+        if self.cards.len() >= MAX_REGISTERED && self.card_ids.find(&card.id).is_none() {
             return Err(Error::page("catalogue_full", format!("expected at most {MAX_REGISTERED} cards registered")));
         }
-        let start = if embedding.is_empty() { u32::MAX } else { self.units.len() as u32 };
-        self.units.extend_from_slice(&embedding);
         let handle = self.card_ids.number(&card.id);
-        self.cards.push(Registered { card, artist, family, embedding: start });
+        let known = self.cards.get_mut(handle as usize);
+        let mut start = known.as_ref().map_or(u32::MAX, |known| known.embedding);
+        if !embedding.is_empty() {
+            if start == u32::MAX {
+                start = self.units.len() as u32;
+                self.units.extend_from_slice(&embedding);
+            } else {
+                self.units[start as usize..start as usize + embedding.len()].copy_from_slice(&embedding);
+            }
+        }
+        let registered = Registered { card, artist, family, embedding: start };
+        match known {
+            Some(known) => *known = registered,
+            None => self.cards.push(registered),
+        }
         Ok(CardHandle(handle))
     }
 
     /// Cuts overlong text and scales the embedding to length 1.
-    fn checked(&mut self, mut card: Card) -> (Card, Vec<f32>) {
-        card.title = clip(card.title);
-        card.artist = clip(card.artist);
-        card.family = clip(card.family);
+    fn checked(&mut self, card: &mut Card) -> Vec<f32> {
+        for text in [&mut card.title, &mut card.artist, &mut card.family] {
+            *text = clip(std::mem::take(text));
+        }
         let mut unit = std::mem::take(&mut card.embedding);
         if !unit.is_empty() {
             self.dimensions = unit.len();
@@ -318,7 +314,7 @@ impl Catalogue {
                 }
             }
         }
-        (card, unit)
+        unit
     }
 
     /// Adds a shelf identity, or updates its kind and title.

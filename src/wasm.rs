@@ -20,7 +20,7 @@ use crate::log::DecisionId;
 use crate::page::{CardHandle, PAGE_END, Page};
 use crate::random::{Purpose, Seed, SeededEntropy};
 use crate::ranker::{Consent, Exclusion, Ranker};
-use types::from_js;
+use types::from_tape;
 
 /// The decision that a text names; none for the empty one.
 fn decision_of(text: &str) -> Result<Option<DecisionId>, Error> {
@@ -46,12 +46,11 @@ fn time(ms: f64) -> Result<Timestamp, Error> {
 }
 
 #[wasm_bindgen]
-#[expect(clippy::needless_pass_by_value, reason = "values that cross the boundary are owned")]
 impl Core {
-    /// A ranker from the model option and an optional seed of 32 bytes, which makes every draw repeatable.
+    /// A ranker from the model option, told as texts and numbers, and an optional seed of 32 bytes, which makes every draw repeatable.
     #[wasm_bindgen(constructor)]
-    pub fn new(settings: JsValue, seed: Option<Vec<u8>>) -> Result<Core, Error> {
-        let bundle = Bundle::new(BundleSettings::read(&from_js(&settings, "bad_model")?)?)?;
+    pub fn new(texts: &str, numbers: &[f64], seed: Option<Vec<u8>>) -> Result<Core, Error> {
+        let bundle = Bundle::new(BundleSettings::read(&from_tape(texts, numbers, "bad_model")?)?)?;
         let ranker = match seed {
             // The flip of the answer is never seeded: whoever knows the seed could turn it back.
             Some(bytes) => {

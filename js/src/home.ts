@@ -21,6 +21,7 @@ import type {
   BundleOptions, CardInput, Consent, Context, Excluded, Exclusion, Explanation, FlushResult, HistoryPlay, Home, HomeEvent, HomeOptions,
   ImportReport, OutboxView, PageInput, RankedPage, Status, StatusReason, StorageAdapter, Summary,
 } from './types.js';
+import { warmUp } from './warm-up.js';
 import { Writer } from './writer.js';
 
 /** `rank` waits this long for a start before it gives the server's order, and `close` for what is under way. */
@@ -575,6 +576,7 @@ export class HomeRuntime implements Home {
     });
     void this.#contribute();
     void this.#bundles?.look();
+    void warmUp(this.#platform, loaded.program, this.#options.model, () => this.#closing ?? this.#shown.length);
   }
 
   /** Puts the published bundles before the compiled core. Without them, the built-in model serves. */

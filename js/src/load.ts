@@ -40,11 +40,14 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
     return {
       create: (model, seed) => {
         const bundle = model instanceof Uint8Array;
-        const core = new Core(bundle ? undefined : model, seed);
-        if (bundle) core.setBundle(model, headerOf(model));
+        const core = new Core(...tape(bundle ? undefined : model), seed);
+        const told = <T>(method: (bytes: Uint8Array, texts: string, numbers: Float64Array) => T) =>
+          (bytes: Uint8Array, value: unknown): T => method.call(core, bytes, ...tape(value));
         const room = core.room.bind(core);
         const rank = core.rank.bind(core);
-        return Object.assign(core, {
+        const made = Object.assign(core, {
+          setBundle: told(core.setBundle),
+          setManifest: told(core.setManifest),
           room(words: number) {
             // Before the buffer is looked at: the memory may grow.
             const at = room(words);
@@ -55,11 +58,52 @@ async function instantiate({ module, glue }: Compiled): Promise<CoreModule> {
             return new Float64Array(memory.buffer as ArrayBuffer, at);
           },
         });
+        if (bundle) made.setBundle(model, headerOf(model));
+        return made;
       },
     };
   } catch (thrown) {
     throw loadError(thrown);
   }
+}
+
+/**
+ * A value as the core reads it: its texts one after another, and its kinds, lengths and numbers in the order of a walk from the root. Nested
+ * deeper than eight it is none that the core takes.
+ */
+function tape(value: unknown): [texts: string, numbers: Float64Array] {
+  let texts = '';
+  const numbers: number[] = [];
+  const say = (text: string): void => {
+    numbers.push(text.length);
+    texts += text;
+  };
+  const walk = (depth: number, one: unknown = null): void => {
+    if (one === null) {
+      numbers.push(0);
+    } else if (typeof one === 'boolean') {
+      numbers.push(1, +one);
+    } else if (typeof one === 'number') {
+      numbers.push(2, one);
+    } else if (typeof one === 'string') {
+      numbers.push(3);
+      say(one);
+    } else if (depth === 0 || typeof one !== 'object') {
+      numbers.push(6);
+    } else if (Array.isArray(one)) {
+      numbers.push(4, one.length);
+      for (const entry of one) walk(depth - 1, entry);
+    } else {
+      const fields = Object.entries(one);
+      numbers.push(5, fields.length);
+      for (const [name, field] of fields) {
+        say(name);
+        walk(depth - 1, field);
+      }
+    }
+  };
+  walk(8, value);
+  return [texts, new Float64Array(numbers)];
 }
 
 /** The header of a bundle's bytes; nothing where there is none, which the core then refuses. */

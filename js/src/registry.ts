@@ -24,7 +24,6 @@ export const UNREGISTERED = -1;
 export class Registry {
   #core: Core;
   readonly #cards = new Map<string, CardEntry>();
-  #byObject = new WeakMap<object, CardEntry>();
   readonly #byHandle: (CardEntry | undefined)[] = [];
   readonly #shelves = new Map<string, ShelfEntry>();
   #pending: CardEntry[] = [];
@@ -35,11 +34,6 @@ export class Registry {
   epoch = {};
 
   constructor(core: Core) { this.#core = core; }
-
-  /** Cards known by id. */
-  get size(): number { return this.#cards.size; }
-
-  has(id: string): boolean { return this.#cards.has(id); }
 
   /** What is known of a handle: the app's own card, or what history remembers. */
   byHandle(handle: number): CardEntry | LocalCard | undefined {
@@ -52,17 +46,11 @@ export class Registry {
   remembered(handle: number): LocalCard { return withoutEmpty(this.#core.card(handle)); }
 
   /**
-   * The entry of a card, its handle `UNREGISTERED` when `register` must be called before use. The same object is looked
-   * up by identity; a metadata field that is left out keeps what is known. `last` is a guess: what stood in its place before.
+   * The entry of a card, its handle `UNREGISTERED` when `register` must be called before use. A metadata field that is left out keeps what is
+   * known. `last` is a guess: what stood in its place before.
    */
   card(card: CardInput, last?: CardEntry): CardEntry {
     if (last?.card === card && same(last, card)) return last;
-    const seen = this.#byObject.get(card);
-    if (seen !== undefined && same(seen, card)) return seen;
-    return this.#cardById(card);
-  }
-
-  #cardById(card: CardInput): CardEntry {
     const id = card.id;
     let entry = this.#cards.get(id);
     if (entry === undefined) {
@@ -82,7 +70,6 @@ export class Registry {
       }
     }
     entry.card = card;
-    this.#byObject.set(card, entry);
     return entry;
   }
 
@@ -111,7 +98,7 @@ export class Registry {
   /** Registers a card of an imported history line, unless its id is known. */
   play(id: string, play: HistoryPlay): void {
     if (this.#cards.has(id)) return;
-    this.#cardById({
+    this.card({
       id,
       title: play.title,
       ...(play.artist === undefined ? {} : { artist: play.artist }),
@@ -126,11 +113,10 @@ export class Registry {
       const entries = this.#pending;
       const handles = this.#core.registerCards(cardStrings(entries), cardNumbers(entries));
       this.#pending = [];
-      for (let i = 0; i < entries.length; i++) {
-        const entry = entries[i]!;
+      entries.forEach((entry, i) => {
         entry.handle = handles[i]!;
         this.#byHandle[entry.handle] = entry;
-      }
+      });
       this.revision++;
     }
     if (this.#pendingShelves.length > 0) {
@@ -139,7 +125,7 @@ export class Registry {
         entries.map((shelf) => shelf.id + FIELD + shelf.kind + FIELD + shelf.title + ENTRY).join(''),
       );
       this.#pendingShelves = [];
-      for (let i = 0; i < entries.length; i++) entries[i]!.handle = handles[i]!;
+      entries.forEach((entry, i) => { entry.handle = handles[i]!; });
     }
   }
 
@@ -156,7 +142,6 @@ export class Registry {
     for (const entry of this.#cards.values()) entry.handle = UNREGISTERED;
     this.#cards.clear();
     this.#shelves.clear();
-    this.#byObject = new WeakMap();
     this.#byHandle.length = 0;
     this.#pending = [];
     this.#pendingShelves = [];
@@ -222,12 +207,8 @@ export function text(value: unknown): string {
 }
 
 function cardStrings(entries: readonly CardEntry[]): string {
-  let strings = '';
-  for (const entry of entries) {
-    strings += entry.card.id + FIELD + text(entry.title) + FIELD + text(entry.artist) + FIELD + text(entry.family)
-      + FIELD + text(entry.kind) + ENTRY;
-  }
-  return strings;
+  return entries.map((entry) => entry.card.id + FIELD + text(entry.title) + FIELD + text(entry.artist) + FIELD + text(entry.family)
+    + FIELD + text(entry.kind) + ENTRY).join('');
 }
 
 function cardNumbers(entries: readonly CardEntry[]): Float32Array {

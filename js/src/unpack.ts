@@ -9,7 +9,7 @@ interface Unpacker {
 
 /** The module of `length` bytes that `text` holds; `unpacker` is the small one, in hex digits. */
 export function unpack(text: string, length: number, unpacker: string): Uint8Array<ArrayBuffer> {
-  const small = Uint8Array.from(unpacker.match(/../g)!, (digits) => parseInt(digits, 16));
+  const small = Uint8Array.from({ length: unpacker.length >> 1 }, (_, at) => +`0x${unpacker.slice(2 * at, 2 * at + 2)}`);
   const { memory, room, together } = new WebAssembly.Instance(new WebAssembly.Module(small)).exports as unknown as Unpacker;
   const bytes = new Uint8Array(memory.buffer, room());
   new TextEncoder().encodeInto(text, bytes);

@@ -2,19 +2,18 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::types::from_js;
+use super::types::from_tape;
 use super::{Core, time, views};
 use crate::error::Error;
 use crate::privacy::{Manifest, ManifestSettings, ProbeRecord};
 
 #[wasm_bindgen]
-#[expect(clippy::needless_pass_by_value, reason = "values that cross the boundary are owned")]
 impl Core {
-    /// Sets the manifest: the bytes as served, and the same bytes read as JSON.
+    /// Sets the manifest: the bytes as served, and the same bytes read as JSON, told as texts and numbers.
     #[wasm_bindgen(js_name = setManifest)]
-    pub fn set_manifest(&mut self, bytes: &[u8], parsed: JsValue) -> Result<(), Error> {
+    pub fn set_manifest(&mut self, bytes: &[u8], texts: &str, numbers: &[f64]) -> Result<(), Error> {
         self.ranker.bundle().check_manifest(bytes)?;
-        let settings = ManifestSettings::read(&from_js(&parsed, "bad_manifest")?)?;
+        let settings = ManifestSettings::read(&from_tape(texts, numbers, "bad_manifest")?)?;
         self.ranker.set_manifest(Manifest::new(bytes, settings)?);
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! Shapes on the JavaScript side, and the way between them and the domain.
 
-use wasm_bindgen::{JsCast, JsValue};
-
 use crate::error::Error;
 use crate::page::{Card, CardKind};
 use crate::settings::Value;
@@ -11,46 +9,67 @@ const FIELD: u8 = 0x1f;
 /// Ends a record of strings.
 const RECORD: u8 = 0x1e;
 
-/// Deepest nesting of settings.
-const MAX_DEPTH: usize = 8;
-
-/// Reads a small, cold value. Written out because the general deserialiser brings 20 kB that nothing else needs.
-///
-/// # Errors
-/// `code` for functions, symbols and the like, and for nesting deeper than [`MAX_DEPTH`].
-pub(super) fn from_js(value: &JsValue, code: &'static str) -> Result<Value, Error> {
-    read(value, code, MAX_DEPTH)
+/// A small, cold value as the host tells it (`tape` in `js/src/load.ts`): its kinds and numbers in the order of a walk from the root, and
+/// its texts one after another. One call brings it over, where a call for each part of it takes milliseconds before it is compiled.
+struct Tape<'a> {
+    texts: &'a str,
+    numbers: std::slice::Iter<'a, f64>,
+    code: &'static str,
 }
 
-fn read(value: &JsValue, code: &'static str, depth: usize) -> Result<Value, Error> {
-    if value.is_undefined() || value.is_null() {
-        return Ok(Value::Null);
+/// Reads a value from its tape.
+///
+/// # Errors
+/// `code` for functions, symbols and the like, and for nesting deeper than the host follows.
+pub(super) fn from_tape(texts: &str, numbers: &[f64], code: &'static str) -> Result<Value, Error> {
+    Tape { texts, numbers: numbers.iter(), code }.value()
+}
+
+impl Tape<'_> {
+    /// The next number; where there are no more, the kind of nothing and the length of an empty list.
+    fn number(&mut self) -> f64 {
+        self.numbers.next().copied().unwrap_or_default()
     }
-    if let Some(flag) = value.as_bool() {
-        return Ok(Value::Flag(flag));
-    }
-    if let Some(number) = value.as_f64() {
-        return Ok(Value::Number(number));
-    }
-    if let Some(text) = value.as_string() {
-        return Ok(Value::Text(text));
-    }
-    if depth == 0 || !value.is_object() || value.is_function() {
-        return Err(Error::settings(code, format!("expected plain data nested at most {MAX_DEPTH} deep, got something else")));
-    }
-    if js_sys::Array::is_array(value) {
-        let mut list = Vec::new();
-        for entry in js_sys::Array::from(value).iter() {
-            list.push(read(&entry, code, depth - 1)?);
+
+    /// The next text, as long as JavaScript counts it.
+    fn text(&mut self) -> String {
+        let mut left = self.number() as usize;
+        let mut end = 0;
+        for unit in self.texts.chars() {
+            if left == 0 {
+                break;
+            }
+            left = left.saturating_sub(unit.len_utf16());
+            end += unit.len_utf8();
         }
-        return Ok(Value::List(list));
+        let (text, rest) = self.texts.split_at_checked(end).unwrap_or_default();
+        self.texts = rest;
+        text.to_owned()
     }
-    let mut fields = Vec::new();
-    for entry in js_sys::Object::entries(value.unchecked_ref()).iter() {
-        let pair = js_sys::Array::from(&entry);
-        fields.push((pair.get(0).as_string().unwrap_or_default(), read(&pair.get(1), code, depth - 1)?));
+
+    fn value(&mut self) -> Result<Value, Error> {
+        Ok(match self.number() as u8 {
+            0 => Value::Null,
+            1 => Value::Flag(self.number() != 0.0),
+            2 => Value::Number(self.number()),
+            3 => Value::Text(self.text()),
+            4 => {
+                let mut list = Vec::new();
+                for _ in 0..self.number() as usize {
+                    list.push(self.value()?);
+                }
+                Value::List(list)
+            }
+            5 => {
+                let mut fields = Vec::new();
+                for _ in 0..self.number() as usize {
+                    fields.push((self.text(), self.value()?));
+                }
+                Value::Map(fields)
+            }
+            _ => return Err(Error::settings(self.code, "expected plain data nested at most 8 deep, got something else")),
+        })
     }
-    Ok(Value::Map(fields))
 }
 
 /// Splits records of `fields` strings each; the strings of all records in one list.

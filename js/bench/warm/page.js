@@ -328,14 +328,16 @@ export async function beside({ n, d, kind, ...timing }) {
   return { times: await race(tasks, timing), problems };
 }
 
-/** Cold: from nothing imported yet by this document to ready, and the first call. */
-export async function cold({ n, d }) {
+/** Cold: from nothing imported yet by this document to ready, and the first call, at once or after a pause of so many milliseconds. */
+export async function cold({ n, d, pause = 0 }) {
   const model = linearModel(d);
   const cards = makeCards(n, d);
   const page = onePage(cards);
   const start = performance.now();
   const home = await homeOf('/js/dist', settings(model, EPSILON_PAGE));
   const ready = performance.now();
+  if (pause > 0) await new Promise((resolve) => { setTimeout(resolve, pause); });
+  const called = performance.now();
   const ranked = home.rankSync(page);
   const end = performance.now();
   if (ranked.source !== 'policy') throw new Error(ranked.error?.message);
@@ -346,7 +348,7 @@ export async function cold({ n, d }) {
   const plainStart = performance.now();
   const plain = new PlainRanker(d, linear(model), EPSILON);
   plain.page(cards, plain.pack(cards));
-  return { start: ready - start, first: end - ready, second: secondEnd - second, plainFirst: performance.now() - plainStart };
+  return { start: ready - start, first: end - called, second: secondEnd - second, plainFirst: performance.now() - plainStart };
 }
 
 /** What `make` returns, and the memory of the module that it loads meanwhile. */
