@@ -64,7 +64,7 @@ impl Core {
     }
 
     /// Version of the model in use, names and defaults of the columns to pack with each card, and of those of each visit.
-    pub fn configuration(&self) -> Result<JsValue, Error> {
+    pub fn configuration(&self) -> JsValue {
         views::configuration(self.ranker.bundle())
     }
 

@@ -1,13 +1,11 @@
 //! Small, cold values as JavaScript sees them: plain objects and arrays.
 //!
-//! They are put together field by field: derived serialisers would bring 1.2 kB more. Only what is read once as a whole goes
-//! through serde.
+//! They are put together field by field: derived serialisers would bring 1.2 kB more.
 
 use js_sys::{Array, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 use crate::bundle::Bundle;
-use crate::error::Error;
 use crate::features::Column;
 use crate::page::Card;
 #[cfg(feature = "contribute")]
@@ -59,19 +57,21 @@ impl Fields {
 }
 
 /// What a host asks of a model, read once: its version, then names and defaults of the given columns and of the context's.
-///
-/// # Errors
-/// `boundary`, which cannot happen with text and numbers.
-pub(super) fn configuration(model: &Bundle) -> Result<JsValue, Error> {
+pub(super) fn configuration(model: &Bundle) -> JsValue {
     let schema = model.schema();
-    let (given, given_defaults) = columns(schema.given());
-    let (context, context_defaults) = columns(schema.context());
-    serde_wasm_bindgen::to_value(&(model.version(), given, given_defaults, context, context_defaults))
-        .map_err(|_| Error::settings("boundary", "expected a value that JavaScript can hold"))
+    let (given, context): (Vec<&Column>, Vec<&Column>) = (schema.given().collect(), schema.context().collect());
+    let parts = [model.version().into(), names(&given), defaults(&given), names(&context), defaults(&context)];
+    parts.into_iter().collect::<Array>().into()
 }
 
-fn columns<'a>(columns: impl Iterator<Item = &'a Column>) -> (Vec<&'a str>, Vec<f32>) {
-    columns.map(|column| (column.name.as_str(), column.absent())).unzip()
+#[inline(never)]
+fn names(columns: &[&Column]) -> JsValue {
+    columns.iter().map(|column| JsValue::from(column.name.as_str())).collect::<Array>().into()
+}
+
+#[inline(never)]
+fn defaults(columns: &[&Column]) -> JsValue {
+    columns.iter().map(|column| JsValue::from(column.absent())).collect::<Array>().into()
 }
 
 /// What is known of a card.
