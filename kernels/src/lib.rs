@@ -13,4 +13,4 @@ pub use network::{add_products, dense, gather, rectify};
 pub use order::{falling, largest_at};
 pub use quadratic::quadratic_forms;
 pub use rows::{all_finite, dot, largest_product, lay_row, score_rows};
-pub use trees::{Cut, Forest, Level, Node, ROWS, Tree, add_active};
+pub use trees::{Cut, EXITS, Forest, Level, Node, ROWS, Tree, add_active};

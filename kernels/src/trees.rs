@@ -50,6 +50,9 @@ fn turn(rows: &[f32], pitch: usize, columns: &mut [[f32; ROWS]]) {
     }
 }
 
+/// Most leaves of a tree whose leaves are bits.
+pub const EXITS: usize = 32;
+
 /// One split of a tree whose leaves are bits, the leftmost one the lowest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cut {
@@ -61,29 +64,32 @@ pub struct Cut {
     pub keep: u32,
 }
 
-/// The lowest leaf that no split has taken away: the one in which a row ends. A column that does not exist gives leaf 0.
+/// Bits of each row, four rows side by side; no lane is ever a number.
+type Bits = [f32x4; ROWS / 4];
+
+/// The leaves that no split has taken away; the lowest is the one in which a row ends. A column that does not exist leaves leaf 0.
 ///
 /// # References
 /// C. Lucchese et al. (2015), "QuickScorer: a fast algorithm to rank documents with additive ensembles of regression trees", SIGIR.
-fn exits_of(cuts: &[Cut], columns: &[[f32; ROWS]]) -> [u32; ROWS] {
-    // Bits only: no lane is ever a number.
+#[inline(always)]
+fn left_of(cuts: &[Cut], columns: &[[f32; ROWS]]) -> Bits {
     let all = f32x4::splat(f32::from_bits(u32::MAX));
     let (mut v0, mut v1, mut v2, mut v3) = (all, all, all, all);
+    let first = [f32x4::splat(f32::from_bits(1)); ROWS / 4];
     for cut in cuts {
-        let Some(column) = columns.get(cut.at as usize) else { return [0; ROWS] };
-        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [0; ROWS] };
+        let Some(column) = columns.get(cut.at as usize) else { return first };
+        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return first };
         let (threshold, keep) = (f32x4::splat(cut.threshold), f32x4::splat(f32::from_bits(cut.keep)));
         v0 &= lanes(x0).simd_lt(threshold) | keep;
         v1 &= lanes(x1).simd_lt(threshold) | keep;
         v2 &= lanes(x2).simd_lt(threshold) | keep;
         v3 &= lanes(x3).simd_lt(threshold) | keep;
     }
-    let mut exits = [0; ROWS];
-    for (exits, left) in exits.as_chunks_mut::<4>().0.iter_mut().zip([v0, v1, v2, v3]) {
-        *exits = left.to_array().map(|left| left.to_bits().trailing_zeros());
-    }
-    exits
+    [v0, v1, v2, v3]
 }
+
+/// Leaves of an oblivious tree up to which they are read without a look at how many there are.
+const FEW: usize = 64;
 
 /// One level of an oblivious tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,26 +100,37 @@ pub struct Level {
     pub threshold: [f32; 4],
 }
 
-/// Bit k of each leaf is 1 where the row is not below the threshold of level k. A column that does not exist gives leaf 0.
-fn leaves_of(levels: &[Level], columns: &[[f32; ROWS]]) -> [u32; ROWS] {
-    // Bits only: no lane is ever a number.
+/// The leaf of each row: bit k is 1 where the row is not below the threshold of level k. A column that does not exist gives leaf 0.
+#[inline(always)]
+fn leaves_of(levels: &[Level], columns: &[[f32; ROWS]]) -> Bits {
     let zero = f32x4::splat(0.0);
     let (mut b0, mut b1, mut b2, mut b3) = (zero, zero, zero, zero);
     for (level, bit) in levels.iter().zip(0..) {
-        let Some(column) = columns.get(level.at as usize) else { return [0; ROWS] };
-        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [0; ROWS] };
+        let Some(column) = columns.get(level.at as usize) else { return [zero; ROWS / 4] };
+        let ([x0, x1, x2, x3], _) = column.as_chunks::<4>() else { return [zero; ROWS / 4] };
         let (threshold, bit) = (lanes(&level.threshold), f32x4::splat(f32::from_bits(1 << bit)));
         b0 |= lanes(x0).simd_lt(threshold) & bit;
         b1 |= lanes(x1).simd_lt(threshold) & bit;
         b2 |= lanes(x2).simd_lt(threshold) & bit;
         b3 |= lanes(x3).simd_lt(threshold) & bit;
     }
-    let all = (1u32 << levels.len()) - 1;
-    let mut leaves = [0; ROWS];
-    for (leaves, below) in leaves.as_chunks_mut::<4>().0.iter_mut().zip([b0, b1, b2, b3]) {
-        *leaves = below.to_array().map(|below| all ^ below.to_bits());
+    let all = f32x4::splat(f32::from_bits((1 << levels.len()) - 1));
+    [b0 ^ all, b1 ^ all, b2 ^ all, b3 ^ all]
+}
+
+/// Adds to each margin the value of the leaf that its row's bits stand for, and writes the leaf's number; four rows at a time, which registers
+/// can hold.
+#[inline(always)]
+fn add(bits: Bits, margins: &mut [f64; ROWS], active: &mut [u32; ROWS], leaf: impl Fn(u32) -> (u32, f64)) {
+    let ([m0, m1, m2, m3], [a0, a1, a2, a3]) = (margins.as_chunks_mut::<4>().0, active.as_chunks_mut::<4>().0) else { return };
+    let [b0, b1, b2, b3] = bits;
+    for (bits, margins, active) in [(b0, m0, a0), (b1, m1, a1), (b2, m2, a2), (b3, m3, a3)] {
+        // By name, since a loop would take them through memory.
+        let [w, x, y, z] = bits.to_array().map(|bits| leaf(bits.to_bits()));
+        *active = [w.0, x.0, y.0, z.0];
+        let [a, b, c, d] = *margins;
+        *margins = [a + w.1, b + x.1, c + y.1, d + z.1];
     }
-    leaves
 }
 
 /// One tree of a [`Forest`].
@@ -151,7 +168,7 @@ pub struct Forest {
     pub nodes: Vec<Node>,
     /// Of the trees whose leaves are bits.
     pub cuts: Vec<Cut>,
-    /// Numbers of their leaves, tree by tree, each from left to right.
+    /// Numbers of their leaves, tree by tree, each from left to right; then [`EXITS`] more, which nobody reads.
     pub exits: Vec<u32>,
     /// Of the oblivious trees.
     pub levels: Vec<Level>,
@@ -178,21 +195,35 @@ impl Forest {
             columns.resize(stride, [0.0; ROWS]);
             turn(rows, pitch, &mut columns);
         }
+        let value = |leaf: u32| leaves.get(leaf as usize).copied().unwrap_or_default();
         for (tree, active) in self.trees.iter().zip(active) {
-            *active = match *tree {
-                Tree::General { root, depth } => descend(&self.nodes, root, depth, rows, pitch),
+            match *tree {
+                Tree::General { root, depth } => {
+                    *active = descend(&self.nodes, root, depth, rows, pitch);
+                    for (margin, leaf) in margins.iter_mut().zip(active) {
+                        *margin += value(*leaf);
+                    }
+                }
                 Tree::Cut { cuts: [first, end], exit } => {
                     let cuts = self.cuts.get(first as usize..end as usize).unwrap_or_default();
-                    let numbers = self.exits.get(exit as usize..).unwrap_or_default();
-                    exits_of(cuts, &columns).map(|exit| numbers.get(exit as usize).copied().unwrap_or_default())
+                    let exits =
+                        self.exits.get(exit as usize..).and_then(|exits| exits.first_chunk::<EXITS>()).unwrap_or(&[0; EXITS]);
+                    add(left_of(cuts, &columns), margins, active, |left| {
+                        let leaf = exits[left.trailing_zeros() as usize % EXITS];
+                        (leaf, value(leaf))
+                    });
                 }
                 Tree::Oblivious { levels: [first, end], leaf } => {
                     let levels = self.levels.get(first as usize..end as usize).unwrap_or_default();
-                    leaves_of(levels, &columns).map(|bits| leaf + bits)
+                    let bits = leaves_of(levels, &columns);
+                    match leaves.get(leaf as usize..).and_then(|leaves| leaves.first_chunk::<FEW>()) {
+                        // Of so few leaves each is there without being looked for.
+                        Some(own) if 1 << levels.len() <= FEW => {
+                            add(bits, margins, active, |bits| (leaf + bits, own[bits as usize % FEW]))
+                        }
+                        _ => add(bits, margins, active, |bits| (leaf + bits, value(leaf + bits))),
+                    }
                 }
-            };
-            for (margin, leaf) in margins.iter_mut().zip(active) {
-                *margin += leaves.get(*leaf as usize).copied().unwrap_or_default();
             }
         }
     }
@@ -212,6 +243,11 @@ pub fn add_active(active: &[[u32; ROWS]], values: &[f64], sums: &mut [f64; ROWS]
 mod tests {
     use super::*;
     use crate::rows::tests::numbers;
+
+    fn words(bits: Bits) -> [u32; ROWS] {
+        let words: Vec<u32> = bits.iter().flat_map(|four| four.to_array()).map(f32::to_bits).collect();
+        words.try_into().unwrap()
+    }
 
     #[test]
     fn rows_go_down_as_one_by_one() {
@@ -249,7 +285,7 @@ mod tests {
         turn(&rows, stride, &mut columns);
         let levels = [(2, 0.3), (0, -0.5), (7, f32::INFINITY), (2, -0.1)]
             .map(|(column, threshold)| Level { at: column, threshold: [threshold; 4] });
-        for (row, got) in rows.chunks_exact(stride).zip(leaves_of(&levels, &columns)) {
+        for (row, got) in rows.chunks_exact(stride).zip(words(leaves_of(&levels, &columns))) {
             let want: u32 = levels
                 .iter()
                 .enumerate()
@@ -257,7 +293,8 @@ mod tests {
                 .sum();
             assert_eq!(got, want);
         }
-        assert_eq!(leaves_of(&[], &columns), [0; ROWS]);
+        assert_eq!(words(leaves_of(&[], &columns)), [0; ROWS]);
+        assert_eq!(words(leaves_of(&[Level { at: 8, ..levels[0] }], &columns)), [0; ROWS]);
     }
 
     #[test]
@@ -272,19 +309,26 @@ mod tests {
             threshold,
             keep,
         });
-        for (row, got) in rows.chunks_exact(stride).zip(exits_of(&cuts, &columns)) {
+        let exits_of = |cuts: &[Cut]| words(left_of(cuts, &columns)).map(u32::trailing_zeros);
+        for (row, got) in rows.chunks_exact(stride).zip(exits_of(&cuts)) {
             let want = match (row[3] >= 0.1, row[5] >= -0.2, row[0] >= 0.3) {
                 (false, right, _) => u32::from(right),
                 (true, _, right) => 2 + u32::from(right),
             };
             assert_eq!(got, want);
         }
-        assert_eq!(exits_of(&[], &columns), [0; ROWS]);
-        assert_eq!(exits_of(&[Cut { at: 8, ..cuts[0] }], &columns), [0; ROWS]);
+        assert_eq!(exits_of(&[]), [0; ROWS]);
+        assert_eq!(exits_of(&[Cut { at: 8, ..cuts[0] }]), [0; ROWS]);
     }
 
     #[test]
     fn leaves_are_added_in_the_order_of_the_trees() {
+        for more in [0, FEW] {
+            added_in_order(more);
+        }
+    }
+
+    fn added_in_order(more: usize) {
         let stride = 4;
         let rows = numbers(ROWS * stride, 5);
         let leaf = |number: u32| Node { at: 0, threshold: f32::from_bits(number), children: [number + 1; 2] };
@@ -295,11 +339,12 @@ mod tests {
                 Tree::Cut { cuts: [0, 1], exit: 1 },
             ],
             cuts: vec![Cut { at: 3, threshold: 0.2, keep: !1 }],
-            exits: vec![9, 3, 1],
+            exits: [vec![9, 3, 1], vec![0; EXITS]].concat(),
             nodes: vec![Node { at: 1, threshold: 0.0, children: [1, 2] }, leaf(0), leaf(1)],
             levels: vec![Level { at: 2, threshold: [0.5; 4] }],
         };
-        let leaves = [0.1, 0.7, -0.3, 1e-9];
+        // Leaves that no row meets, with which those of a tree are few among many.
+        let leaves = [vec![0.1, 0.7, -0.3, 1e-9], vec![f64::NAN; more]].concat();
         let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 3]);
         forest.run(&rows, [stride; 2], &leaves, &mut margins, &mut active);
         let mut sums = [0.25; ROWS];

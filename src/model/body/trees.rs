@@ -3,7 +3,7 @@
 use super::{bad_body, check_range, check_weights};
 use crate::error::Error;
 use crate::page::MAX_COLUMNS;
-use ears_kernels::{Cut, Forest, Level as FastLevel, Node as FastNode, Tree as FastTree};
+use ears_kernels::{Cut, EXITS, Forest, Level as FastLevel, Node as FastNode, Tree as FastTree};
 
 mod build;
 
@@ -264,6 +264,7 @@ impl Trees {
             }
             forest.trees.push(FastTree::General { root, depth: deepest });
         }
+        forest.exits.resize(forest.exits.len() + EXITS, 0);
         Some(forest)
     }
 
@@ -276,7 +277,7 @@ impl Trees {
             let leaves = forest.exits.len() - exit;
             if child & FlatSplit::LEAF != 0 {
                 forest.exits.push(child & !FlatSplit::LEAF);
-                if leaves == u32::BITS as usize {
+                if leaves == EXITS {
                     forest.cuts.truncate(first);
                     forest.exits.truncate(exit);
                     return false;
