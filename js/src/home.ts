@@ -90,6 +90,8 @@ export class HomeRuntime implements Home {
   #orders: LastOrders | undefined;
   /** What was ranked and is not yet among them. */
   #shown: RankedPage[] = [];
+  /** Whether the core ranked a page. */
+  #ranked = false;
   #reading: Promise<unknown> | undefined;
   /** How often they were dropped. */
   #drops = 0;
@@ -148,6 +150,7 @@ export class HomeRuntime implements Home {
       this.#heed();
       const now = this.#now();
       const ranked = engine.rank(page, context, now, this.#platform.utcOffsetMinutes(now));
+      this.#ranked = true;
       if (!this.#private) {
         // What the coin drew is on disk before anybody can have answered to it: it is not drawn again.
         void this.#contributor?.saveLedger();
@@ -576,7 +579,7 @@ export class HomeRuntime implements Home {
     });
     void this.#contribute();
     void this.#bundles?.look();
-    void warmUp(this.#platform, loaded.program, this.#options.model, () => this.#closing ?? this.#shown.length);
+    void warmUp(this.#platform, loaded.program, this.#options.model, () => this.#closing ?? (this.#ranked || !this.#consent.personalize));
   }
 
   /** Puts the published bundles before the compiled core. Without them, the built-in model serves. */

@@ -76,7 +76,8 @@ function tape(value: unknown): [texts: string, numbers: Float64Array] {
   const numbers: number[] = [];
   const say = (text: string): void => {
     numbers.push(text.length);
-    texts += text;
+    // With an end of its own, or half a character here and half of one in the next text would become one.
+    texts += text + '\0';
   };
   const walk = (depth: number, one: unknown = null): void => {
     if (one === null) {
@@ -91,8 +92,9 @@ function tape(value: unknown): [texts: string, numbers: Float64Array] {
     } else if (depth === 0 || typeof one !== 'object') {
       numbers.push(6);
     } else if (Array.isArray(one)) {
-      numbers.push(4, one.length);
-      for (const entry of one) walk(depth - 1, entry);
+      const { length } = one;
+      numbers.push(4, length);
+      for (let at = 0; at < length; at++) walk(depth - 1, one[at]);
     } else {
       const fields = Object.entries(one);
       numbers.push(5, fields.length);

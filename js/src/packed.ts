@@ -110,7 +110,7 @@ export function rankPacked(home: Home, page: PackedPage, context?: Context): Pac
  * the ranking is one of the last four, as `home.explain` does; later nothing stands out.
  */
 export function reasonAt(ranking: PackedRanking, position: number, at?: number): Reason {
-  return (ranking as Partial<Told>)[TOLD]?.(position, at) ?? reason('server_order');
+  return (ranking as Partial<Told> | undefined)?.[TOLD]?.(position, at) ?? reason('server_order');
 }
 
 /** What tells a ranking's reasons, in the ranking itself: an entry of a weak map would take a microsecond, and as much of the collector. */

@@ -70,7 +70,8 @@ export function currentPlatform(): Platform {
     clearTimer: (timer) => clearTimeout(timer as number),
     whenIdle(run) {
       if (typeof root.requestIdleCallback === 'function') root.requestIdleCallback(run, { timeout: 2000 });
-      else setTimeout(run, 0);
+      // Where nobody tells, not right behind what asked for it.
+      else setTimeout(run, 50);
     },
     yieldToPage: () => typeof root.scheduler?.yield === 'function'
       ? root.scheduler.yield()

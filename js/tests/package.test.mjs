@@ -67,6 +67,36 @@ describe('the files', () => {
     }
   });
 
+  test('settings arrive as they are, and what is none is refused by name', async () => {
+    const schema = { columns: [{ name: 'a', source: 'given' }] };
+    const nested = (depth) => depth === 0 ? 1 : { deeper: nested(depth - 1) };
+    const circle = {};
+    circle.circle = circle;
+    const refused = (got) => `model may hold version, schema, prior, policy, feedback, off, got "${got}"`;
+    const plain = 'expected plain data nested at most 8 deep, got something else';
+    for (const [model, message] of [
+      // Half a character at the end of one text and half of one at the start of the next are two halves.
+      [{ version: 'v\ud83d', '\ude00b': 1, schema }, refused('\ufffdb')],
+      [{ version: 'v', 'b\u{1f600}': 1, schema }, refused('b\u{1f600}')],
+      [{ version: 'v', schema, prior: circle }, plain],
+      [{ version: 'v', schema, prior: nested(9) }, plain],
+      [{ version: 'v', schema, prior: { mean: 1n } }, plain],
+      [{ version: 'v', schema, prior: () => 1 }, plain],
+      [{ version: 'v', schema, prior: Symbol('x') }, plain],
+    ]) {
+      const home = createHome({ storage: 'memory', model });
+      const status = await home.ready;
+      assert.deepEqual([status.reason, status.message], ['model', message]);
+      await home.close();
+    }
+    const home = createHome({ storage: 'memory', model: { version: 'v\ud83d', schema: { columns: [...schema.columns, { name: '\ude00', source: 'given' }] } } });
+    await home.ready;
+    const [shelf] = samplePage().shelves;
+    const page = { shelves: [{ id: shelf.id, cards: shelf.cards.map(({ id }) => ({ id, features: { a: 0.5 } })) }] };
+    assert.deepEqual([home.rankSync(page).source, home.rankSync(page).modelVersion], ['policy', 'v\ufffd']);
+    await home.close();
+  });
+
   test('a module that would not come back byte for byte is refused by the build', async () => {
     const { inlineModule } = await import('../scripts/inline.mjs');
     const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];

@@ -49,6 +49,22 @@ test('a page that waits for its core is ranked before anything is warmed up, and
   await home.close();
 });
 
+for (const [what, options, before] of [
+  ['a private page', {}, async (home) => { home.setPrivate(true); assert.equal(home.rankSync(samplePage()).source, 'policy'); }],
+  ['a page whose order was saved', {}, async (home) => { home.rankSync(samplePage()); await home.exportState(); }],
+  ['no consent', { consent: { personalize: false } }, async (home) => { home.rankSync(samplePage()); }],
+]) {
+  test(`after ${what} nothing is warmed up`, async () => {
+    const { home, world, count, errors } = await counted(options);
+    await home.ready;
+    await before(home);
+    await world.rest();
+    assert.ok(count.instances <= 1, `${count.instances} instances`);
+    assert.deepEqual(errors, []);
+    await home.close();
+  });
+}
+
 test('a Home that is closed before the first pause warms nothing up', async () => {
   const { home, world, count, errors } = await counted();
   await home.ready;

@@ -104,11 +104,9 @@ pub fn gather(rows: &[f32], pitch: usize, count: usize, inputs: usize, most: f32
 #[inline(never)]
 pub fn rectify(values: &mut [f32], most: f32) {
     let (blocks, rest) = values.as_chunks_mut::<4>();
-    // Named one by one, or the compiler fills them by a loop, for each block again.
-    let high = f32x4::new([most, most, most, most]);
     for block in blocks {
         let x = lanes(block);
-        *block = (x.simd_gt(f32x4::splat(0.0)) & x.fast_min(high)).to_array();
+        *block = (x.simd_gt(f32x4::splat(0.0)) & x.fast_min(f32x4::splat(most))).to_array();
     }
     for value in rest {
         *value = if *value > 0.0 { if *value < most { *value } else { most } } else { 0.0 };

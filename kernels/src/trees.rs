@@ -88,9 +88,6 @@ fn left_of(cuts: &[Cut], columns: &[[f32; ROWS]]) -> Bits {
     [v0, v1, v2, v3]
 }
 
-/// Leaves of an oblivious tree up to which they are read without a look at how many there are.
-const FEW: usize = 64;
-
 /// One level of an oblivious tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
@@ -216,13 +213,8 @@ impl Forest {
                 Tree::Oblivious { levels: [first, end], leaf } => {
                     let levels = self.levels.get(first as usize..end as usize).unwrap_or_default();
                     let bits = leaves_of(levels, &columns);
-                    match leaves.get(leaf as usize..).and_then(|leaves| leaves.first_chunk::<FEW>()) {
-                        // Of so few leaves each is there without being looked for.
-                        Some(own) if 1 << levels.len() <= FEW => {
-                            add(bits, margins, active, |bits| (leaf + bits, own[bits as usize % FEW]))
-                        }
-                        _ => add(bits, margins, active, |bits| (leaf + bits, value(leaf + bits))),
-                    }
+                    let own = leaves.get(leaf as usize..).unwrap_or_default();
+                    add(bits, margins, active, |bits| (leaf + bits, own.get(bits as usize).copied().unwrap_or_default()));
                 }
             }
         }
@@ -323,12 +315,6 @@ mod tests {
 
     #[test]
     fn leaves_are_added_in_the_order_of_the_trees() {
-        for more in [0, FEW] {
-            added_in_order(more);
-        }
-    }
-
-    fn added_in_order(more: usize) {
         let stride = 4;
         let rows = numbers(ROWS * stride, 5);
         let leaf = |number: u32| Node { at: 0, threshold: f32::from_bits(number), children: [number + 1; 2] };
@@ -343,8 +329,7 @@ mod tests {
             nodes: vec![Node { at: 1, threshold: 0.0, children: [1, 2] }, leaf(0), leaf(1)],
             levels: vec![Level { at: 2, threshold: [0.5; 4] }],
         };
-        // Leaves that no row meets, with which those of a tree are few among many.
-        let leaves = [vec![0.1, 0.7, -0.3, 1e-9], vec![f64::NAN; more]].concat();
+        let leaves = [0.1, 0.7, -0.3, 1e-9];
         let (mut margins, mut active) = ([0.25; ROWS], [[0; ROWS]; 3]);
         forest.run(&rows, [stride; 2], &leaves, &mut margins, &mut active);
         let mut sums = [0.25; ROWS];

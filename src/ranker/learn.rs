@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::feedback::{ATTRIBUTION_WINDOW_MS, EventKind, ListeningEvent, OpenPlay, SESSION_GAP_MS, event_time};
 use crate::history::{BY_HIDE, BY_SKIP, LISTEN_MS, Lesson, Listen, UNSEEN};
-use crate::log::{DecisionId, Impression, MAX_IMPRESSIONS};
+use crate::log::{DecisionId, DecisionRecord, Impression, MAX_IMPRESSIONS};
 use crate::page::{CardHandle, ShelfHandle};
 
 /// What the device holds, in numbers.
@@ -290,6 +290,8 @@ impl Ranker {
     /// An age of 0 means all of them, whatever the clock says.
     fn finish(&mut self, age: i64, now: Timestamp) {
         if age > 0 && now < self.log.quiet_until {
+            let quiet = |record: &DecisionRecord| record.closed || (record.impressions.is_empty() && now.since(record.at) < age);
+            debug_assert!(self.log.records().all(quiet), "a record is due before the log is said to have one");
             return;
         }
         let over = |at: Timestamp| age == 0 || now.since(at) >= age;

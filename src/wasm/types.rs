@@ -43,7 +43,8 @@ impl Tape<'_> {
             end += unit.len_utf8();
         }
         let (text, rest) = self.texts.split_at_checked(end).unwrap_or_default();
-        self.texts = rest;
+        // What ends it is no part of it.
+        self.texts = rest.get(1..).unwrap_or_default();
         text.to_owned()
     }
 

@@ -56,11 +56,8 @@ impl LogFile {
     /// # Errors
     /// When it is no Parquet file, is cut short, has another schema version or lacks a column.
     pub fn open(path: &Path) -> Result<Self, LabError> {
-        Self::over(path, Mapped::open(path).map(|mapped| (mapped.clone(), mapped.bytes())))
-    }
-
-    fn over(path: &Path, mapped: Option<(Mapped, Bytes)>) -> Result<Self, LabError> {
         let source = Source::open(path).map_err(|error| LabError::file(path, "a readable file", error))?;
+        let mapped = Mapped::of(&source, path).map(|mapped| (mapped.clone(), mapped.bytes()));
         let reader = SerializedFileReader::new(source).map_err(|error| LabError::file(path, "a whole Parquet file", error))?;
         let metadata = reader.metadata();
         let version = version(metadata);
@@ -73,6 +70,12 @@ impl LogFile {
         let mut starts = Vec::new();
         let mut rows = 0;
         for group in metadata.row_groups() {
+            for chunk in group.columns() {
+                let places = [Some(chunk.data_page_offset()), chunk.dictionary_page_offset(), Some(chunk.compressed_size())];
+                if let Some(wrong) = places.into_iter().flatten().find(|place| *place < 0) {
+                    return Err(LabError::file(path, "pages at places in the file", format!("one at {wrong}")));
+                }
+            }
             starts.push(rows);
             rows += group.num_rows().max(0) as u64;
         }

@@ -178,7 +178,7 @@ impl Thrift<'_> {
         if byte == 0 {
             return Some(None);
         }
-        let field = if byte >> 4 == 0 { self.number()? } else { last + i64::from(byte >> 4) };
+        let field = if byte >> 4 == 0 { self.number()? } else { last.checked_add(i64::from(byte >> 4))? };
         Some(Some((field, byte & 0x0f)))
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mmap_io::{MemoryMappedFile, MmapAdvice};
+use mmap_io::{MemoryMappedFile, MmapAdvice, MmapMode};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
@@ -83,9 +83,10 @@ fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
 pub(super) struct Mapped(MemoryMappedFile);
 
 impl Mapped {
-    /// Maps a file; nothing where the system cannot.
-    pub(super) fn open(path: &Path) -> Option<Self> {
-        MemoryMappedFile::open_ro(path).ok().map(Self)
+    /// Maps an open file, called `path`; nothing where the system cannot.
+    pub(super) fn of(source: &Source, path: &Path) -> Option<Self> {
+        let file = source.file.try_clone().ok()?;
+        MemoryMappedFile::from_file(file, MmapMode::ReadOnly, path).ok().map(Self)
     }
 
     /// All of its bytes; what is cut from them keeps it mapped.
