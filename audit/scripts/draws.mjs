@@ -108,9 +108,39 @@ async function work() {
   })));
 }
 
+/** What JSON holds, as the module reads it (`tape` in js/src/load.ts). */
+function tape(value) {
+  let texts = '';
+  const numbers = [];
+  const say = (text) => {
+    numbers.push(text.length);
+    texts += `${text}\0`;
+  };
+  const walk = (one) => {
+    if (one === null) numbers.push(0);
+    else if (typeof one === 'boolean') numbers.push(1, Number(one));
+    else if (typeof one === 'number') numbers.push(2, one);
+    else if (typeof one === 'string') {
+      numbers.push(3);
+      say(one);
+    } else if (Array.isArray(one)) {
+      numbers.push(4, one.length);
+      one.forEach(walk);
+    } else {
+      numbers.push(5, Object.keys(one).length);
+      for (const [name, field] of Object.entries(one)) {
+        say(name);
+        walk(field);
+      }
+    }
+  };
+  walk(value);
+  return [texts, new Float64Array(numbers)];
+}
+
 class Device {
   constructor(Core, memory, manifest, hides) {
-    const core = this.core = new Core(undefined, undefined);
+    const core = this.core = new Core(...tape(null), undefined);
     this.memory = memory;
     const names = Array.from({ length: CARDS }, (_, i) => i);
     const handles = core.registerCards(
@@ -119,7 +149,7 @@ class Device {
     );
     const shelves = core.registerShelves(['shelf-0', 'shelf-1'].map((id) => [id, 'popular', ''].join(FIELD) + ENTRY).join(''));
     core.setConsent(true, true);
-    core.setManifest(manifest.bytes, manifest.parsed);
+    core.setManifest(manifest.bytes, ...tape(manifest.parsed));
     this.ledger = core.startLedger(NOW - 5 * WEEK).slice();
     if (hides) {
       core.observe('hide', '', '', 'card-1', NaN, NOW - 86_400_000, NOW - 86_400_000);
