@@ -3,7 +3,7 @@ import { collector } from './address.js';
 import { now } from './clock.js';
 import { breath } from './dom.js';
 
-/** A Home in memory that knows what `known` says. It has the core that is here already: one that could contribute, if it were allowed. */
+/** A Home in memory that knows what `known` says, with the core that is here already. */
 export async function copyOf(known, name, model) {
   const { createHome } = await import('./ears-only/index.js');
   const copy = createHome({ namespace: `copy-${name}`, storage: 'memory', clock: now, seed: 1, upload: { url: collector.href, allowed: () => false }, ...(model ? { model } : {}) });

@@ -7,7 +7,7 @@ const SEEN_SHARE = 0.5;
 const SEEN_MS = 1000;
 /** Shelves made before the browser gets its turn, once those that are seen first are there. */
 const SHELVES_AT_ONCE = 4;
-/** What has its pictures from the start; others get theirs when they come near, since each is a drawing that the browser reads on its own. */
+/** What has its pictures from the start; others get theirs when they come near. */
 const SHELVES_AT_START = 4;
 const CARDS_AT_START = 9;
 const NEAR = '700px 500px';

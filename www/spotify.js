@@ -1,5 +1,4 @@
-// Reads Spotify's extended streaming history: the JSON files, or the zip they come in; and in the same way what ListenBrainz and Last.fm export. All of it on
-// this device.
+// Reads exported histories of Spotify, ListenBrainz and Last.fm: their files, or the zip they come in.
 import { listensOf } from './listens.js';
 import { readZip, ZipError } from './zip.js';
 

@@ -1,5 +1,4 @@
-// What would change a shelf: the same page ranked anew by copies of this device, each of which something else happened to. The copies are
-// kept nowhere and send nothing; what they say comes from the core, as the page did.
+// What would change a shelf: the same page ranked anew by copies of this device, each of which something else happened to.
 import { now } from './clock.js';
 import { copyOf } from './copy.js';
 import { breath } from './dom.js';

@@ -1,5 +1,5 @@
 // Runs the demo world away from the page. Started from a blob, so that the page's content security policy holds in here as well; before this text
-// stands the packed module. The page sends the tables of the catalogue first; then each message is a job.
+// stands the packed module. The first message has the tables of the catalogue; each other one is a job.
 /* global packed */
 const DONE = 0;
 const MORE = 1;

@@ -1,5 +1,4 @@
-// Tries to break the promise: the audit's attacks, run here, on what ordinary logs of a bandit would give away and on the records that leave a
-// device with this package.
+// The audit's attacks, run here: on ordinary logs of a bandit, and on the records that leave a device.
 import { announce, bar, h } from '../dom.js';
 import { Cancelled, attack } from '../world.js';
 
